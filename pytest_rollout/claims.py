@@ -1,0 +1,282 @@
+"""Claims: what an interval entitles us to say about a limit.
+
+One idea lives here. Comparing an estimate with a number makes a `Claim`, and
+a claim is proven, refuted or inconclusive. It joins the gate that is running
+when it is made and when its truth is asked, and remembers whether an
+`assert` did the asking. No metric is read here, and pytest is not imported.
+
+`_RUNNING` is the only module-level state of the package: which gate is being
+judged in this context, so that a bare `<` can find it.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass
+from enum import Enum
+
+from pytest_rollout.asserts import asserting_frame
+from pytest_rollout.decisions import Decision, Reason
+from pytest_rollout.errors import Inconclusive, QuestionError
+
+
+class Truth(Enum):
+    """What the data says of a claim. Doubt is not a shade of yes."""
+
+    PROVEN = "proven"
+    REFUTED = "refuted"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimFacts:
+    """A claim as it stands in `verdict.json`: plain values, nothing live.
+
+    An unbounded side of the interval is None, with the reason in `why`.
+    `alpha` is the smallest one-sided level at which the claim is still
+    refuted: 0 for exact readings, 1 where it is not refuted.
+    `decision` is what a refuted claim asks for when its limit says so.
+    """
+
+    text: str
+    truth: Truth
+    subject: str = ""
+    value: float | bool | str | None = None
+    low: float | None = None
+    high: float | None = None
+    confidence: float = 1.0
+    alpha: float = 1.0
+    limit: str = ""
+    level: str = ""
+    decision: Decision | None = None
+    action: str = ""
+    runbook: str = ""
+    n: int | None = None
+    unit: str = ""
+    method: str = ""
+    query: str = ""
+    window: str = ""
+    source: str = ""
+    at: str = ""
+    age: float | None = None
+    why: str = ""
+    reason: str = ""
+    needs: str = ""
+
+    def as_json(self) -> dict[str, object]:
+        """The facts as JSON values, the enums as their words."""
+        return asdict(self) | {"truth": self.truth.value, "decision": self.decision.value if self.decision else None}
+
+    @classmethod
+    def from_json(cls, record: dict[str, object]) -> ClaimFacts:
+        """Read what `as_json` wrote; a record with unknown or missing keys raises TypeError."""
+        decision = record["decision"]
+        enums = {"truth": Truth(record["truth"]), "decision": Decision(decision) if decision else None}
+        return cls(**{**record, **enums})  # type: ignore[arg-type]  # JSON of our own writing; a wrong type ends in HOLD
+
+
+class Claim:
+    """A statement about live data, and what the data says of it.
+
+    Its truth is asked with `assert`. A proven claim is true, a refuted one
+    false; an inconclusive one raises `Inconclusive`, so that `not`, `or` and
+    `if` cannot turn doubt into an answer. `truth` reads it without raising.
+    """
+
+    __slots__ = ("_sources", "facts")
+    __array_ufunc__ = None
+
+    def __init__(self, facts: ClaimFacts, sources: frozenset[int] = frozenset()) -> None:
+        self.facts = facts
+        self._sources = sources
+        if gate := _RUNNING.get():
+            gate.join(self)
+
+    @property
+    def truth(self) -> Truth:
+        """Proven, refuted or inconclusive; reading it asserts nothing."""
+        return self.facts.truth
+
+    @property
+    def sources(self) -> frozenset[int]:
+        """Which reads of the running gate the claim rests on."""
+        return self._sources
+
+    def __bool__(self) -> bool:
+        if gate := _RUNNING.get():
+            gate.ask(self, asserting_frame(sys._getframe(1)))
+        if self.truth is Truth.INCONCLUSIVE:
+            raise Inconclusive(f"HOLD[{self.facts.reason or Reason.INCONCLUSIVE}] {self}", self)
+        return self.truth is Truth.PROVEN
+
+    def __and__(self, other: object) -> Claim:
+        raise QuestionError("claims are not joined with '&': assert each of them, so that each is proven")
+
+    __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = __and__
+
+    def __invert__(self) -> Claim:
+        raise QuestionError("claims are not negated with '~': write the comparison the other way round")
+
+    def __str__(self) -> str:
+        return "\n  ".join(describe(self.facts))
+
+    def __repr__(self) -> str:
+        return f"<{self.truth.value}: {describe(self.facts)[0]}>"
+
+
+def check(fact: object, shows: str) -> Claim:
+    """Make a claim of a plain fact, for use with `assert`.
+
+    Args:
+        fact: The fact, true or false. A claim is handed back as it is.
+        shows: What it shows, in words that a reader of the report understands.
+
+    Raises:
+        QuestionError: `fact` is neither true nor false (an estimate, a list,
+            None): only a yes or a no can be claimed.
+    """
+    if isinstance(fact, Claim):
+        return fact
+    if type(fact).__name__ not in {"bool", "bool_", "numpy.bool"}:
+        raise QuestionError(
+            f"check() takes a fact that is True or False, not {type(fact).__name__}: "
+            "compare first, as in check(response.status_code == 200, 'the service answers')"
+        )
+    truth = Truth.PROVEN if fact else Truth.REFUTED
+    return Claim(
+        ClaimFacts(
+            text=shows, truth=truth, subject=shows, value=bool(fact), alpha=0.0 if not fact else 1.0, method="fact"
+        )
+    )
+
+
+class GateClaims:
+    """What one running gate has read, claimed and asserted.
+
+    A gate passes only when it made at least one claim, every claim it made is
+    proven and was asserted, and nothing it read was left out of its claims.
+    """
+
+    def __init__(self) -> None:
+        self._claims: list[Claim] = []
+        self._asserted: set[int] = set()
+        self._asserted_lines: set[int] = set()
+        self._reads: dict[int, str] = {}
+        self._used: set[int] = set()
+        self.calling = False
+
+    @property
+    def facts(self) -> tuple[ClaimFacts, ...]:
+        """The claims made so far, in order, each once."""
+        return tuple(claim.facts for claim in self._claims)
+
+    def read(self, name: str) -> int:
+        """Note that the gate was handed a live value; the number identifies this read."""
+        identity = len(self._reads) + 1
+        self._reads[identity] = name
+        return identity
+
+    def join(self, claim: Claim) -> None:
+        """A claim was made; while fixtures are set up, only asking makes it this gate's."""
+        if self.calling:
+            self._add(claim)
+
+    def ask(self, claim: Claim, asserted_at: tuple[str, int] | None) -> None:
+        """The truth of a claim was asked, by an assert or not."""
+        self._add(claim)
+        if asserted_at is not None:
+            self._asserted.add(id(claim))
+            self._asserted_lines.add(asserted_at[1])
+            self._used |= claim.sources
+
+    def plain_assert(self, line: int, text: str) -> None:
+        """A plain assert passed (pytest's assertion-pass hook); a fact, unless it asked a claim."""
+        if line not in self._asserted_lines:
+            self._asserted_lines.add(line)
+            claim = Claim(ClaimFacts(text=text, truth=Truth.PROVEN, subject=text, value=True, method="assert"))
+            self._add(claim)
+            self._asserted.add(id(claim))
+
+    def faults(self) -> Iterator[str]:
+        """What keeps a gate that raised nothing from passing, in words for its author."""
+        for claim in self._claims:
+            if claim.truth is not Truth.PROVEN:
+                yield f"a claim was {claim.truth.value} and did not end the gate: {_positive_form(claim.facts)}"
+            elif id(claim) not in self._asserted:
+                yield f"a claim was made and never asserted: write `assert {claim.facts.text}`"
+        for identity, name in self._reads.items():
+            if identity not in self._used:
+                yield f"'{name}' was read and no assert claims anything of it: write `assert` in front of the comparison"
+        if not self._claims:
+            yield "the gate made no claim: assert something about a live value, or `assert check(fact, 'what it shows')`"
+
+    def _add(self, claim: Claim) -> None:
+        if not any(claim is each for each in self._claims):
+            self._claims.append(claim)
+
+
+_RUNNING: ContextVar[GateClaims | None] = ContextVar("pytest_rollout_running_gate", default=None)
+
+
+def running_gate() -> GateClaims | None:
+    """The gate that is being judged in this context, if any."""
+    return _RUNNING.get()
+
+
+@contextmanager
+def judging(gate: GateClaims, *, calling: bool) -> Iterator[None]:
+    """Let claims find `gate` while its fixtures are set up or (`calling`) its function runs."""
+    token = _RUNNING.set(gate)
+    gate.calling = calling
+    try:
+        yield
+    finally:
+        gate.calling = False
+        _RUNNING.reset(token)
+
+
+def describe(facts: ClaimFacts) -> list[str]:
+    """A claim in lines for a person: what was seen, against which limit, from where, and what it takes."""
+    lines = [facts.text if facts.method in {"fact", "assert"} else facts.subject + _seen(facts)]
+    if facts.why:
+        lines.append(facts.why)
+    if facts.needs:
+        lines.append(facts.needs)
+    origin = [facts.source, facts.query and _shortened(facts.query), facts.window or facts.at]
+    details = [
+        facts.method if facts.method not in {"fact", "assert", "reading"} else "",
+        f"n = {facts.n}" if facts.n else "",
+    ]
+    if any(origin) or any(details):
+        lines.append(", ".join(part for part in (*origin, *details) if part))
+    if facts.truth is Truth.REFUTED and (facts.action or facts.runbook):
+        lines.append(
+            " ".join(
+                part
+                for part in (facts.action and f"action: {facts.action}", facts.runbook and f"runbook: {facts.runbook}")
+                if part
+            )
+        )
+    return lines
+
+
+def _seen(facts: ClaimFacts) -> str:
+    return f"   limit {facts.limit}" if facts.limit else ""
+
+
+def _shortened(query: str, width: int = 100) -> str:
+    text = " ".join(query.split())
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _positive_form(facts: ClaimFacts) -> str:
+    return f"{facts.text} (say what must hold, as `assert {facts.text}`, without `not`, `or` or `if`)"
+
+
+def bounded(value: float) -> float | None:
+    """A bound for `ClaimFacts`: None where it is unbounded or unknown."""
+    return value if math.isfinite(value) else None

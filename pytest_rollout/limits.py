@@ -1,0 +1,123 @@
+"""Limits: the levels that a plan sets for one metric, and what crossing each asks for.
+
+A `Limit` is used with `in`: `assert metrics("rss") in budget("rss")`. The
+claim is proven when the whole interval is inside the mildest level; refuted
+when it is wholly beyond one; the worst level so refuted names the decision.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_rollout.claims import Claim, Truth
+from pytest_rollout.decisions import Decision
+from pytest_rollout.errors import QuestionError
+from pytest_rollout.estimates import Estimate, claim_about, refuted_at, truth_within
+from pytest_rollout.quantities import convert, format_apart, with_unit
+
+DEFAULT_DECISIONS = {"warning": Decision.HOLD, "critical": Decision.ROLLBACK}
+"""What crossing a level asks for unless the plan says otherwise; a level of any other name must say it."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level of a limit: the range that is inside it, and what being beyond it asks for.
+
+    `low` and `high` are in the limit's unit, infinite where that side is
+    open; both ends are still inside.
+    """
+
+    name: str
+    low: float
+    high: float
+    decision: Decision
+    action: str = ""
+    runbook: str = ""
+
+    def within(self, milder: Level) -> bool:
+        """Whether this level allows less than `milder` does, so that it could never be the worse one."""
+        return self.low > milder.low or self.high < milder.high
+
+
+@dataclass(frozen=True, eq=False)
+class Limit:
+    """The limit of one metric, its levels from mild to severe.
+
+    `metric` is the name of the estimate that it judges; any other is
+    refused, so that a budget cannot be met by the wrong number.
+    """
+
+    name: str
+    metric: str
+    unit: str
+    levels: tuple[Level, ...]
+
+    def __contains__(self, estimate: object) -> Claim:  # type: ignore[override]  # `in` asks the claim's truth itself
+        return self.claim(estimate)
+
+    def claim(self, estimate: object) -> Claim:
+        """The claim that `estimate` is inside every level.
+
+        Raises:
+            QuestionError: Something else than an estimate of this limit's metric.
+        """
+        if not isinstance(estimate, Estimate):
+            raise QuestionError(
+                f"budget '{self.name}' judges an estimate, not {estimate!r}: write `metrics('{self.metric}') in budget('{self.name}')`"
+            )
+        if estimate.name != self.metric:
+            raise QuestionError(f"budget '{self.name}' judges '{self.metric}', not '{estimate.name}'")
+        level, truth = self._worst(estimate)
+        low, high = self._range(level, estimate.unit)
+        near = high if estimate.high > high else low if estimate.low < low else high if math.isfinite(high) else low
+        shown = f"{self._shown(estimate, level)} ({level.name})"
+        return claim_about(
+            estimate,
+            truth,
+            text=f"{estimate.name} in budget('{self.name}')",
+            limit=shown,
+            alpha=refuted_at(estimate, low, high) if truth is Truth.REFUTED else 1.0,
+            near=near,
+            level=level.name if truth is Truth.REFUTED else "",
+            decision=level.decision if truth is Truth.REFUTED else None,
+            action=level.action,
+            runbook=level.runbook,
+        )
+
+    def can_roll_back(self) -> bool:
+        """Whether crossing any of the levels takes the release back."""
+        return any(level.decision is Decision.ROLLBACK for level in self.levels)
+
+    def _worst(self, estimate: Estimate) -> tuple[Level, Truth]:
+        """The refuted level with the worst decision (the severest of those), else the mildest level."""
+        truths = [
+            (level, truth_within(estimate, *self._range(level, estimate.unit), closed=True)) for level in self.levels
+        ]
+        refuted = [level for level, truth in truths if truth is Truth.REFUTED]
+        if refuted:
+            return max(reversed(refuted), key=lambda level: level.decision.severity), Truth.REFUTED
+        return next(((level, truth) for level, truth in truths if truth is not Truth.PROVEN), truths[0])
+
+    def _range(self, level: Level, unit: str) -> tuple[float, float]:
+        return _converted(level.low, self.unit, unit), _converted(level.high, self.unit, unit)
+
+    def _shown(self, estimate: Estimate, level: Level) -> str:
+        low, high = self._range(level, estimate.unit)
+        texts = [format_apart(end, estimate.value)[0] for end in (low, high)]
+        if math.isinf(low):
+            return f"≤ {with_unit(texts[1], estimate.unit)}"
+        if math.isinf(high):
+            return f"≥ {with_unit(texts[0], estimate.unit)}"
+        return f"{texts[0]} … {with_unit(texts[1], estimate.unit)}"
+
+
+def _converted(end: float, unit: str, to: str) -> float:
+    convert(0.0, unit, to)
+    return end if math.isinf(end) else convert(end, unit, to)
+
+
+def out_of_order(levels: Sequence[Level]) -> list[tuple[Level, Level]]:
+    """Pairs (severe, mild) in which the severe level is crossed before the mild one."""
+    return [(severe, mild) for mild, severe in zip(levels, levels[1:], strict=False) if severe.within(mild)]

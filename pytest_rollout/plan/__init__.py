@@ -1,0 +1,1 @@
+"""The plan: `rollout.yaml` as checked facts, with the place of each."""

@@ -1,0 +1,115 @@
+"""The plan as facts: what `rollout.yaml` says, checked, with its places.
+
+Nothing here reads a file or judges anything. Every part remembers where it
+stands, so that a later complaint can point at line and column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from pytest_rollout.limits import Limit
+from pytest_rollout.sources.protocol import OptionValue
+
+
+@dataclass(frozen=True)
+class Place:
+    """A position in a file: line and column from 1, and the dotted path inside the document."""
+
+    file: Path
+    line: int
+    column: int
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoData:
+    """What an *empty* answer means: `value`, while the metric `alive` is fresh, `because` of a stated fact."""
+
+    value: float
+    alive: str
+    because: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One number that a source gives: its unit, which direction is good, and how old it may be.
+
+    `better` is `lower`, `higher` or empty (a range judges it). `max_age` is
+    None where the plan says `any`: the value does not age.
+    """
+
+    name: str
+    title: str
+    unit: str
+    better: str
+    source: str
+    query: str
+    max_age: timedelta | None
+    no_data: NoData | None
+    place: Place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """A metric's limit in one phase; each is a gate of its own."""
+
+    name: str
+    limit: Limit
+    place: Place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """One phase of a rollout, with the budgets that hold in it (a phase's own replaces the general one)."""
+
+    name: str
+    title: str
+    budgets: Mapping[str, Budget]
+    place: Place
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceConfig:
+    """One source of an environment as the plan states it; options may still hold `${NAME}`."""
+
+    name: str
+    kind: str
+    options: Mapping[str, OptionValue] = field(repr=False)
+    place: Place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """Where a rollout is judged: an embedded world, or the sources, target and flags of a real system."""
+
+    name: str
+    world: Path | None
+    target: str = field(repr=False)
+    flags: SourceConfig | None
+    sources: Mapping[str, SourceConfig]
+    place: Place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A whole `rollout.yaml`; `folder` holds it and the gates that it governs."""
+
+    path: Path
+    rollout: str
+    title: str
+    owner: str
+    runbook: str
+    environment: str
+    metrics: Mapping[str, Metric]
+    phases: Mapping[str, Phase]
+    environments: Mapping[str, Environment]
+    digest: str
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the plan and its gates."""
+        return self.path.parent

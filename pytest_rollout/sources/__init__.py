@@ -1,0 +1,1 @@
+"""Sources: where numbers come from, one file a kind."""

@@ -1,0 +1,80 @@
+"""The source protocol: facts in, facts out, one method.
+
+A source answers one `Question` with one `Answer`, or raises `SourceError`
+with a reason code. It knows nothing of metrics, limits or gates; what an
+empty, old or odd answer means is decided in one other place, `reading.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+OptionValue = str | Mapping[str, object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What is asked of a source: its query, as of one instant (UTC), within a time limit."""
+
+    query: str
+    at: datetime
+    timeout_seconds: float = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One number and when the source took it (UTC); `at` is None where it does not say."""
+
+    value: float
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a source said: its samples (none at all is an answer too) and the body, for the evidence."""
+
+    samples: tuple[Sample, ...]
+    body: str = ""
+
+
+class Source(Protocol):
+    """Anything that answers questions; safe to call from several threads."""
+
+    def ask(self, question: Question) -> Answer:
+        """Answer within `question.timeout_seconds`.
+
+        Raises:
+            SourceError: Nothing could be learned; the message names what was
+                asked, what was seen, and what would do. Secrets are not in it.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Option:
+    """One key that a kind of source takes in a plan."""
+
+    name: str
+    about: str
+    required: bool = False
+    secret: bool = False
+    mapping: bool = False
+
+
+@dataclass(frozen=True)
+class SourceKind:
+    """A kind of source: its name in a plan, its options, and how one is opened.
+
+    `open(options, folder)` gets the options with environment variables
+    already filled in, and the plan's folder, which relative paths start from.
+    Opening contacts nothing.
+    """
+
+    name: str
+    about: str
+    options: tuple[Option, ...]
+    open: Callable[[Mapping[str, OptionValue], Path], Source] = field(repr=False)

@@ -1,0 +1,1 @@
+"""Statistics: arrays and counts in, bounds out; no pytest and no I/O."""
