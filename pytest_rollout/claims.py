@@ -39,7 +39,8 @@ class ClaimFacts:
     An unbounded side of the interval is None, with the reason in `why`.
     `alpha` is the smallest one-sided level at which the claim is still
     refuted: 0 for exact readings, 1 where it is not refuted.
-    `decision` is what a refuted claim asks for when its limit says so.
+    `decision` is what a refuted claim asks for when its limit says so, and
+    `trigger` whether refuting it could have taken the release back.
     """
 
     text: str
@@ -53,6 +54,7 @@ class ClaimFacts:
     limit: str = ""
     level: str = ""
     decision: Decision | None = None
+    trigger: bool = False
     action: str = ""
     runbook: str = ""
     n: int | None = None
@@ -110,7 +112,7 @@ class Claim:
         if gate := _RUNNING.get():
             gate.ask(self, asserting_frame(sys._getframe(1)))
         if self.truth is Truth.INCONCLUSIVE:
-            raise Inconclusive(f"HOLD[{self.facts.reason or Reason.INCONCLUSIVE}] {self}", self)
+            raise Inconclusive(str(self), reason=self.facts.reason or Reason.INCONCLUSIVE)
         return self.truth is Truth.PROVEN
 
     def __and__(self, other: object) -> Claim:
@@ -201,6 +203,11 @@ class GateClaims:
             self._add(claim)
             self._asserted.add(id(claim))
 
+    @property
+    def last_refuted(self) -> ClaimFacts | None:
+        """The claim that an assertion failure is about."""
+        return next((claim.facts for claim in reversed(self._claims) if claim.truth is Truth.REFUTED), None)
+
     def faults(self) -> Iterator[str]:
         """What keeps a gate that raised nothing from passing, in words for its author."""
         for claim in self._claims:
@@ -210,9 +217,9 @@ class GateClaims:
                 yield f"a claim was made and never asserted: write `assert {claim.facts.text}`"
         for identity, name in self._reads.items():
             if identity not in self._used:
-                yield f"'{name}' was read and no assert claims anything of it: write `assert` in front of the comparison"
+                yield f"'{name}' was read and no assert claims anything of it: put `assert` before the comparison"
         if not self._claims:
-            yield "the gate made no claim: assert something about a live value, or `assert check(fact, 'what it shows')`"
+            yield "the gate made no claim: assert something of a live value, or `assert check(fact, 'what it shows')`"
 
     def _add(self, claim: Claim) -> None:
         if not any(claim is each for each in self._claims):

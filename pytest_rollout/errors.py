@@ -7,7 +7,8 @@
     ├── QuestionError    a question an estimate has no answer to (also a TypeError)
     ├── SourceError      a source could not answer; carries the reason code
     ├── WorldError       the embedded world could not start
-    └── Inconclusive     the data cannot tell; never an AssertionError
+    ├── Inconclusive     the data cannot tell; never an AssertionError
+    └── Unclaimed        a gate ended without a proven, asserted claim
 
 A message names where, what was found, what would do, and the likely fix.
 """
@@ -17,12 +18,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pytest_rollout.decisions import Reason
-
-if TYPE_CHECKING:
-    from pytest_rollout.claims import Claim
 
 
 class RolloutError(Exception):
@@ -57,7 +54,7 @@ class SourceError(RolloutError):
         self.reason = reason
 
 
-class Inconclusive(RolloutError):
+class Inconclusive(RolloutError):  # noqa: N818 - the word that users read in reports and write in tests
     """The data cannot tell whether the claim holds.
 
     Not an `AssertionError`: neither `not`, `or`, `if` nor an `except
@@ -65,9 +62,13 @@ class Inconclusive(RolloutError):
     (yellow), not as failed (red).
     """
 
-    def __init__(self, message: str, claim: Claim | None = None) -> None:
-        super().__init__(message)
-        self.claim = claim
+    def __init__(self, message: str, *, reason: str = Reason.INCONCLUSIVE) -> None:
+        super().__init__(f"HOLD[{reason}] {message}")
+        self.reason = reason
+
+
+class Unclaimed(RolloutError):  # noqa: N818 - as above
+    """A gate ended well without having proven anything."""
 
 
 @dataclass(frozen=True, order=True)

@@ -1,8 +1,8 @@
 """Estimates: values with bounds, and the comparisons that make claims of them.
 
 An `Estimate` says where a quantity lies with a stated confidence; a `Reading`
-is one that is exact; a `Fact` is an exact value that is no number (a flag).
-They are compared, never tested for truth: the answer is a `Claim`.
+is one that is exact. They are compared, never tested for truth: the answer is
+a `Claim`.
 
 Too little data, NaN, a dead source are the widest interval with its reason
 in `why`. No special case follows: such an interval lies inside no limit.
@@ -11,31 +11,16 @@ in `why`. No special case follows: such an interval lies inside no limit.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NoReturn
 
 from pytest_rollout.claims import Claim, ClaimFacts, Truth, bounded
-from pytest_rollout.decisions import Reason
+from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.errors import QuantityError, QuestionError
+from pytest_rollout.intervals import RefutingLevel, refuted_at, truth_within
+from pytest_rollout.provenance import Provenance
 from pytest_rollout.quantities import Quantity, convert, format_apart, format_number, with_unit
-
-RefutingLevel = Callable[[float, bool], float]
-"""(limit, above) → smallest one-sided level at which "above" (or below) the limit is refuted."""
-
-Comparable = "float | int | str | Quantity | Estimate"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Provenance:
-    """Where a number came from: asked what, of whom, as of when."""
-
-    source: str = ""
-    query: str = ""
-    window: str = ""
-    at: datetime | None = None
-    age: timedelta | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,14 +104,19 @@ class Estimate:
     def _equality(self, sign: str, other: object) -> Claim:
         if not isinstance(self, Reading):
             raise QuestionError(
-                f"'{sign}' asks of {self.name} what no sample can answer: claim equivalence within a margin, as in `x - margin < {self.name} < x + margin`"
+                f"'{sign}' asks of {self.name} what no sample can answer: "
+                f"claim equivalence within a margin, as in `x - margin < {self.name} < x + margin`"
             )
         return compare_with(self, sign, other)
 
     def __neg__(self) -> Estimate:
-        flipped = self.refuting_level and (lambda limit, above, level=self.refuting_level: level(-limit, not above))
         return replace(
-            self, value=-self.value, low=-self.high, high=-self.low, name=f"-{self.name}", refuting_level=flipped
+            self,
+            value=-self.value,
+            low=-self.high,
+            high=-self.low,
+            name=f"-{self.name}",
+            refuting_level=_mirrored(self.refuting_level),
         )
 
     def __add__(self, other: object) -> Estimate:
@@ -230,91 +220,19 @@ class Reading(Estimate):
         return self.provenance.age
 
 
-@dataclass(frozen=True, eq=False)
-class Fact:
-    """An exact value that is no number, such as a flag: it is or is not equal to another."""
-
-    value: bool | str
-    name: str = "fact"
-    provenance: Provenance = field(default=Provenance(), repr=False)
-    sources: frozenset[int] = field(default=frozenset(), repr=False)
-
-    __hash__ = object.__hash__
-
-    def __eq__(self, other: object) -> Claim:  # type: ignore[override]  # a comparison makes a claim
-        return self._claim("==", other, self._same(other))
-
-    def __ne__(self, other: object) -> Claim:  # type: ignore[override]  # as above
-        return self._claim("!=", other, not self._same(other))
-
-    def __bool__(self) -> NoReturn:
-        raise QuestionError(f"{self.name} is compared, not tested: write `assert {self.name} == {self.value!r}`")
-
-    def _same(self, other: object) -> bool:
-        if type(other) is not type(self.value):
-            raise QuestionError(f"{self.name} is {self.value!r}, which is not comparable with {other!r}")
-        return self.value == other
-
-    def _claim(self, sign: str, other: object, holds: bool) -> Claim:
-        facts = ClaimFacts(
-            text=f"{self.name} {sign} {other!r}",
-            truth=Truth.PROVEN if holds else Truth.REFUTED,
-            subject=f"{self.name} = {self.value!r}",
-            value=self.value,
-            alpha=1.0 if holds else 0.0,
-            limit=f"{sign} {other!r}",
-            method="reading",
-            **origin(self.provenance),
-        )
-        return Claim(facts, self.sources)
-
-
-def truth_within(estimate: Estimate, low: float, high: float, *, closed: bool) -> Truth:
-    """What an interval says of `low < x < high` (or `low <= x <= high` when `closed`).
-
-    Proven when the whole interval is inside, refuted when it is wholly
-    beyond one end, else inconclusive. An end at infinity is no limit.
-    """
-    if math.isnan(estimate.value):
-        return Truth.INCONCLUSIVE
-    inside_low = low == -math.inf or estimate.low > low or (closed and estimate.low == low)
-    inside_high = high == math.inf or estimate.high < high or (closed and estimate.high == high)
-    if inside_low and inside_high:
-        return Truth.PROVEN
-    below = estimate.high < low or (not closed and estimate.high == low)
-    above = estimate.low > high or (not closed and estimate.low == high)
-    return Truth.REFUTED if below or above else Truth.INCONCLUSIVE
-
-
-def refuted_at(estimate: Estimate, low: float, high: float) -> float:
-    """The smallest one-sided level at which `low < x < high` is still refuted; 1 when it is not.
-
-    An estimate that does not bring its own function is known to be refuted at
-    the level of its bounds and at no smaller one.
-    """
-    if truth_within(estimate, low, high, closed=False) is not Truth.REFUTED:
-        return 1.0
-    if estimate.exact:
-        return 0.0
-    if estimate.refuting_level is None:
-        return 1.0 - estimate.confidence
-    above = estimate.low >= high
-    return estimate.refuting_level(high if above else low, above)
-
-
-def origin(provenance: Provenance) -> dict[str, str | float | None]:
-    """A provenance as the fields that a claim's facts keep of it."""
-    return {
-        "query": provenance.query,
-        "window": provenance.window,
-        "source": provenance.source,
-        "at": provenance.at.isoformat(timespec="seconds") if provenance.at else "",
-        "age": provenance.age.total_seconds() if provenance.age is not None else None,
-    }
-
-
 def claim_about(
-    estimate: Estimate, truth: Truth, *, text: str, limit: str, alpha: float, near: float, **more: object
+    estimate: Estimate,
+    truth: Truth,
+    *,
+    text: str,
+    limit: str,
+    near: float,
+    alpha: float = 1.0,
+    level: str = "",
+    decision: Decision | None = None,
+    trigger: bool = False,
+    action: str = "",
+    runbook: str = "",
 ) -> Claim:
     """The claim an estimate makes, with everything a report needs to explain it.
 
@@ -342,14 +260,21 @@ def claim_about(
         why=estimate.why,
         reason=estimate.reason if doubt else "",
         needs=(estimate.needs or _needs(estimate)) if doubt else "",
-        **origin(estimate.provenance),  # type: ignore[arg-type]  # the keys and types are those of ClaimFacts
-        **more,  # type: ignore[arg-type]  # as above
+        level=level,
+        decision=decision,
+        trigger=trigger,
+        action=action,
+        runbook=runbook,
+        **estimate.provenance.facts(),
     )
     return Claim(facts, estimate.sources)
 
 
 def _needs(estimate: Estimate) -> str:
     return "" if estimate.why else "the bounds lie on both sides of the limit: more data narrows them"
+
+
+_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 def compare_with(estimate: Estimate, sign: str, other: object) -> Claim:
@@ -359,38 +284,41 @@ def compare_with(estimate: Estimate, sign: str, other: object) -> Claim:
         QuantityError: A limit in a unit of another kind.
         QuestionError: Compared with something that has no size, or two samples with each other.
     """
-    limit, sources = _limit(estimate, other), other.sources if isinstance(other, Estimate) else frozenset()
-    unknown = other if isinstance(other, Estimate) and math.isnan(other.value) else None
-    subject = replace(estimate, sources=estimate.sources | sources)
-    if unknown is not None:
-        truth, alpha = Truth.INCONCLUSIVE, 1.0
-        subject = replace(
-            subject, why=estimate.why or unknown.why, reason=estimate.reason if estimate.why else unknown.reason
-        )
-    elif sign in {"==", "!="}:
-        same = estimate.value == limit
-        truth = (
-            Truth.INCONCLUSIVE
-            if math.isnan(estimate.value)
-            else Truth.PROVEN
-            if same == (sign == "==")
-            else Truth.REFUTED
-        )
+    if isinstance(other, Estimate) and estimate.exact and not (other.exact or math.isnan(other.value)):
+        return compare_with(other, _MIRRORED.get(sign, sign), estimate)
+    limit = _limit(estimate, other)
+    shown = with_unit(format_apart(limit, estimate.value)[0], estimate.unit)
+    if isinstance(other, Estimate):
+        estimate = replace(_doubted(estimate, other), sources=estimate.sources | other.sources)
+        shown = f"{shown} ({other.name})"
+    if sign in {"==", "!="}:
+        truth = _equal(estimate.value, limit) if sign == "==" else _differs(estimate.value, limit)
         alpha = 0.0 if truth is Truth.REFUTED else 1.0
     else:
         low, high = (-math.inf, limit) if sign[0] == "<" else (limit, math.inf)
         truth = truth_within(estimate, low, high, closed=sign.endswith("="))
         alpha = refuted_at(estimate, low, high) if truth is Truth.REFUTED else 1.0
-    shown = with_unit(format_apart(limit, estimate.value)[0], estimate.unit)
-    name = f" ({other.name})" if isinstance(other, Estimate) else ""
-    return claim_about(
-        subject,
-        truth,
-        text=f"{estimate.name} {sign} {shown}{name}",
-        limit=f"{sign} {shown}{name}",
-        alpha=alpha,
-        near=limit,
-    )
+    text = f"{estimate.name} {sign} {shown}"
+    return claim_about(estimate, truth, text=text, limit=f"{sign} {shown}", near=limit, alpha=alpha)
+
+
+def _doubted(estimate: Estimate, other: Estimate) -> Estimate:
+    """The estimate as far as it is known beside `other`: not at all, when nobody knows `other`."""
+    if math.isnan(estimate.value) or not math.isnan(other.value):
+        return estimate
+    return replace(estimate, value=math.nan, why=other.why, reason=other.reason, needs=other.needs)
+
+
+def _equal(value: float, limit: float) -> Truth:
+    if math.isnan(value):
+        return Truth.INCONCLUSIVE
+    return Truth.PROVEN if value == limit else Truth.REFUTED
+
+
+def _differs(value: float, limit: float) -> Truth:
+    if math.isnan(value):
+        return Truth.INCONCLUSIVE
+    return Truth.PROVEN if value != limit else Truth.REFUTED
 
 
 def _limit(estimate: Estimate, other: object) -> float:
@@ -398,7 +326,8 @@ def _limit(estimate: Estimate, other: object) -> float:
     if isinstance(other, Estimate):
         if not other.exact and not math.isnan(other.value):
             raise QuestionError(
-                f"{estimate.name} and {other.name} are two samples: compare their difference, as in `ab(...).mean.delta < limit`"
+                f"{estimate.name} and {other.name} are two samples: "
+                "compare their difference, as in `ab(...).mean.delta < limit`"
             )
         return convert(other.value, other.unit, estimate.unit)
     if isinstance(other, str):
@@ -411,7 +340,8 @@ def _limit(estimate: Estimate, other: object) -> float:
 def _plain(estimate: Estimate, other: object, sign: str) -> float:
     if isinstance(other, Estimate):
         raise QuestionError(
-            f"{estimate.name} {sign} {other.name} has no bounds that hold: claim something of each, or of a ratio of two readings"
+            f"{estimate.name} {sign} {other.name} has no bounds that hold: "
+            "claim something of each, or of a ratio of two readings"
         )
     return _number(estimate, other, "multiplied or divided")
 
@@ -428,73 +358,81 @@ def _number(estimate: Estimate, other: object, done: str) -> float:
 
 
 def _shifted(estimate: Estimate, other: object, sign: str) -> Estimate:
-    if isinstance(other, Estimate) and not (
-        estimate.exact or other.exact or math.isnan(estimate.value) or math.isnan(other.value)
-    ):
-        raise QuestionError(
-            f"{estimate.name} {sign} {other.name}: two samples are not independent by themselves; use `ab(...).mean.delta`"
-        )
-    if isinstance(other, Estimate) and (math.isnan(other.value) or not other.exact):
-        wide, fixed = (other if sign == "+" else -other), estimate
-        if math.isnan(wide.value) or math.isnan(fixed.value):
-            return _unknown_of(estimate, other, f"{estimate.name} {sign} {other.name}", estimate.unit)
-        moved = _shifted(replace(wide, unit=estimate.unit, **_bounds_in(wide, estimate.unit)), fixed.value, "+")
-        return replace(moved, name=f"{estimate.name} {sign} {other.name}", sources=estimate.sources | other.sources)
+    if isinstance(other, Estimate):
+        return _combined(estimate, other, sign)
     by = _limit(estimate, other) * (1 if sign == "+" else -1)
-    level = estimate.refuting_level and (lambda limit, above, inner=estimate.refuting_level: inner(limit - by, above))
-    shown = other.name if isinstance(other, Estimate) else str(other)
-    sources = estimate.sources | (other.sources if isinstance(other, Estimate) else frozenset())
+    return _moved(estimate, by, f"{estimate.name} {sign} {other}")
+
+
+def _combined(estimate: Estimate, other: Estimate, sign: str) -> Estimate:
+    """A sum or difference of two estimates, at least one of them exact."""
+    name, sources = f"{estimate.name} {sign} {other.name}", estimate.sources | other.sources
+    if math.isnan(estimate.value) or math.isnan(other.value):
+        return _unknown_of(estimate, other, name, estimate.unit)
+    if not (estimate.exact or other.exact):
+        raise QuestionError(f"{name}: two samples have joint bounds of their own; use `ab(...).mean.delta`")
+    if other.exact:
+        by = convert(other.value, other.unit, estimate.unit) * (1 if sign == "+" else -1)
+        return replace(_moved(estimate, by, name), sources=sources)
+    other = other if sign == "+" else -other
+    by = convert(estimate.value, estimate.unit, other.unit)
+    return replace(_moved(other, by, name), sources=sources)
+
+
+def _moved(estimate: Estimate, by: float, name: str) -> Estimate:
     return replace(
         estimate,
         value=estimate.value + by,
         low=estimate.low + by,
         high=estimate.high + by,
-        name=f"{estimate.name} {sign} {shown}",
-        refuting_level=level,
-        sources=sources,
+        name=name,
+        refuting_level=_rescaled(estimate.refuting_level, by, 1.0),
     )
-
-
-def _bounds_in(estimate: Estimate, unit: str) -> dict[str, float]:
-    return {name: convert(getattr(estimate, name), estimate.unit, unit) for name in ("value", "low", "high")}
 
 
 def _scaled(estimate: Estimate, factor: float, name: str) -> Estimate:
     if factor == 0 or not math.isfinite(factor):
         raise QuestionError(f"{name}: a factor of {factor} leaves nothing to judge")
     ends = sorted((estimate.low * factor, estimate.high * factor))
-    level = estimate.refuting_level and (
-        lambda limit, above, inner=estimate.refuting_level: inner(limit / factor, above == (factor > 0))
-    )
+    level = _rescaled(estimate.refuting_level, 0.0, abs(factor))
+    level = level if factor > 0 else _mirrored(level)
     return replace(estimate, value=estimate.value * factor, low=ends[0], high=ends[1], name=name, refuting_level=level)
 
 
+def _rescaled(inner: RefutingLevel | None, shift: float, factor: float) -> RefutingLevel | None:
+    if inner is None:
+        return None
+
+    def level(limit: float, above: bool) -> float:
+        return inner((limit - shift) / factor, above)
+
+    return level
+
+
+def _mirrored(inner: RefutingLevel | None) -> RefutingLevel | None:
+    if inner is None:
+        return None
+
+    def level(limit: float, above: bool) -> float:
+        return inner(-limit, not above)
+
+    return level
+
+
 def _ratio(above: Estimate, below: Estimate) -> Estimate:
-    name, unit = f"{above.name} / {below.name}", ""
+    name, sources = f"{above.name} / {below.name}", above.sources | below.sources
     if math.isnan(above.value) or math.isnan(below.value):
-        return _unknown_of(above, below, name, unit)
+        return _unknown_of(above, below, name, "")
     if not (above.exact and below.exact):
         raise QuestionError(f"{name}: a ratio of samples needs their joint bounds; use `ab(...).mean.lift`")
     divisor = convert(below.value, below.unit, above.unit)
     if divisor == 0:
-        unknown = Reading.unknown(
-            f"{below.name} is 0, so the ratio has no value", name=name, unit=unit, provenance=above.provenance
-        )
-        return replace(unknown, sources=above.sources | below.sources)
+        why = f"{below.name} is 0, so the ratio has no value"
+        return replace(Reading.unknown(why, name=name, provenance=above.provenance), sources=sources)
     ratio = above.value / divisor
-    return replace(
-        above, value=ratio, low=ratio, high=ratio, unit=unit, name=name, sources=above.sources | below.sources
-    )
+    return replace(above, value=ratio, low=ratio, high=ratio, unit="", name=name, sources=sources)
 
 
 def _unknown_of(one: Estimate, other: Estimate, name: str, unit: str) -> Estimate:
     missing = one if math.isnan(one.value) else other
-    unknown = Reading.unknown(
-        missing.why,
-        reason=Reason(missing.reason),
-        name=name,
-        unit=unit,
-        needs=missing.needs,
-        provenance=missing.provenance,
-    )
-    return replace(unknown, sources=one.sources | other.sources)
+    return replace(missing, name=name, unit=unit, sources=one.sources | other.sources)

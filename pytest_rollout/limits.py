@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pytest_rollout.claims import Claim, Truth
 from pytest_rollout.decisions import Decision
 from pytest_rollout.errors import QuestionError
-from pytest_rollout.estimates import Estimate, claim_about, refuted_at, truth_within
+from pytest_rollout.estimates import Estimate, claim_about
+from pytest_rollout.intervals import refuted_at, truth_within
 from pytest_rollout.quantities import convert, format_apart, with_unit
 
 DEFAULT_DECISIONS = {"warning": Decision.HOLD, "critical": Decision.ROLLBACK}
@@ -54,7 +56,7 @@ class Limit:
     unit: str
     levels: tuple[Level, ...]
 
-    def __contains__(self, estimate: object) -> Claim:  # type: ignore[override]  # `in` asks the claim's truth itself
+    def __contains__(self, estimate: object) -> Claim:  # `in` asks the claim's truth itself
         return self.claim(estimate)
 
     def claim(self, estimate: object) -> Claim:
@@ -65,7 +67,8 @@ class Limit:
         """
         if not isinstance(estimate, Estimate):
             raise QuestionError(
-                f"budget '{self.name}' judges an estimate, not {estimate!r}: write `metrics('{self.metric}') in budget('{self.name}')`"
+                f"budget '{self.name}' judges an estimate, not {estimate!r}: "
+                f"write `metrics('{self.metric}') in budget('{self.name}')`"
             )
         if estimate.name != self.metric:
             raise QuestionError(f"budget '{self.name}' judges '{self.metric}', not '{estimate.name}'")
@@ -82,6 +85,7 @@ class Limit:
             near=near,
             level=level.name if truth is Truth.REFUTED else "",
             decision=level.decision if truth is Truth.REFUTED else None,
+            trigger=self.can_roll_back(),
             action=level.action,
             runbook=level.runbook,
         )
@@ -120,4 +124,4 @@ def _converted(end: float, unit: str, to: str) -> float:
 
 def out_of_order(levels: Sequence[Level]) -> list[tuple[Level, Level]]:
     """Pairs (severe, mild) in which the severe level is crossed before the mild one."""
-    return [(severe, mild) for mild, severe in zip(levels, levels[1:], strict=False) if severe.within(mild)]
+    return [(severe, mild) for mild, severe in pairwise(levels) if severe.within(mild)]

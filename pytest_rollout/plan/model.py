@@ -74,17 +74,25 @@ class Phase:
 
 @dataclass(frozen=True, kw_only=True)
 class SourceConfig:
-    """One source of an environment as the plan states it; options may still hold `${NAME}`."""
+    """One source of an environment as the plan states it; options may still hold `${NAME}`.
+
+    `places` says where each option's value stands, by the option's name.
+    """
 
     name: str
     kind: str
     options: Mapping[str, OptionValue] = field(repr=False)
     place: Place
+    places: Mapping[str, Place] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """Where a rollout is judged: an embedded world, or the sources, target and flags of a real system."""
+    """Where a rollout is judged: an embedded world, or the sources, target and flags of a real system.
+
+    `world` is absolute. `target` is empty where the plan names none;
+    `target_place` says where its value stands.
+    """
 
     name: str
     world: Path | None
@@ -92,6 +100,7 @@ class Environment:
     flags: SourceConfig | None
     sources: Mapping[str, SourceConfig]
     place: Place
+    target_place: Place | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 OptionValue = str | Mapping[str, object]
+FlagValue = bool | float | str
+Opened_co = TypeVar("Opened_co", covariant=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +56,21 @@ class Source(Protocol):
         ...
 
 
+class FlagReader(Protocol):
+    """Anything that knows the flags of a system; safe to call from several threads."""
+
+    def read(self, at: datetime, timeout_seconds: float) -> Mapping[str, FlagValue]:
+        """All flags as of `at`, nested names joined with dots (`dual_memory.blended_recall`).
+
+        Raises:
+            SourceError: They could not be read, or what was read is no set of flags.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Option:
-    """One key that a kind of source takes in a plan."""
+    """One key that a kind of source takes in a plan; one with `mapping` may also be a mapping instead of a text."""
 
     name: str
     about: str
@@ -66,15 +80,20 @@ class Option:
 
 
 @dataclass(frozen=True)
-class SourceKind:
-    """A kind of source: its name in a plan, its options, and how one is opened.
+class Kind(Generic[Opened_co]):
+    """A kind of source or of flags: its name in a plan, its options, and how one is opened.
 
     `open(options, folder)` gets the options with environment variables
     already filled in, and the plan's folder, which relative paths start from.
-    Opening contacts nothing.
+    Opening contacts nothing and loads nothing heavy; it raises `SourceError`
+    for an option that cannot be meant.
     """
 
     name: str
     about: str
     options: tuple[Option, ...]
-    open: Callable[[Mapping[str, OptionValue], Path], Source] = field(repr=False)
+    open: Callable[[Mapping[str, OptionValue], Path], Opened_co] = field(repr=False)
+
+
+SourceKind = Kind[Source]
+FlagKind = Kind[FlagReader]

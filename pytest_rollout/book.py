@@ -1,0 +1,162 @@
+"""The book: which gates were planned, and what each of them answered.
+
+Gates are entered as they are collected, before anything can leave them out;
+answers as pytest reports them. Under xdist each worker writes its page into a
+shared folder, because what a worker keeps in memory is lost when it dies.
+Every entry is plain JSON, so nothing here depends on how it travelled.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+
+from pytest_rollout.claims import ClaimFacts
+from pytest_rollout.decisions import Reason
+
+
+class Ended(StrEnum):
+    """How one part of a gate (set-up, call, tear-down) ended, in the gate's own view."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"
+    NO_CLAIM = "no-claim"
+    SKIPPED = "skipped"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedGate:
+    """A gate as it was collected.
+
+    `id` is relative to the rollout's folder and the same wherever pytest was
+    started; `nodeid` is pytest's own. `shadow_until` is the last day on which
+    the gate only reports; None for a gate that counts.
+    """
+
+    id: str
+    nodeid: str
+    rollout: str
+    phases: tuple[str, ...]
+    title: str = ""
+    owner: str = ""
+    severity: str = ""
+    runbook: str = ""
+    rollback: bool = False
+    shadow_until: date | None = None
+    shadow_why: str = ""
+
+    def as_json(self) -> dict[str, object]:
+        """The gate as JSON values."""
+        return asdict(self) | {"shadow_until": self.shadow_until.isoformat() if self.shadow_until else None}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, object]) -> PlannedGate:
+        """Read what `as_json` wrote."""
+        phases, until = record["phases"], record["shadow_until"]
+        assert isinstance(phases, list)
+        parsed = {"phases": tuple(phases), "shadow_until": date.fromisoformat(str(until)) if until else None}
+        return cls(**{**record, **parsed})  # type: ignore[arg-type]  # JSON of our own writing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What one report says of a gate.
+
+    `outcome` is pytest's word for it; `ended` the gate's own, None when the
+    report came without one (the worker died).
+    """
+
+    nodeid: str
+    when: str
+    outcome: str
+    expected_failure: bool = False
+    ended: Ended | None = None
+    reason: str = ""
+    message: str = ""
+    claims: tuple[ClaimFacts, ...] = ()
+
+
+def pack(ended: Ended, *, reason: str = "", message: str = "", claims: Iterable[ClaimFacts] = ()) -> str:
+    """One part's answer as the JSON string that travels on its report.
+
+    A string, because execnet kills a worker that sends it anything richer.
+    """
+    facts = [claim.as_json() for claim in claims]
+    return json.dumps({"ended": ended.value, "reason": reason, "message": message, "claims": facts}, default=str)
+
+
+def unpack(nodeid: str, when: str, outcome: str, packed: object, *, expected_failure: bool = False) -> Answer:
+    """An answer from a report; one that cannot be read counts as none at all."""
+    try:
+        record = json.loads(packed) if isinstance(packed, str) else None
+        ended = Ended(record["ended"]) if record else None
+        claims = tuple(ClaimFacts.from_json(claim) for claim in record["claims"]) if record else ()
+    except (KeyError, TypeError, ValueError) as error:
+        message = f"the gate's record could not be read: {error}"
+        return Answer(nodeid=nodeid, when=when, outcome=outcome, ended=Ended.ERROR, message=message)
+    return Answer(
+        nodeid=nodeid,
+        when=when,
+        outcome=outcome,
+        expected_failure=expected_failure,
+        ended=ended,
+        reason=record["reason"] if record else "",
+        message=record["message"] if record else "",
+        claims=claims,
+    )
+
+
+@dataclass
+class Book:
+    """Planned gates and answers of one run; `page` files of workers are read into it."""
+
+    planned: dict[str, PlannedGate] = field(default_factory=dict)
+    deselected: set[str] = field(default_factory=set)
+    answers: dict[str, list[Answer]] = field(default_factory=dict)
+    functions: set[tuple[str, str]] = field(default_factory=set)
+    troubles: list[tuple[Reason, str]] = field(default_factory=list)
+
+    def plan(self, gate: PlannedGate) -> None:
+        """Enter a collected gate."""
+        self.planned[gate.nodeid] = gate
+
+    def answer(self, answer: Answer) -> None:
+        """Enter what a report says."""
+        self.answers.setdefault(answer.nodeid, []).append(answer)
+
+    def trouble(self, reason: Reason, sentence: str) -> None:
+        """Enter something that keeps the whole run from being good."""
+        if (reason, sentence) not in self.troubles:
+            self.troubles.append((reason, sentence))
+
+    def write_page(self, folder: Path, worker: str) -> None:
+        """Leave this worker's page, whole or not at all."""
+        page = {
+            "planned": [gate.as_json() for gate in self.planned.values()],
+            "deselected": sorted(self.deselected),
+            "functions": sorted(self.functions),
+            "troubles": [[reason.value, sentence] for reason, sentence in self.troubles],
+        }
+        unfinished = folder / f"{worker}.page.part"
+        unfinished.write_text(json.dumps(page), encoding="utf-8")
+        unfinished.replace(folder / f"{worker}.page")
+
+    def read_pages(self, folder: Path) -> None:
+        """Enter every worker's page; one that cannot be read is a trouble, not a gap."""
+        for path in sorted(folder.glob("*.page")):
+            try:
+                page = json.loads(path.read_text(encoding="utf-8"))
+                for gate in map(PlannedGate.from_json, page["planned"]):
+                    self.plan(gate)
+                self.deselected |= set(page["deselected"])
+                self.functions |= {(str(file), str(name)) for file, name in page["functions"]}
+                for reason, sentence in page["troubles"]:
+                    self.trouble(Reason(reason), sentence)
+            except (OSError, KeyError, TypeError, ValueError) as error:
+                self.trouble(Reason.MISSING, f"the list of gates of worker {path.stem} could not be read: {error}")

@@ -1,0 +1,100 @@
+"""The command line: `rollout`, for what is not a test run.
+
+rollout lock gates/x [--check]     write or check gates.lock
+rollout verify verdict.json        read a verdict again, with an exit code of its own
+rollout schema plan|verdict        print a JSON Schema, for editors and for readers of the file
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pytest_rollout.errors import RolloutError
+from pytest_rollout.quantities import parse_duration
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code is returned, and errors are one message without a traceback."""
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except RolloutError as error:
+        print(error, file=sys.stderr)
+        return 4
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="rollout", description="Phased rollouts as tests.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    lock = commands.add_parser("lock", help="write gates.lock, the list of gates that a run must meet")
+    lock.add_argument(
+        "folders", nargs="+", type=Path, metavar="FOLDER", help="a rollout's folder, or one above several"
+    )
+    lock.add_argument("--check", action="store_true", help="write nothing; exit 1 when a lock would change")
+    lock.set_defaults(run=_lock)
+    verify = commands.add_parser("verify", help="read verdict.json again; exits with its code, or 1")
+    verify.add_argument("file", type=Path, nargs="?", default=Path(".rollout/verdict.json"))
+    verify.add_argument("--rollout", default="", help="the rollout that must have been judged")
+    verify.add_argument("--phase", default="", help="the phase that must have been judged")
+    verify.add_argument("--env", default="", help="the environment in which it must have been judged")
+    verify.add_argument("--max-age", type=_duration, default=None, help="how old it may be, such as 15m")
+    verify.set_defaults(run=_verify)
+    schema = commands.add_parser("schema", help="print a JSON Schema")
+    schema.add_argument("of", choices=["plan", "verdict"])
+    schema.set_defaults(run=_schema)
+    return parser
+
+
+def _duration(text: str) -> object:
+    try:
+        return parse_duration(text)
+    except RolloutError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _lock(options: argparse.Namespace) -> int:
+    from pytest_rollout.locking import lock_folders
+
+    return lock_folders(options.folders, check=options.check, say=print)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from pytest_rollout.receipt import Wanted, verify
+    from pytest_rollout.rollout import utc_now
+
+    wanted = Wanted(rollout=options.rollout, phase=options.phase, environment=options.env, max_age=options.max_age)
+    code, lines = verify(options.file, wanted, now=utc_now())
+    verified = code == 0
+    for line in lines:
+        print(
+            f"{'VERIFIED' if verified else 'NO GO'}  {line} · exit {code}", file=sys.stdout if verified else sys.stderr
+        )
+    return code
+
+
+def _schema(options: argparse.Namespace) -> int:
+    schema = _plan_schema() if options.of == "plan" else _receipt_schema()
+    print(json.dumps(schema, indent=2, ensure_ascii=False))
+    return 0
+
+
+def _plan_schema() -> dict[str, object]:
+    from pytest_rollout.plan.schema import plan_schema
+    from pytest_rollout.sources import FLAG_KINDS, KINDS
+
+    return plan_schema(kinds=KINDS, flag_kinds=FLAG_KINDS)
+
+
+def _receipt_schema() -> dict[str, object]:
+    from pytest_rollout.receipt_schema import receipt_schema
+
+    return receipt_schema()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

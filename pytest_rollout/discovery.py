@@ -1,0 +1,79 @@
+"""Discovery: which rollouts a pytest run concerns.
+
+Plans are looked for below every path that pytest was given, and upwards from
+it, so that naming one gate file still finds the plan that governs it. Only
+the standard library is imported: this runs in every project that merely has
+the plugin installed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+
+PLAN_NAME = "rollout.yaml"
+_MISNAMED = ("rollout.yml", "rollouts.yaml")
+
+
+def find_plans(arguments: Iterable[str], *, start: Path, root: Path, skip: Sequence[str]) -> list[Path]:
+    """Plans that govern what `arguments` name, sorted.
+
+    Args:
+        arguments: Paths or node ids as given to pytest.
+        start: The folder that relative arguments start from.
+        root: pytest's root folder; nothing above it is looked at.
+        skip: Patterns of folder names that pytest does not enter (`norecursedirs`).
+    """
+    found: set[Path] = set()
+    entered: set[tuple[int, int]] = set()
+    for argument in arguments:
+        path = (start / argument.partition("::")[0]).resolve()
+        if path.is_dir():
+            found.update(_below(path, skip, entered))
+        if path.exists():
+            found.update(_above(path, root))
+    return sorted(found)
+
+
+def misnamed_plans(folder: Path) -> list[Path]:
+    """Files beside a plan that somebody may take for it."""
+    return [folder / name for name in _MISNAMED if (folder / name).exists()]
+
+
+def governing(path: Path, plans: Iterable[Path]) -> Path | None:
+    """The plan whose folder is the nearest one around `path`."""
+    around = [plan for plan in plans if plan.parent == path or plan.parent in path.parents]
+    return max(around, key=lambda plan: len(plan.parts), default=None)
+
+
+def _below(folder: Path, skip: Sequence[str], entered: set[tuple[int, int]]) -> Iterator[Path]:
+    try:
+        status = folder.stat()
+        entries = list(os.scandir(folder))
+    except OSError:
+        return
+    if (status.st_dev, status.st_ino) in entered:
+        return  # a link that leads back up
+    entered.add((status.st_dev, status.st_ino))
+    names = {entry.name for entry in entries}
+    if "pyvenv.cfg" in names:
+        return
+    if PLAN_NAME in names or any(name in names for name in _MISNAMED):
+        yield folder / PLAN_NAME
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=True) and not _skipped(entry.name, skip):
+            yield from _below(Path(entry.path), skip, entered)
+
+
+def _skipped(name: str, skip: Sequence[str]) -> bool:
+    return name == "__pycache__" or any(fnmatch(name, pattern) for pattern in skip)
+
+
+def _above(path: Path, root: Path) -> Iterator[Path]:
+    for folder in (path, *path.parents):
+        if (folder / PLAN_NAME).is_file():
+            yield folder / PLAN_NAME
+        if folder == root:
+            return

@@ -1,0 +1,75 @@
+"""The environment: where a rollout is judged, opened.
+
+A declared environment becomes one that can be asked: variables filled in, or
+an embedded world's endpoints in place of sources.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from pytest_rollout.errors import UsageError, did_you_mean, listed
+from pytest_rollout.plan.expand import expand
+from pytest_rollout.plan.model import Environment, Plan, SourceConfig
+from pytest_rollout.world.running import Endpoints
+
+_CI_VARIABLES = (
+    "BUILDKITE",
+    "BUILD_BUILDID",
+    "CI",
+    "CODEBUILD_BUILD_ID",
+    "GITHUB_ACTIONS",
+    "GITLAB_CI",
+    "JENKINS_URL",
+    "KUBERNETES_SERVICE_HOST",
+    "TEAMCITY_VERSION",
+    "TF_BUILD",
+)
+
+
+def ci_variable() -> str:
+    """The variable that says this is a CI system; empty when none does."""
+    return next((name for name in _CI_VARIABLES if os.environ.get(name, "").lower() not in {"", "0", "false"}), "")
+
+
+def check_environment(plan: Plan, named: str) -> None:
+    """Refuse a run whose environment is not named, or is not one of the plan's.
+
+    Raises:
+        UsageError: Says which environments the plan has. Under CI a plan's
+            default does not count: a gate that measured the demo world has
+            proven nothing about production.
+    """
+    chosen = named or ("" if ci_variable() else plan.environment)
+    known = f"  environments of {plan.rollout}: {listed(plan.environments)}"
+    if not chosen:
+        under = f" (under CI, {ci_variable()} is set, the plan's default does not count)" if ci_variable() else ""
+        lines = [f"name the environment to judge {plan.rollout} in: --rollout-env NAME{under}", known]
+        raise UsageError("\n".join(lines))
+    if chosen not in plan.environments:
+        guess = [f"  {line}" for line in did_you_mean(chosen, plan.environments)]
+        raise UsageError("\n".join([f"{plan.rollout} has no environment '{chosen}'", known, *guess]))
+
+
+def open_environment(declared: Environment) -> Environment:
+    """A real system's environment with its variables filled in.
+
+    Raises:
+        PlanError: Every variable that is missing or malformed.
+    """
+    return expand(declared, os.environ)
+
+
+def world_environment(declared: Environment, endpoints: Endpoints) -> Environment:
+    """An embedded world as an environment: its service, flags and telemetry."""
+
+    def config(name: str, kind: str, options: dict[str, str]) -> SourceConfig:
+        return SourceConfig(name=name, kind=kind, options=options, place=declared.place)
+
+    sources = {
+        name: config(name, options["kind"], {key: value for key, value in options.items() if key != "kind"})
+        for name, options in endpoints.sources.items()
+    }
+    flags = config("flags", "http", {"url": endpoints.flags})
+    return replace(declared, target=endpoints.target, flags=flags, sources=sources)

@@ -1,0 +1,231 @@
+"""The gate: a pytest item that belongs to a phase of a rollout.
+
+What an item's markers say of it, how it is run so that its claims find it,
+and what it leaves on its reports.
+"""
+
+from __future__ import annotations
+
+import json
+import unittest
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from types import CodeType
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_rollout.asserts import asserts_by_hand
+from pytest_rollout.book import Answer, Ended, PlannedGate, pack, unpack
+from pytest_rollout.claims import GateClaims, judging
+from pytest_rollout.errors import Inconclusive, Unclaimed, did_you_mean, listed
+from pytest_rollout.plan.model import Plan
+from pytest_rollout.rollout import GATE_FIXTURES, GATE_MARKERS
+
+if TYPE_CHECKING:
+    from pytest_rollout.scope import Scope
+
+GATE: pytest.StashKey[Gate] = pytest.StashKey()
+_RECORD = "rollout_record"
+_PLANNED = "rollout_gate"
+
+_FIXTURES_MODULE = "pytest_rollout.fixtures"
+_MARKER_KEYS = {"gate": {"owner", "severity", "runbook"}, "shadow": {"until", "why"}}
+_SEVERITIES = ("blocker", "critical", "normal", "minor", "trivial")
+
+
+@dataclass
+class Gate:
+    """One gate of this run: what was planned, what it may ask, and how it went so far."""
+
+    planned: PlannedGate
+    scope: Scope
+    claims: GateClaims
+    code: CodeType | None
+    raised: BaseException | None = None
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Run the gate's function; raise when it ends well and has proven nothing.
+
+        The exception is remembered here, nearest to the gate, where no other
+        plugin has had a chance to swallow it.
+        """
+        try:
+            with judging(self.claims, calling=True):
+                yield
+            self._demand_proof()
+        except BaseException as error:
+            self.raised = error
+            raise
+
+    def _demand_proof(self) -> None:
+        faults = [*self.claims.faults(), *self._by_hand()]
+        if faults:
+            raise Unclaimed("HOLD[no-claim] " + "\n  ".join(faults))
+
+    def _by_hand(self) -> Iterator[str]:
+        for line in asserts_by_hand(self.code) if self.code else ():
+            yield f"line {line} compares a bare .value, .low or .high, which claims nothing: compare the estimate"
+
+    def sign(self, report: pytest.TestReport, raised: BaseException | None) -> None:
+        """Put the gate and its own answer on a report, as JSON strings that survive any transport."""
+        calling = report.when == "call"
+        if calling:
+            raised = self.raised or raised
+        ended, reason = _ended(raised)
+        message = "" if raised is None else _message(ended, raised)
+        record = pack(ended, reason=reason, message=message, claims=self.claims.facts if calling else ())
+        setattr(report, _RECORD, record)
+        setattr(report, _PLANNED, json.dumps(self.planned.as_json()))
+
+
+def _ended(raised: BaseException | None) -> tuple[Ended, str]:
+    match raised:
+        case None:
+            return Ended.PASSED, ""
+        case Inconclusive():
+            return Ended.INCONCLUSIVE, str(raised.reason)
+        case Unclaimed():
+            return Ended.NO_CLAIM, ""
+        case pytest.skip.Exception() | pytest.xfail.Exception() | unittest.SkipTest():
+            return Ended.SKIPPED, ""
+        case AssertionError() | pytest.fail.Exception():
+            return Ended.FAILED, ""
+        case _:
+            return Ended.ERROR, ""
+
+
+def _message(ended: Ended, raised: BaseException) -> str:
+    text = str(raised).removeprefix("HOLD[no-claim] ")
+    if ended is Ended.INCONCLUSIVE and isinstance(raised, Inconclusive):
+        return text.removeprefix(f"HOLD[{raised.reason}] ")
+    return f"{type(raised).__name__}: {text}" if ended is Ended.ERROR else text
+
+
+def answer_of(report: pytest.TestReport) -> Answer:
+    """What a report says of a gate, wherever it was made."""
+    expected = hasattr(report, "wasxfail")
+    packed = getattr(report, _RECORD, None)
+    return unpack(report.nodeid, str(report.when), report.outcome, packed, expected_failure=expected)
+
+
+def planned_of(report: pytest.TestReport) -> PlannedGate | None:
+    """The gate that a report is about; None for reports of other tests."""
+    packed = getattr(report, _PLANNED, None)
+    return PlannedGate.from_json(json.loads(packed)) if isinstance(packed, str) else None
+
+
+def planned_gate(item: pytest.Item, plan: Plan, known_phases: Iterable[str]) -> PlannedGate | str | None:
+    """What an item is to the plan that governs it.
+
+    Returns:
+        The gate; or, for an item that means to be one and belongs to no phase
+        of the plan, a sentence that says so; or None for any other item.
+    """
+    worn = {marker.name for marker in item.iter_markers()}
+    phases = tuple(sorted(worn & set(plan.phases)))
+    if phases:
+        return _planned(item, plan, phases)
+    if worn & (GATE_MARKERS | set(known_phases)) or GATE_FIXTURES & set(getattr(item, "fixturenames", ())):
+        return f"{relative_id(item, plan)} carries no phase marker of {plan.rollout}, so no phase judges it"
+    return None
+
+
+def _planned(item: pytest.Item, plan: Plan, phases: tuple[str, ...]) -> PlannedGate:
+    said: dict[str, str] = {}
+    for marker in reversed(list(item.iter_markers("gate"))):
+        said |= marker.kwargs
+    shadow = item.get_closest_marker("shadow")
+    return PlannedGate(
+        id=relative_id(item, plan),
+        nodeid=item.nodeid,
+        rollout=plan.rollout,
+        phases=phases,
+        title=_title(item),
+        owner=said.get("owner", plan.owner),
+        severity=said.get("severity", ""),
+        runbook=said.get("runbook", plan.runbook),
+        rollback=item.get_closest_marker("rollback") is not None,
+        shadow_until=date.fromisoformat(shadow.kwargs["until"]) if shadow else None,
+        shadow_why=shadow.kwargs["why"] if shadow else "",
+    )
+
+
+def relative_id(item: pytest.Item, plan: Plan) -> str:
+    """An item's id from the rollout's folder on: the same wherever pytest was started."""
+    inside = item.nodeid.split("::")[1:]
+    return "::".join([item.path.relative_to(plan.folder).as_posix(), *inside])
+
+
+def qualified_name(item: pytest.Item) -> str:
+    """The function's name with its classes, without parameters."""
+    classes = [node.name for node in item.listchain() if isinstance(node, pytest.Class)]
+    return ".".join([*classes, getattr(item, "originalname", None) or item.name])
+
+
+def _title(item: pytest.Item) -> str:
+    title = getattr(item, "title", None)
+    if isinstance(title, str):
+        return title
+    words = (getattr(getattr(item, "obj", None), "__doc__", None) or "").strip().partition("\n\n")[0]
+    return " ".join(words.split()) or item.name.removeprefix("test_").replace("_", " ")
+
+
+def refuse_bad_gates(items: Iterable[object], file: str) -> None:
+    """Refuse gates whose fixtures are somebody else's, or whose markers cannot be read.
+
+    Raises:
+        pytest.Collector.CollectError: Every such gate of a function, with what would do.
+    """
+    problems = [problem for item in items if isinstance(item, pytest.Function) for problem in _problems(item)]
+    if problems:
+        raise pytest.Collector.CollectError("\n".join(f"{file}: {problem}" for problem in problems))
+
+
+def _problems(item: pytest.Function) -> Iterator[str]:
+    definitions = item._fixtureinfo.name2fixturedefs
+    for name in sorted(GATE_FIXTURES & set(definitions)):
+        owner = definitions[name][-1].func.__module__
+        if owner != _FIXTURES_MODULE:
+            yield f"{item.name}: the fixture '{name}' comes from {owner}, not from pytest-rollout: rename that one"
+    for marker in item.iter_markers():
+        yield from (f"{item.name}: @pytest.mark.{marker.name}: {text}" for text in _marker_problems(marker))
+
+
+def _marker_problems(marker: pytest.Mark) -> Iterator[str]:
+    if marker.name == "rollback" and (marker.args or marker.kwargs):
+        yield "takes no arguments"
+    known = _MARKER_KEYS.get(marker.name)
+    if known is None:
+        return
+    if marker.args:
+        yield f"takes names only: {listed(known)}"
+    for key, value in marker.kwargs.items():
+        if key not in known:
+            yield "; ".join([f"unknown '{key}'; it takes {listed(known)}", *did_you_mean(key, known)])
+        elif not isinstance(value, str) or not value.strip():
+            yield f"{key} is a text, not {value!r}"
+    if marker.name == "shadow":
+        yield from _shadow_problems(marker)
+    if marker.kwargs.get("severity", "normal") not in _SEVERITIES:
+        yield f"severity is one of {', '.join(_SEVERITIES)}"
+
+
+def _shadow_problems(marker: pytest.Mark) -> Iterator[str]:
+    missing = {"until", "why"} - set(marker.kwargs)
+    if missing:
+        yield f"says no {listed(missing)}: a gate stays in shadow until a day, for a reason"
+    try:
+        date.fromisoformat(str(marker.kwargs.get("until", "2000-01-01")))
+    except ValueError:
+        yield f"until is a day such as '2026-12-01', not {marker.kwargs['until']!r}"
+
+
+def keep_shadow_quiet(report: pytest.TestReport, gate: PlannedGate, today: date) -> None:
+    """A gate in shadow reports like an expected failure: seen, counted apart, not failing the run."""
+    if report.failed and gate.shadow_until is not None and today <= gate.shadow_until:
+        report.outcome = "skipped"
+        report.wasxfail = f"in shadow until {gate.shadow_until}: {gate.shadow_why}"

@@ -1,0 +1,179 @@
+"""The hooks that judge, registered where a run has plans; each calls one method of the `Rollout` or of a gate."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from pytest_rollout.claims import GateClaims, describe, judging, running_gate
+from pytest_rollout.decisions import Reason
+from pytest_rollout.discovery import PLAN_NAME
+from pytest_rollout.errors import RolloutError
+from pytest_rollout.estimates import Estimate
+from pytest_rollout.facts import Fact
+from pytest_rollout.gate import (
+    GATE,
+    Gate,
+    answer_of,
+    keep_shadow_quiet,
+    planned_gate,
+    planned_of,
+    qualified_name,
+    refuse_bad_gates,
+)
+from pytest_rollout.items import PlanFile
+from pytest_rollout.reports import terminal
+from pytest_rollout.rollout import Rollout
+
+
+class WorkerNode(Protocol):
+    """What is used of an xdist worker as the controller sees it."""
+
+    workerinput: dict[str, object]
+    gateway: object
+
+
+class JudgingHooks:
+    """pytest's hooks for one run; state lives in the `Rollout` and in each gate's stash."""
+
+    def __init__(self, config: pytest.Config, rollout: Rollout) -> None:
+        self._config = config
+        self._rollout = rollout
+        self._workerinput: dict[str, object] | None = getattr(config, "workerinput", None)
+
+    # -- session -----------------------------------------------------------
+
+    def pytest_sessionstart(self) -> None:
+        """Open worlds and the shared folder; a worker takes part in the controller's run."""
+        if self._workerinput is not None:
+            self._rollout.adopt(str(self._workerinput["rollout"]))
+        elif not self._config.option.collectonly:
+            try:
+                self._rollout.start()
+            except RolloutError as error:
+                raise pytest.UsageError(str(error)) from error
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: WorkerNode) -> None:
+        """Tell an xdist worker when and where the run is."""
+        node.workerinput["rollout"] = self._rollout.context()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: WorkerNode, error: object) -> None:
+        """A worker that ended in error answered for nobody knows how many gates."""
+        if error:
+            name = getattr(node.gateway, "id", "?")
+            self._rollout.book.trouble(Reason.MISSING, f"worker {name} ended early: {error}")
+
+    # -- collection --------------------------------------------------------
+
+    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+        """Collect a plan like a test file."""
+        plan = self._rollout.plan_of(file_path) if file_path.name == PLAN_NAME else None
+        return PlanFile.of(parent, file_path, plan) if plan and plan.path == file_path else None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_pycollect_makeitem(self, collector: pytest.Collector) -> Generator[None, object, object]:
+        """Refuse gates whose fixtures or markers are not what they seem."""
+        made = yield
+        if isinstance(made, list) and self._rollout.plan_of(collector.path):
+            refuse_bad_gates(made, collector.nodeid.partition("::")[0])
+        return made
+
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        """Enter a gate in the book before anything can leave it out."""
+        self._enter(item)
+
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        """Remember which gates were left out."""
+        self._rollout.book.deselected.update(item.nodeid for item in items)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Enter gates again, with markers they were given late; a worker leaves its page."""
+        for item in session.items:
+            self._enter(item)
+        if self._workerinput is not None and self._rollout.folder:
+            self._rollout.book.write_page(self._rollout.folder, str(self._workerinput["workerid"]))
+
+    def _enter(self, item: pytest.Item) -> None:
+        plan = self._rollout.plan_of(item.path)
+        if plan is None:
+            return
+        self._rollout.book.functions.add((str(item.path), qualified_name(item)))
+        planned = planned_gate(item, plan, self._rollout.phases)
+        if isinstance(planned, str):
+            self._rollout.book.trouble(Reason.MISSING, planned)
+        elif planned is not None:
+            claims = GateClaims()
+            scope = self._rollout.scope(plan, planned.phases, claims)
+            item.stash[GATE] = Gate(planned, scope, claims, getattr(getattr(item, "obj", None), "__code__", None))
+            self._rollout.book.plan(planned)
+
+    # -- running -----------------------------------------------------------
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Claims that fixtures ask are this gate's."""
+        gate = item.stash.get(GATE, None)
+        if gate is None:
+            return (yield)
+        with judging(gate.claims, calling=False):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Innermost: the gate is judged before any other plugin sees how it ended."""
+        gate = item.stash.get(GATE, None)
+        if gate is None:
+            return (yield)
+        with gate.running():
+            return (yield)
+
+    def pytest_assertion_pass(self, lineno: int, orig: str) -> None:
+        """A plain assert is a claim about a fact, in projects that enable this hook."""
+        if gate := running_gate():
+            gate.plain_assert(lineno, orig)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Outermost: the gate's own record goes on the report; a shadow gate cannot fail the run."""
+        report = yield
+        if gate := item.stash.get(GATE, None):
+            gate.sign(report, call.excinfo.value if call.excinfo else None)
+            keep_shadow_quiet(report, gate.planned, self._rollout.at.date())
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Enter what a gate answered; only where the run is judged."""
+        if self._workerinput is None:
+            if planned := planned_of(report):
+                self._rollout.book.plan(planned)
+            self._rollout.book.answer(answer_of(report))
+
+    # -- reporting ---------------------------------------------------------
+
+    def pytest_assertrepr_compare(self, left: object) -> list[str] | None:
+        """Explain a refuted claim where the failing assert stands."""
+        gate = running_gate()
+        refuted = gate.last_refuted if gate and isinstance(left, (Estimate, Fact)) else None
+        return describe(refuted) if refuted else None
+
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, object] | None:
+        """HOLD and ROLLBACK as words beside PASSED."""
+        planned = planned_of(report)
+        return terminal.status_word(planned, answer_of(report)) if planned else None
+
+    def pytest_report_header(self) -> list[str]:
+        """Which rollouts, phases and environment this run is about."""
+        return terminal.header(self._rollout)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
+        """The verdict, last of pytest's sections."""
+        width = terminalreporter._tw.fullwidth
+        terminal.write_summary(terminalreporter, self._rollout, width=width, status=int(exitstatus))

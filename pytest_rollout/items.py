@@ -1,0 +1,101 @@
+"""Items: the lines of a plan as pytest items.
+
+`gates/x/rollout.yaml::phase1::memory_rss_bytes` is a gate like any other: it
+carries the phase's marker, so `-m`, xdist, JUnit and Allure treat it so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_rollout.claims import describe
+from pytest_rollout.errors import RolloutError
+from pytest_rollout.gate import GATE
+from pytest_rollout.plan.model import Budget, Metric, Phase, Plan
+
+if TYPE_CHECKING:
+    from _pytest._code.code import ExceptionInfo, TerminalRepr
+
+
+class PlanFile(pytest.File):
+    """A `rollout.yaml`, collected: a node for each of its phases."""
+
+    plan: Plan
+
+    @classmethod
+    def of(cls, parent: pytest.Collector, path: Path, plan: Plan) -> PlanFile:
+        """The collector of one plan."""
+        node = cls.from_parent(parent, path=path)
+        node.plan = plan
+        return node
+
+    def collect(self) -> Iterator[PhaseNode]:
+        """A node for each phase that has budgets."""
+        for phase in self.plan.phases.values():
+            yield PhaseNode.of(self, self.plan, phase)
+
+
+class PhaseNode(pytest.Collector):
+    """One phase of a plan; carries the phase's marker."""
+
+    plan: Plan
+    phase: Phase
+
+    @classmethod
+    def of(cls, parent: pytest.Collector, plan: Plan, phase: Phase) -> PhaseNode:
+        """The collector of one phase."""
+        node = cls.from_parent(parent, name=phase.name)
+        node.plan, node.phase = plan, phase
+        node.add_marker(phase.name)
+        return node
+
+    def collect(self) -> Iterator[BudgetItem]:
+        """An item for each budget of the phase."""
+        for budget in self.phase.budgets.values():
+            yield BudgetItem.of(self, self.plan.metrics[budget.limit.metric], budget)
+
+
+class BudgetItem(pytest.Item):
+    """One metric's limit in one phase."""
+
+    metric: Metric
+    budget: Budget
+
+    @classmethod
+    def of(cls, parent: pytest.Collector, metric: Metric, budget: Budget) -> BudgetItem:
+        """The item of one budget."""
+        node = cls.from_parent(parent, name=budget.name)
+        node.metric, node.budget = metric, budget
+        return node
+
+    @property
+    def title(self) -> str:
+        """The metric's title and its mildest limit, for reports."""
+        return self.metric.title or f"{self.metric.name} stays within its budget"
+
+    @property
+    def can_roll_back(self) -> bool:
+        """Whether one of the budget's levels takes the release back."""
+        return self.budget.limit.can_roll_back()
+
+    def runtest(self) -> None:
+        """Claim that the metric is within its budget."""
+        reading = self.stash[GATE].scope.metrics(self.metric.name)
+        assert reading in self.budget.limit
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Where the budget stands in the plan."""
+        return self.path, self.budget.place.line - 1, f"{self.metric.name} within budget"
+
+    def repr_failure(self, excinfo: ExceptionInfo[BaseException], style: object = None) -> str | TerminalRepr:
+        """The claim in words; a traceback only for what is our own fault."""
+        facts = self.stash[GATE].claims.facts
+        if isinstance(excinfo.value, AssertionError) and facts:
+            return "\n  ".join(describe(facts[-1]))
+        if isinstance(excinfo.value, RolloutError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)  # type: ignore[arg-type]  # pytest's own literal, passed through

@@ -1,0 +1,105 @@
+"""The lock: `gates.lock`, the committed list of gates that a rollout has.
+
+A gate that was deleted, renamed or never collected leaves no trace in a test
+run; only a list from before can miss it. One line a gate, sorted, so that a
+review shows a vanished gate as a red line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_rollout.book import PlannedGate
+from pytest_rollout.errors import PlanError, Problem
+
+LOCK_NAME = "gates.lock"
+_HEADER = (
+    "# The gates of this rollout: phases, id, and `rollback` where the gate takes the release back.\n"
+    "# Written by `rollout lock`; commit it. A run whose gates differ from it is a HOLD.\n"
+)
+
+
+@dataclass(frozen=True, order=True)
+class LockedGate:
+    """One line of the lock: a gate's phases, its id, and whether it takes the release back."""
+
+    id: str
+    phases: tuple[str, ...]
+    rollback: bool = False
+
+    def __str__(self) -> str:
+        return f"{','.join(self.phases)}  {self.id}" + ("  [rollback]" if self.rollback else "")
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A lock file as read: its gates, and the digest that a verdict names."""
+
+    gates: tuple[LockedGate, ...]
+    digest: str
+
+    def of_phase(self, phase: str) -> tuple[LockedGate, ...]:
+        """The gates that are locked for one phase."""
+        return tuple(gate for gate in self.gates if phase in gate.phases)
+
+
+def locked(gates: Iterable[PlannedGate]) -> tuple[LockedGate, ...]:
+    """The lines that a rollout's collected gates make, sorted by id."""
+    return tuple(sorted(LockedGate(gate.id, tuple(sorted(gate.phases)), gate.rollback) for gate in gates))
+
+
+def render(gates: Iterable[LockedGate]) -> str:
+    """The text of a lock file."""
+    return _HEADER + "".join(f"{gate}\n" for gate in sorted(gates))
+
+
+def write_lock(folder: Path, gates: Iterable[LockedGate]) -> None:
+    """Replace a rollout's lock, whole or not at all."""
+    unfinished = folder / f".{LOCK_NAME}.part"
+    unfinished.write_text(render(gates), encoding="utf-8")
+    unfinished.replace(folder / LOCK_NAME)
+
+
+def read_lock(folder: Path) -> Lock | None:
+    """A rollout's lock; None when it has none.
+
+    Raises:
+        PlanError: Every line that is not a gate, or names one twice.
+    """
+    path = folder / LOCK_NAME
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise PlanError([Problem(str(path), 1, 1, "", f"cannot be read: {error.strerror}")]) from error
+    gates: dict[str, LockedGate] = {}
+    problems = []
+    for number, line in enumerate(data.decode("utf-8", errors="replace").splitlines(), start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        gate = _parse(line)
+        if gate is None:
+            problems.append(Problem(str(path), number, 1, "", f"not a gate: {line[:80]!r}", ("run `rollout lock`",)))
+        elif gate.id in gates:
+            problems.append(
+                Problem(str(path), number, 1, "", f"'{gate.id}' stands here twice", ("run `rollout lock`",))
+            )
+        else:
+            gates[gate.id] = gate
+    if problems:
+        raise PlanError(problems)
+    return Lock(tuple(sorted(gates.values())), hashlib.sha256(data).hexdigest())
+
+
+def _parse(line: str) -> LockedGate | None:
+    phases, _, rest = line.strip().partition("  ")
+    rollback = rest.endswith("  [rollback]")
+    gate_id = rest.removesuffix("  [rollback]").strip()
+    names = tuple(phases.split(","))
+    if not gate_id or not all(name.isidentifier() for name in names):
+        return None
+    return LockedGate(gate_id, names, rollback)

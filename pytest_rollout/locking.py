@@ -1,0 +1,72 @@
+"""Locking: what `rollout lock` does: collect a rollout's gates with pytest, and write them down."""
+
+from __future__ import annotations
+
+import difflib
+import io
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import pytest
+
+from pytest_rollout.decisions import Reason
+from pytest_rollout.errors import UsageError
+from pytest_rollout.lastword import ROLLOUT
+from pytest_rollout.lock import LOCK_NAME, locked, render, write_lock
+from pytest_rollout.rollout import Rollout
+
+
+class _Collected:
+    """A pytest plugin that keeps the `Rollout` of a run that only collects."""
+
+    rollout: Rollout | None = None
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        self.rollout = session.config.stash.get(ROLLOUT, None)
+
+
+def lock_folders(folders: Sequence[Path], *, check: bool, say: Callable[[str], object]) -> int:
+    """Write, or with `check` compare, the lock of every rollout in `folders`.
+
+    Returns:
+        0; or 1 when `check` is given and a lock would change.
+
+    Raises:
+        UsageError: pytest cannot collect the gates, or there is no rollout.
+    """
+    rollout = _collect(folders)
+    strays = [sentence for reason, sentence in rollout.book.troubles if reason is Reason.MISSING]
+    if strays:
+        raise UsageError("\n".join(strays))
+    return max(_lock_one(rollout, index, check=check, say=say) for index in range(len(rollout.plans)))
+
+
+def _collect(folders: Sequence[Path]) -> Rollout:
+    collected, screen = _Collected(), io.StringIO()
+    with redirect_stdout(screen):
+        arguments = ["--collect-only", "-q", "-p", "no:cacheprovider", *map(str, folders)]
+        status = pytest.main(arguments, plugins=[collected])
+    if status not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
+        raise UsageError(f"pytest could not collect the gates (status {int(status)}):\n{screen.getvalue().strip()}")
+    if collected.rollout is None or not collected.rollout.plans:
+        raise UsageError(f"no rollout.yaml in or below {', '.join(map(str, folders))}")
+    return collected.rollout
+
+
+def _lock_one(rollout: Rollout, index: int, *, check: bool, say: Callable[[str], object]) -> int:
+    plan = rollout.plans[index]
+    gates = locked(gate for gate in rollout.book.planned.values() if gate.rollout == plan.rollout)
+    path, text = plan.folder / LOCK_NAME, render(gates)
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    if before == text:
+        say(f"{path}: {len(gates)} gates, unchanged")
+        return 0
+    for line in difflib.unified_diff(before.splitlines(), text.splitlines(), "before", "now", lineterm="", n=0):
+        say(line)
+    if check:
+        say(f"{path}: differs from the gates that are there; run `rollout lock` and commit it")
+        return 1
+    write_lock(plan.folder, gates)
+    say(f"{path}: {len(gates)} gates written")
+    return 0

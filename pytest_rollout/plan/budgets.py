@@ -1,0 +1,120 @@
+"""Budgets: from the checked document to limits with levels, and the phases that hold them."""
+
+from __future__ import annotations
+
+import math
+
+from pytest_rollout.decisions import Decision
+from pytest_rollout.errors import QuantityError, did_you_mean, listed
+from pytest_rollout.limits import DEFAULT_DECISIONS, Level, Limit, out_of_order
+from pytest_rollout.plan.grammar import BUDGET_KEYS
+from pytest_rollout.plan.metrics import Metrics
+from pytest_rollout.plan.model import Budget, Metric, Phase
+from pytest_rollout.plan.nodes import Findings, Kind, Node, quoted
+from pytest_rollout.plan.thresholds import Threshold
+
+
+def build_phases(checked: Node, written: Node, metrics: Metrics, findings: Findings) -> dict[str, Phase]:
+    """The phases of a plan with the budgets that hold in each; a phase's own replaces the general one."""
+    names = list(written.fields_of("phases"))
+    general: dict[str, dict[str, Budget]] = {name: {} for name in names}
+    for name, node in checked.fields_of("budgets").items():
+        _check_levels(written.fields_of("budgets")[name], findings)
+        budget = _budget(name, node, metrics, findings)
+        for phase in _phases_of(node, names, findings):
+            if budget is not None:
+                general[phase][name] = budget
+    phases = {}
+    for name, node in checked.fields_of("phases").items():
+        for below in written.fields_of("phases", name, "budgets").values():
+            _check_levels(below, findings)
+        own = {key: _budget(key, below, metrics, findings) for key, below in node.fields_of("budgets").items()}
+        budgets = general[name] | {key: budget for key, budget in own.items() if budget is not None}
+        place = findings.place(node)
+        phases[name] = Phase(name=name, title=node.text_of("title") or name, budgets=budgets, place=place)
+    return phases
+
+
+def _phases_of(node: Node, names: list[str], findings: Findings) -> list[str]:
+    phases = node.get("phases")
+    known = []
+    for item in phases.items if phases is not None else ():
+        if item.text in names:
+            known.append(item.text)
+        else:
+            fix = (f"phases: {', '.join(names) or 'none'}", *did_you_mean(item.text, names))
+            findings.at(item, f"unknown phase {quoted(item.text)}", *fix)
+    return known
+
+
+def _check_levels(written: Node, findings: Findings) -> None:
+    if written.kind is Kind.MAPPING and not written.fields.keys() - BUDGET_KEYS:
+        findings.at_key(written, "no level", "write at least one, such as 'warning: 600 MB'")
+
+
+def _budget(name: str, node: Node, metrics: Metrics, findings: Findings) -> Budget | None:
+    if name not in metrics.names:
+        fix = (f"metrics: {listed(metrics.names)}", *did_you_mean(name, metrics.names))
+        findings.at_key(node, f"unknown metric {quoted(name)}", *fix)
+        return None
+    metric = metrics.sound.get(name)
+    if metric is None:
+        return None
+    levels = _levels(metric, node, findings)
+    return Budget(name=name, limit=Limit(name, name, metric.unit, tuple(levels.values())), place=findings.place(node))
+
+
+def _levels(metric: Metric, node: Node, findings: Findings) -> dict[str, Level]:
+    """The levels of one budget, by name, from mild to severe."""
+    nodes = {name: below for name, below in node.fields.items() if name not in BUDGET_KEYS}
+    levels = {}
+    for name, below in nodes.items():
+        limit = below.fields.get("limit", below)
+        sides = _sides(metric, limit, findings) if limit.text else None
+        if sides is not None:
+            levels[name] = _level(name, sides, below, node)
+    for severe, mild in out_of_order(tuple(levels.values())):
+        where = nodes[severe.name].fields.get("limit", nodes[severe.name])
+        findings.at(
+            where,
+            f"impossible thresholds: '{severe.name}' is crossed before '{mild.name}'",
+            "levels stand from mild to severe",
+        )
+    return levels
+
+
+def _level(name: str, sides: tuple[float, float], node: Node, budget: Node) -> Level:
+    said = node.text_of("decision")
+    return Level(
+        name=name,
+        low=sides[0],
+        high=sides[1],
+        decision=Decision[said.upper()] if said else DEFAULT_DECISIONS.get(name, Decision.HOLD),
+        action=node.text_of("action") or budget.text_of("action"),
+        runbook=node.text_of("runbook") or budget.text_of("runbook"),
+    )
+
+
+def _sides(metric: Metric, limit: Node, findings: Findings) -> tuple[float, float] | None:
+    """The lower and the upper end of a level in the metric's unit, infinite where it is open."""
+    threshold = Threshold.parse(limit.text)
+    if metric.unit and not threshold.unit:
+        findings.at(limit, f"{quoted(limit.text)} has no unit", f"write the unit, such as '{limit.text} {metric.unit}'")
+        return None
+    try:
+        threshold = threshold.to(metric.unit)
+    except QuantityError as error:
+        findings.at(limit, *str(error).splitlines())
+        return None
+    if threshold.low is not None:
+        return threshold.low, threshold.high
+    if metric.better == "lower":
+        return -math.inf, threshold.high
+    if metric.better == "higher":
+        return threshold.high, math.inf
+    findings.at(
+        limit,
+        f"one number, and metric '{metric.name}' does not say which way is good",
+        f"write a range, such as '0..{limit.text}', or 'better: lower' or 'better: higher' at the metric",
+    )
+    return None

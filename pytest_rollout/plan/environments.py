@@ -1,0 +1,67 @@
+"""Environments: from the checked document to worlds, targets, flags and sources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pytest_rollout.errors import did_you_mean, listed
+from pytest_rollout.plan.model import Environment, SourceConfig
+from pytest_rollout.plan.nodes import Findings, Kind, Node, quoted
+from pytest_rollout.sources.protocol import OptionValue
+
+
+def build_environments(checked: Node, written: Node, findings: Findings) -> dict[str, Environment]:
+    """The environments of a plan; every one with sources must have those that the metrics name."""
+    raw = written.fields_of("environments")
+    for name, node in raw.items():
+        if node.kind is Kind.MAPPING and not node.fields:
+            findings.at_key(node, "says nothing", "write 'world: world.py', or 'sources:' of a real system")
+        elif node.kind is Kind.MAPPING and "world" not in node.fields:
+            _check_sources(name, node, checked.fields_of("metrics"), findings)
+    default = checked.get("environment")
+    if default is not None and default.text not in raw:
+        fix = (f"environments: {listed(raw)}", *did_you_mean(default.text, raw))
+        findings.at(default, f"unknown environment {quoted(default.text)}", *fix)
+    return {name: _environment(name, node, findings) for name, node in checked.fields_of("environments").items()}
+
+
+def _check_sources(environment: str, node: Node, metrics: Mapping[str, Node], findings: Findings) -> None:
+    known = node.fields_of("sources")
+    for metric in metrics.values():
+        source = metric.get("source")
+        if source is not None and source.text not in known:
+            fix = (f"sources of environment {quoted(environment)}: {listed(known)}", *did_you_mean(source.text, known))
+            findings.at(source, f"unknown source {quoted(source.text)}", *fix)
+
+
+def _environment(name: str, node: Node, findings: Findings) -> Environment:
+    world, flags, target = node.text_of("world"), node.get("flags"), node.get("target")
+    if "${" in world:
+        findings.at(node.fields["world"], "environment variables are not filled in here", "write the path itself")
+    return Environment(
+        name=name,
+        world=(findings.file.parent / world).resolve() if world else None,
+        target=target.text if target is not None else "",
+        flags=_source("flags", flags, findings) if flags is not None else None,
+        sources={key: _source(key, below, findings) for key, below in node.fields_of("sources").items()},
+        place=findings.place(node),
+        target_place=findings.place_of_value(target) if target is not None else None,
+    )
+
+
+def _source(name: str, node: Node, findings: Findings) -> SourceConfig:
+    options = {key: below for key, below in node.fields.items() if key != "kind"}
+    return SourceConfig(
+        name=name,
+        kind=node.text_of("kind"),
+        options={key: _option(below) for key, below in options.items()},
+        place=findings.place(node),
+        places={key: findings.place_of_value(below) for key, below in options.items()},
+    )
+
+
+def _option(node: Node) -> OptionValue:
+    """An option's text as written; below a mapping, values are what JSON calls them (a flag that is `true`)."""
+    if node.kind is Kind.MAPPING:
+        return {key: below.value for key, below in node.fields.items()}
+    return node.text

@@ -1,0 +1,240 @@
+"""The grammar of `rollout.yaml`: every key that is judged, and every one that is not yet.
+
+A key that is not judged yet is refused, never read and ignored: a plan that
+says `minimum: 14d` to a version that does not look at it would be obeyed by
+nobody, and believed by everybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pytest_rollout.plan.shape import Choice, Name, Parsed, Shape, Text
+from pytest_rollout.plan.structures import ByKind, Either, Fields, ListOf, MapOf, Others, Refusal, Split, Tree
+from pytest_rollout.plan.thresholds import NUMBER_PATTERN, PATTERN, Threshold, parse_number
+from pytest_rollout.quantities import Unit, parse_duration
+from pytest_rollout.sources.protocol import Kind, Option
+
+BUDGET_KEYS = frozenset({"phases", "action", "runbook"})
+"""The keys of a budget that are no levels."""
+
+_EXPERIMENTS = "comes with experiments"
+_LEDGER = "comes with the ledger"
+_STAGES = "comes with stages"
+_WINDOWS = "comes with windows"
+_HOOKS = "comes with hooks on verdicts"
+
+NOT_JUDGED_YET: Mapping[str, Mapping[str, str]] = {
+    "plan": {
+        "confidence": _EXPERIMENTS,
+        "looks": _EXPERIMENTS,
+        "experiment": _EXPERIMENTS,
+        "on_proceed": _HOOKS,
+        "on_hold": _HOOKS,
+        "on_rollback": _HOOKS,
+    },
+    "metric": {
+        "samples": _EXPERIMENTS,
+        "ratio": _EXPERIMENTS,
+        "cap": _EXPERIMENTS,
+        "range": _EXPERIMENTS,
+        "burst": _WINDOWS,
+    },
+    "budget": {"against": _EXPERIMENTS, "for": _WINDOWS, "to": _STAGES},
+    "level": {"against": _EXPERIMENTS, "for": _WINDOWS, "to": _STAGES},
+    "phase": {
+        "traffic": _STAGES,
+        "stages": _STAGES,
+        "after": _LEDGER,
+        "minimum": _LEDGER,
+        "exit": _LEDGER,
+        "on_proceed": _HOOKS,
+        "on_hold": _HOOKS,
+        "on_rollback": _HOOKS,
+    },
+}
+"""Keys of the full plan that this version does not judge, and what they come with."""
+
+
+def plan_shape(kinds: Mapping[str, Kind[object]], flag_kinds: Mapping[str, Kind[object]]) -> Fields:
+    """The shape of a whole plan, given the kinds of sources and of flags that there are."""
+    return Fields(
+        about="a plan: which numbers a rollout is judged by, in which phases, and where they come from",
+        required={
+            "rollout": _ROLLOUT,
+            "phases": MapOf(about="phases by name, in their order", names=_PHASE_NAME, values=_PHASE, at_least=1),
+            "environments": MapOf(
+                about="where the rollout can be judged, by name",
+                names=_ENVIRONMENT_NAME,
+                values=_environment(kinds, flag_kinds),
+                at_least=1,
+            ),
+        },
+        optional={
+            "title": Text(about="what the rollout is about, for readers"),
+            "owner": Text(about="who answers for the rollout"),
+            "runbook": Text(about="where its runbook is"),
+            "environment": Text(about="the environment to judge in when none is named"),
+            "metrics": MapOf(about="metrics by name", names=_METRIC_NAME, values=_METRIC),
+            "budgets": MapOf(about="limits by the metric they judge", names=_METRIC_NAME, values=_BUDGET),
+        },
+        refused=_not_yet("plan"),
+    )
+
+
+def _not_yet(what: str) -> dict[str, Refusal]:
+    found = "not judged yet by this version: it would be read and ignored; remove it"
+    return {key: (found, when) for key, when in NOT_JUDGED_YET[what].items()}
+
+
+_ROLLOUT = Name(
+    about="the rollout's name",
+    pattern="[a-z0-9][a-z0-9-]*",
+    letters="lower-case letters, digits and '-', first a letter or digit",
+)
+_METRIC_NAME = Name(
+    about="a metric's name",
+    pattern="[a-z][a-z0-9_.]*",
+    letters="lower-case letters, digits, '_' and '.', first a letter",
+)
+_PHASE_NAME = Name(
+    about="a phase's name, which is its marker too",
+    pattern="[a-z][a-z0-9_]*",
+    letters="lower-case letters, digits and '_', first a letter",
+)
+_LEVEL_NAME = Name(about="a level's name", pattern=_PHASE_NAME.pattern, letters=_PHASE_NAME.letters)
+_ENVIRONMENT_NAME = Name(
+    about="an environment's name",
+    pattern="[a-z][a-z0-9_-]*",
+    letters="lower-case letters, digits, '_' and '-', first a letter",
+)
+_SOURCE_NAME = Name(about="a source's name", pattern=_ENVIRONMENT_NAME.pattern, letters=_ENVIRONMENT_NAME.letters)
+
+_NO_DATA = Fields(
+    about="what an empty answer means, while another metric shows that the source is alive",
+    required={
+        "as": Parsed(
+            about="the number it means, in the metric's unit, such as 0", parse=parse_number, pattern=NUMBER_PATTERN
+        ),
+        "alive": Text(about="a metric that is always there while the source works"),
+        "because": Text(about="why an empty answer means that number"),
+    },
+)
+_METRIC = Fields(
+    about="one number that a source gives",
+    required={
+        "source": Text(about="the source that is asked, by its name in the environments"),
+        "query": Text(about="what the source is asked", lines=True),
+    },
+    optional={
+        "title": Text(about="what the number says, for readers"),
+        "unit": Parsed(about="its unit, such as ms, MB, % or 1/h", parse=Unit.parse, pattern=".*"),
+        "better": Choice(about="which way is good: lower or higher", words=("lower", "higher")),
+        "max_age": Parsed(
+            about="how old it may be, such as 60s (5m if not said), or any",
+            parse=parse_duration,
+            pattern="[0-9].*",
+            words=("any",),
+        ),
+        "no_data": _NO_DATA,
+    },
+    refused=_not_yet("metric"),
+)
+
+_THRESHOLD = Parsed(
+    about="a number and its unit, such as 600 MB, or a range, such as 10..1000 /h",
+    parse=Threshold.parse,
+    pattern=PATTERN,
+)
+_DECISION = Choice(about="what being beyond it asks for: hold or rollback", words=("hold", "rollback"))
+_ACTION = Text(about="what to do when it is crossed")
+_RUNBOOK = Text(about="where it is written what to do")
+
+
+def _level(*, decision_required: bool) -> Fields:
+    decision: dict[str, Shape] = {"decision": _DECISION}
+    return Fields(
+        about="a level: its limit, and what being beyond it asks for",
+        required={"limit": _THRESHOLD, **(decision if decision_required else {})},
+        optional={**({} if decision_required else decision), "action": _ACTION, "runbook": _RUNBOOK},
+        refused=_not_yet("level"),
+    )
+
+
+def _budget(about: str, required: Mapping[str, Shape], refused: Mapping[str, Refusal]) -> Fields:
+    level = Either(
+        about="a limit, or a mapping with limit, decision, action, runbook",
+        short=_THRESHOLD,
+        long=_level(decision_required=False),
+    )
+    return Fields(
+        about=about,
+        required=required,
+        optional={"warning": level, "critical": level, "action": _ACTION, "runbook": _RUNBOOK},
+        refused={**_not_yet("budget"), **refused},
+        others=Others(
+            about="any further level says its decision: {limit: ..., decision: hold or rollback}",
+            names=_LEVEL_NAME,
+            values=_level(decision_required=True),
+        ),
+    )
+
+
+_PHASES = ListOf(about="the phases it holds in", items=Text(about="a phase's name"))
+_BUDGET = _budget("a metric's limit in some phases, its levels from mild to severe", {"phases": _PHASES}, {})
+_PHASE_BUDGET = _budget(
+    "a metric's limit in this phase, in place of the general one",
+    {},
+    {"phases": ("a phase's own budget holds in that phase alone", "remove 'phases'")},
+)
+_PHASE = Fields(
+    about="one phase of the rollout",
+    optional={
+        "title": Text(about="what the phase is, for readers"),
+        "budgets": MapOf(about="limits by the metric they judge", names=_METRIC_NAME, values=_PHASE_BUDGET),
+    },
+    refused=_not_yet("phase"),
+)
+
+
+def _environment(kinds: Mapping[str, Kind[object]], flag_kinds: Mapping[str, Kind[object]]) -> Shape:
+    alone: Refusal = ("an embedded world brings its own", "keep either 'world' or this")
+    sources = MapOf(about="sources by name", names=_SOURCE_NAME, values=_by_kind("where numbers come from", kinds))
+    return Split(
+        about="an embedded world, or the target, flags and sources of a real system",
+        key="world",
+        having=Fields(
+            about="an embedded world",
+            required={"world": Text(about="the file of the embedded world, beside the plan")},
+            refused=dict.fromkeys(("target", "flags", "sources"), alone),
+        ),
+        lacking=Fields(
+            about="a real system",
+            optional={
+                "target": Text(about="the address of the service under rollout"),
+                "flags": _by_kind("where feature flags are read", flag_kinds),
+                "sources": sources,
+            },
+        ),
+    )
+
+
+def _by_kind(about: str, kinds: Mapping[str, Kind[object]]) -> ByKind:
+    return ByKind(about=about, forms={name: _form(kind) for name, kind in kinds.items()})
+
+
+def _form(kind: Kind[object]) -> Fields:
+    shapes = {option.name: _option(option) for option in kind.options}
+    needed = {option.name for option in kind.options if option.required}
+    return Fields(
+        about=kind.about,
+        required={
+            "kind": Choice(about=f"what it is: {kind.name}", words=(kind.name,)),
+            **{name: shape for name, shape in shapes.items() if name in needed},
+        },
+        optional={name: shape for name, shape in shapes.items() if name not in needed},
+    )
+
+
+def _option(option: Option) -> Shape:
+    return Tree(about=option.about) if option.mapping else Text(about=option.about)

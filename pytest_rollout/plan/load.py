@@ -1,0 +1,108 @@
+"""Loading: one file in, one checked plan out, or every problem that is in it.
+
+The document is read, its shape is checked against the grammar, and then what
+only the whole can tell: names that must exist, units that must fit,
+thresholds that must stand in order. All of it happens even when an earlier
+step complained, so one run shows everything there is to mend.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from pytest_rollout.errors import PlanError
+from pytest_rollout.plan.budgets import build_phases
+from pytest_rollout.plan.document import MAX_BYTES, read_document
+from pytest_rollout.plan.environments import build_environments
+from pytest_rollout.plan.grammar import plan_shape
+from pytest_rollout.plan.metrics import build_metrics
+from pytest_rollout.plan.model import Plan
+from pytest_rollout.plan.nodes import Findings, Kind, Node, Spot, shown_path
+from pytest_rollout.plan.structures import Fields
+from pytest_rollout.sources.protocol import FlagKind, SourceKind
+
+_VARIABLE = re.compile(r"\$\{\w[^}]*\}")
+_START = Spot(1, 1)
+
+
+def load_plan(
+    path: Path,
+    *,
+    kinds: Mapping[str, SourceKind],
+    flag_kinds: Mapping[str, FlagKind],
+    shown: str | None = None,
+) -> Plan:
+    """Read and check one `rollout.yaml`.
+
+    Args:
+        path: The file; worlds are found beside it.
+        kinds: The kinds of sources there are, by name.
+        flag_kinds: The kinds of feature flags there are, by name.
+        shown: How messages name the file; if not said, its path below the
+            working directory, or the whole path where it is not below.
+
+    Raises:
+        PlanError: With every problem in the file, each with its place.
+    """
+    findings = Findings(path, shown if shown is not None else shown_path(path))
+    data = _bytes(path, findings)
+    written = read_document(data, findings)
+    plan = _plan(written, plan_shape(kinds, flag_kinds), hashlib.sha256(data).hexdigest(), findings)
+    findings.settle()
+    return plan
+
+
+def _bytes(path: Path, findings: Findings) -> bytes:
+    try:
+        if path.is_dir():
+            findings.fail(_START, "", "a folder, not a plan", "name the file: rollout.yaml")
+        if path.exists() and not path.is_file():
+            # Opening a pipe would wait for somebody to write into it.
+            findings.fail(_START, "", "not an ordinary file")
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        findings.fail(_START, "", "no such file")
+    except (OSError, ValueError) as error:
+        findings.fail(_START, "", f"cannot be read: {getattr(error, 'strerror', None) or error}")
+
+
+def _plan(written: Node, shape: Fields, digest: str, findings: Findings) -> Plan:
+    """The plan that a document says, as far as it says one; complete if nothing was found."""
+    checked = shape.read(written, findings)
+    if checked is None:
+        raise PlanError(findings.problems)
+    _check_variables(written, findings)
+    metrics = build_metrics(checked, written, findings)
+    return Plan(
+        path=findings.file,
+        rollout=checked.text_of("rollout"),
+        title=checked.text_of("title") or checked.text_of("rollout"),
+        owner=checked.text_of("owner"),
+        runbook=checked.text_of("runbook"),
+        environment=checked.text_of("environment"),
+        metrics=metrics.sound,
+        phases=build_phases(checked, written, metrics, findings),
+        environments=build_environments(checked, written, findings),
+        digest=digest,
+    )
+
+
+def _check_variables(written: Node, findings: Findings) -> None:
+    """A variable outside the environments would stay the text that it is, and be judged by."""
+    for name, below in written.fields.items():
+        for node in _texts(below) if name != "environments" else ():
+            if _VARIABLE.search(node.text):
+                findings.at(
+                    node, "environment variables are filled in below environments: only", "write the value itself"
+                )
+
+
+def _texts(node: Node) -> Iterator[Node]:
+    if node.kind is Kind.TEXT:
+        yield node
+    for below in (*node.items, *node.fields.values()):
+        yield from _texts(below)

@@ -1,0 +1,75 @@
+"""The plugin that pytest loads: options, and the look whether this run has rollouts at all.
+
+In a project without a `rollout.yaml` this is all that ever happens, so only
+pytest and the standard library are imported here. Where there are plans, the
+hooks that judge (`hooks.py`) are registered.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from pytest_rollout.discovery import find_plans
+from pytest_rollout.lastword import LastWord, output_folder
+
+MARKERS = (
+    "rollback: a gate whose failure takes the release back",
+    "shadow(until, why): the gate reports and cannot block, until the day given (ISO 8601)",
+    "gate(owner, severity, runbook): who answers for a gate, how bad its failure is, what to do then",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the few options; the plan says everything else."""
+    group = parser.getgroup("rollout", "rollout gates")
+    group.addoption("--rollout-env", metavar="NAME", default="", help="environment to judge (also: ROLLOUT_ENV)")
+    group.addoption("--rollout-out", metavar="DIR", default=".rollout", help="folder for verdict.json (.rollout)")
+    group.addoption("--rollout-fault", metavar="NAME", default="", help="fault to inject into the embedded world")
+    group.addoption("--rollout-explore", action="store_true", help="run gates without judging any phase")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
+    """Clear what an earlier run left before anything can fail, and register the last word after all else."""
+    worker = hasattr(early_config, "workerinput")
+    if not worker:
+        folder = output_folder(early_config)
+        LastWord.clear(folder)
+        if "--rollout-" in os.environ.get("PYTEST_ADDOPTS", ""):
+            raise pytest.UsageError(
+                "--rollout-* options are not taken from PYTEST_ADDOPTS: say them on the command line"
+            )
+    yield
+    if not worker:
+        early_config.pluginmanager.register(LastWord(), "rollout-last-word")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register markers, and the hooks that judge where there is a plan."""
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    plans = find_plans(
+        config.args,
+        start=config.invocation_params.dir,
+        root=config.rootpath,
+        skip=[*config.getini("norecursedirs")],
+    )
+    if plans:
+        _register(config, plans)
+
+
+def _register(config: pytest.Config, plans: list[Path]) -> None:
+    if sys.flags.optimize:
+        raise pytest.UsageError("gates are asserts, and python -O (PYTHONOPTIMIZE) removes them: run without it")
+    from pytest_rollout import fixtures
+    from pytest_rollout.hooks import JudgingHooks
+    from pytest_rollout.setup import open_rollout
+
+    rollout = open_rollout(config, plans)
+    config.pluginmanager.register(fixtures, "rollout-fixtures")
+    config.pluginmanager.register(JudgingHooks(config, rollout), "rollout-hooks")

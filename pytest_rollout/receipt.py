@@ -1,0 +1,227 @@
+"""The receipt: `verdict.json`, what a run leaves for those who act on it.
+
+It is written whole or not at all, removed when the next run starts, and
+read back with suspicion: an exit code can be lost in a pipe, a file can be
+stale, of another environment, or edited. No receipt, no go.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pytest_rollout.claims import Truth
+from pytest_rollout.decisions import Decision, ExitCode
+from pytest_rollout.judgement import GateVerdict
+from pytest_rollout.quantities import format_duration
+from pytest_rollout.verdict import Because, RunVerdict, Verdict
+
+RECEIPT_NAME = "verdict.json"
+SCHEMA = "urn:pytest-rollout:schema:verdict:1"
+_LARGEST_BYTES = 64 * 2**20
+_CLOCKS_MAY_DIFFER = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run as its receipt tells it."""
+
+    run_id: str
+    mode: str
+    environment: str
+    evaluated_at: datetime
+    exit_code: int
+    verdict: RunVerdict
+    versions: Mapping[str, str]
+    git: Mapping[str, object] | None
+
+
+def receipt(run: Run) -> dict[str, object]:
+    """A run as the JSON document that `rollout schema verdict` describes."""
+    return {
+        "schema": SCHEMA,
+        "run_id": run.run_id,
+        "mode": run.mode,
+        "decision": run.verdict.decision.value,
+        "exit_code": int(run.exit_code),
+        "environment": run.environment,
+        "evaluated_at": run.evaluated_at.astimezone(UTC).isoformat(timespec="seconds"),
+        "versions": dict(run.versions),
+        "git": run.git,
+        "reasons": [_reason(because) for because in run.verdict.reasons],
+        "verdicts": [_verdict(verdict) for verdict in run.verdict.verdicts],
+    }
+
+
+def _verdict(verdict: Verdict) -> dict[str, object]:
+    return {
+        "rollout": verdict.rollout,
+        "phase": verdict.phase,
+        "stage": None,
+        "decision": verdict.decision.value,
+        "reasons": [_reason(because) for because in verdict.reasons],
+        "plan_digest": verdict.plan_digest,
+        "lock_digest": verdict.lock_digest or None,
+        "gates": [_gate(gate) for gate in verdict.gates],
+    }
+
+
+def _reason(because: Because) -> dict[str, object]:
+    return {"code": str(because.code), "sentence": because.sentence, "gate": because.gate or None}
+
+
+def _gate(verdict: GateVerdict) -> dict[str, object]:
+    gate = verdict.gate
+    return {
+        "id": gate.id,
+        "title": gate.title,
+        "owner": gate.owner or None,
+        "severity": gate.severity or None,
+        "runbook": gate.runbook or None,
+        "rollback": gate.rollback,
+        "counts": verdict.counts,
+        "decision": verdict.decision.value,
+        "reason": str(verdict.reason) or None,
+        "sentence": verdict.sentence or None,
+        "claims": [claim.as_json() for claim in verdict.claims],
+    }
+
+
+def write_receipt(folder: Path, run: Run) -> Path:
+    """Write `verdict.json` so that it is either whole or absent, even if the machine stops.
+
+    Raises:
+        OSError: The folder cannot be written to; nothing is left behind.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(receipt(run), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    handle, name = tempfile.mkstemp(dir=folder, prefix=f".{RECEIPT_NAME}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(folder / RECEIPT_NAME)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return folder / RECEIPT_NAME
+
+
+def remove_receipt(folder: Path) -> None:
+    """Remove what an earlier run left, so that nobody takes yesterday's verdict for today's.
+
+    Raises:
+        OSError: It is there and cannot be removed.
+    """
+    (folder / RECEIPT_NAME).unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a receipt must be about to count; empty or None means any."""
+
+    rollout: str = ""
+    phase: str = ""
+    environment: str = ""
+    max_age: timedelta | None = None
+
+
+def verify(path: Path, wanted: Wanted, *, now: datetime) -> tuple[int, list[str]]:
+    """Read a receipt again and answer with an exit code of its own.
+
+    Returns:
+        The receipt's exit code and its decision in a line, when it is whole,
+        live, about what is wanted, fresh, and agrees with its own gates; else
+        HOLD (1) and every objection.
+    """
+    try:
+        if path.stat().st_size > _LARGEST_BYTES:
+            return ExitCode.HOLD, [f"{path} is too large to be a receipt"]
+        document = json.loads(path.read_bytes())
+        objections = _objections(document, wanted, now)
+    except OSError as error:
+        return ExitCode.HOLD, [f"no receipt, no go: {path}: {error.strerror}"]
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+        return ExitCode.HOLD, [f"{path} is not a receipt: {type(error).__name__}: {error}"]
+    if objections:
+        return ExitCode.HOLD, objections
+    judged = ", ".join(f"{each['rollout']} {each['phase']} {each['decision']}" for each in document["verdicts"])
+    line = (
+        f"{document['decision']}  {judged or 'nothing judged'} · {document['environment']} · {document['evaluated_at']}"
+    )
+    return document["exit_code"], [line]
+
+
+def _objections(document: dict[str, object], wanted: Wanted, now: datetime) -> list[str]:
+    if document["schema"] != SCHEMA:
+        return [f"its schema is {document['schema']!r}, not {SCHEMA!r}"]
+    verdicts = document["verdicts"]
+    assert isinstance(verdicts, list)
+    found = [] if document["mode"] == "live" else [f"it is a {document['mode']} run: only a live one may release"]
+    found += _wrong_subject(document, verdicts, wanted)
+    found += _wrong_time(str(document["evaluated_at"]), wanted.max_age, now)
+    found += _contradictions(document, verdicts)
+    return found
+
+
+def _wrong_subject(document: dict[str, object], verdicts: list[dict[str, object]], wanted: Wanted) -> list[str]:
+    found = []
+    if wanted.environment and document["environment"] != wanted.environment:
+        found.append(f"it judged environment '{document['environment']}', not '{wanted.environment}'")
+    pairs = [(each["rollout"], each["phase"]) for each in verdicts]
+    matching = [
+        pair
+        for pair in pairs
+        if (not wanted.rollout or pair[0] == wanted.rollout) and (not wanted.phase or pair[1] == wanted.phase)
+    ]
+    if not matching:
+        asked = " ".join(part for part in (wanted.rollout, wanted.phase) if part) or "any phase"
+        judged = ", ".join(f"{rollout} {phase}" for rollout, phase in pairs) or "nothing"
+        found.append(f"it does not judge {asked}; it judged {judged}")
+    return found
+
+
+def _wrong_time(evaluated_at: str, max_age: timedelta | None, now: datetime) -> list[str]:
+    at = datetime.fromisoformat(evaluated_at)
+    if at - now > _CLOCKS_MAY_DIFFER:
+        return [f"it is from the future ({evaluated_at}): one of the clocks is wrong"]
+    if max_age is not None and now - at > max_age:
+        return [f"it is {format_duration(now - at)} old, and at most {format_duration(max_age)} is allowed"]
+    return []
+
+
+def _contradictions(document: dict[str, object], verdicts: list[dict[str, object]]) -> list[str]:
+    """Where the decision is milder than what stands below it."""
+    said = Decision(document["decision"])
+    code = document["exit_code"]
+    found = []
+    worst = Decision.worst(*(Decision(verdict["decision"]) for verdict in verdicts))
+    if said.severity < worst.severity or (said is Decision.PROCEED and document["reasons"]):
+        found.append(f"it says {said.value}, its phases say {worst.value}")
+    if (code == ExitCode.PROCEED) != (said is Decision.PROCEED) or not isinstance(code, int) or isinstance(code, bool):
+        found.append(f"it says {said.value} and exit code {code!r}")
+    if said is Decision.PROCEED:
+        found += [sentence for verdict in verdicts for sentence in _unearned(verdict)]
+    return found
+
+
+def _unearned(verdict: dict[str, object]) -> list[str]:
+    gates = verdict["gates"]
+    assert isinstance(gates, list)
+    counting = [gate for gate in gates if gate["counts"] is True]
+    if not counting or verdict["reasons"]:
+        return [f"{verdict['phase']} is said to PROCEED without a gate that counts, or with reasons against it"]
+    return [
+        f"{gate['id']} is said to PROCEED without claims that are all proven"
+        for gate in counting
+        if gate["decision"] != Decision.PROCEED.value
+        or not gate["claims"]
+        or any(claim["truth"] != Truth.PROVEN.value for claim in gate["claims"])
+    ]

@@ -1,0 +1,64 @@
+"""The table: rows of words, fitted to a width.
+
+Columns take what they need; when that is too much, the widest give way first.
+A sentence with nothing to its right runs on to the edge of the screen.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+_GAP = "  "
+_NARROWEST = 8
+
+
+def plain(text: str) -> str:
+    """Text on one line without control characters: what a server said cannot move the cursor or colour the screen."""
+    return "".join(each if _shows(each) else "�" for each in " ".join(text.split()))
+
+
+def _shows(character: str) -> bool:
+    return unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def fitted(rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """Rows as lines no wider than `width`; the first row is the heading.
+
+    Args:
+        rows: Cells, the same number in each row.
+        width: Columns of the screen.
+    """
+    trimmed = [_without_empty_end(row) for row in rows]
+    widths = [
+        max((len(row[column]) for row in trimmed if _sets_width(row, column, len(rows[0]))), default=0)
+        for column in range(len(rows[0]))
+    ]
+    room = width - len(_GAP) * (len(widths) - 1)
+    while sum(widths) > room and max(widths) > _NARROWEST:
+        widths[widths.index(max(widths))] -= 1
+    return [_line(row, widths, width) for row in trimmed]
+
+
+def _without_empty_end(row: Sequence[str]) -> list[str]:
+    cells = list(row)
+    while cells and not cells[-1]:
+        cells.pop()
+    return cells
+
+
+def _sets_width(row: Sequence[str], column: int, columns: int) -> bool:
+    """A last cell that has room to its right does not widen its column."""
+    return column < len(row) and not (column == len(row) - 1 and len(row) < columns)
+
+
+def _line(row: Sequence[str], widths: Sequence[int], width: int) -> str:
+    line = ""
+    for column, cell in enumerate(row):
+        last = column == len(row) - 1
+        line += _cell(cell, width - len(line)) if last else _cell(cell, widths[column]).ljust(widths[column]) + _GAP
+    return line.rstrip()
+
+
+def _cell(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"

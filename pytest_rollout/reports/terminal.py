@@ -1,0 +1,222 @@
+"""The terminal: the verdict as a table, and what to read first at two in the morning.
+
+Reads the run's verdict and prints; decides nothing. Legible without colour
+and at 80 columns; quiet under `-q`, complete under `-v`.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
+
+from pytest_rollout.book import Answer, PlannedGate
+from pytest_rollout.claims import ClaimFacts, Truth, describe
+from pytest_rollout.decisions import MEANING, Decision, Reason
+from pytest_rollout.judgement import GateVerdict, judge_part
+from pytest_rollout.reports.table import fitted, plain
+from pytest_rollout.rollout import Conclusion, Rollout
+from pytest_rollout.verdict import Because, RunVerdict, Verdict
+
+COLOUR = {Decision.PROCEED: "green", Decision.HOLD: "yellow", Decision.ROLLBACK: "red"}
+EMBEDDED = "embedded world, not your system"
+_WIDEST = 160
+
+
+class Screen(Protocol):
+    """What is used of pytest's terminal reporter."""
+
+    @property
+    def verbosity(self) -> int:
+        """-1 under `-q`, 1 under `-v`."""
+        ...
+
+    def write_sep(self, sep: str, title: str, **markup: bool) -> None:
+        """A line across the screen with a title."""
+        ...
+
+    def write_line(self, line: str, **markup: bool) -> None:
+        """One line."""
+        ...
+
+
+def header(rollout: Rollout) -> list[str]:
+    """The first line: which rollouts and phases, where, as of when."""
+    if not rollout.asked:
+        names = ", ".join(plan.rollout for plan in rollout.plans)
+        return [f"rollout: {names} · no phase asked for with -m: gates only run, nothing is judged"]
+    judged = ", ".join(f"{plan.rollout} {phase}" for plan, phase in rollout.pairs)
+    idle = [plan.rollout for plan in rollout.plans if plan not in rollout.judged_plans]
+    lines = [f"rollout: {judged} · {_where(rollout)} · {rollout.at:%Y-%m-%d %H:%M:%S} UTC"]
+    if idle:
+        lines.append(
+            f"rollout: taking no part, their plans do not declare {', '.join(rollout.asked)}: {', '.join(idle)}"
+        )
+    return lines
+
+
+def status_word(gate: PlannedGate, answer: Answer) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+    """HOLD and ROLLBACK as pytest's status words; None leaves pytest its own."""
+    verdict = judge_part(gate, answer)
+    if verdict.decision is Decision.PROCEED or answer.when == "teardown":
+        return None
+    word = verdict.decision.value
+    return word.lower(), word[0], (f"{word}[{verdict.reason}]", {COLOUR[verdict.decision]: True})
+
+
+def write_summary(screen: Screen, rollout: Rollout, width: int, status: int) -> None:
+    """The verdict of the run: one table a phase, then every gate that is not good, with what to do."""
+    conclusion = rollout.conclude(status)
+    if not conclusion.judged and not rollout.answered:
+        return
+    verdict = conclusion.run.verdict
+    screen.write_sep("=", "ROLLOUT", bold=True)
+    screen.write_line(verdict_line(conclusion, rollout), **{COLOUR[verdict.decision]: True, "bold": True})
+    width = min(width, _WIDEST)
+    for each in verdict.verdicts:
+        _write_phase(screen, each, width)
+    for because in verdict.reasons:
+        _write_because(screen, because, width)
+
+
+def _write_phase(screen: Screen, verdict: Verdict, width: int) -> None:
+    if screen.verbosity >= 0:
+        screen.write_line("")
+        screen.write_line(f"{verdict.rollout} {verdict.phase}: {verdict.decision.value}", bold=True)
+        lines = fitted(list(_rows(verdict)), width - 2)
+        colours = [None, *(_colour(gate) for gate in _ordered(verdict.gates))]
+        for line, colour in zip(lines, colours, strict=True):
+            screen.write_line(f"  {line}", **({colour: True} if colour else {}))
+    for gate in _ordered(verdict.gates):
+        if gate.decision is not Decision.PROCEED or screen.verbosity > 0:
+            _write_gate(screen, gate, width)
+    own = {(gate.reason, gate.gate.id) for gate in verdict.gates}
+    for because in verdict.reasons:
+        if (because.code, because.gate) not in own:
+            _write_because(screen, because, width)
+
+
+def _rows(verdict: Verdict) -> Iterator[Sequence[str]]:
+    yield "decision", "gate", "seen", "limit"
+    names = _short_names(verdict.gates)
+    for gate in _ordered(verdict.gates):
+        claim = telling(gate)
+        seen, limit = _seen_and_limit(gate, claim)
+        shadow = "" if gate.counts else " (shadow)"
+        yield headline(gate) + shadow, plain(names[gate.gate.id]), plain(seen), plain(limit)
+
+
+def _seen_and_limit(gate: GateVerdict, claim: ClaimFacts | None) -> tuple[str, str]:
+    if claim is None:
+        return gate.sentence or "no claim", ""
+    if claim.method in {"fact", "assert"}:
+        return claim.text, ""
+    return claim.subject.partition(" = ")[2] or claim.subject, claim.limit
+
+
+def telling(gate: GateVerdict) -> ClaimFacts | None:
+    """The claim that explains a gate: the one that decided it, else its last."""
+    unproven = [claim for claim in gate.claims if claim.truth is not Truth.PROVEN]
+    if gate.decision is not Decision.PROCEED and not unproven:
+        return None
+    return next(reversed(unproven or gate.claims), None)
+
+
+def headline(gate: GateVerdict) -> str:
+    """`ROLLBACK[critical]`, `HOLD[stale]`, `PROCEED`."""
+    return f"{gate.decision.value}[{gate.reason}]" if gate.reason else gate.decision.value
+
+
+def _ordered(gates: Iterable[GateVerdict]) -> list[GateVerdict]:
+    return sorted(gates, key=lambda gate: (-gate.decision.severity, gate.gate.id))
+
+
+def _short_names(gates: Sequence[GateVerdict]) -> dict[str, str]:
+    """Each gate's name without its file, where that is still unique."""
+    short = {gate.gate.id: gate.gate.id.rpartition("::")[2] for gate in gates}
+    seen = list(short.values())
+    return {each: name if seen.count(name) == 1 else each for each, name in short.items()}
+
+
+def _write_gate(screen: Screen, gate: GateVerdict, width: int) -> None:
+    screen.write_line("")
+    screen.write_line(f"{headline(gate)} {plain(gate.gate.id)}", bold=True, **{COLOUR[gate.decision]: True})
+    if gate.gate.title:
+        _write_wrapped(screen, gate.gate.title, width)
+    claims = (
+        gate.claims if screen.verbosity > 0 else [claim for claim in gate.claims if claim.truth is not Truth.PROVEN]
+    )
+    for claim in claims:
+        for line in describe(claim):
+            _write_wrapped(screen, line, width)
+    if not claims and gate.sentence:
+        _write_wrapped(screen, gate.sentence, width)
+    if gate.decision is not Decision.PROCEED:
+        contact = [gate.gate.owner and f"owner: {gate.gate.owner}", _runbook(gate, claims)]
+        _write_wrapped(screen, "   ".join(part for part in contact if part), width)
+
+
+def _runbook(gate: GateVerdict, claims: Sequence[ClaimFacts]) -> str:
+    shown = any(claim.runbook for claim in claims if claim.truth is Truth.REFUTED)
+    return "" if shown or not gate.gate.runbook else f"runbook: {gate.gate.runbook}"
+
+
+def _write_because(screen: Screen, because: Because, width: int) -> None:
+    screen.write_line("")
+    screen.write_line(f"HOLD[{because.code}] {plain(because.gate)}".rstrip(), yellow=True, bold=True)
+    _write_wrapped(screen, because.sentence, width)
+
+
+def _write_wrapped(screen: Screen, text: str, width: int) -> None:
+    for line in textwrap.wrap(_kept(text), width - 2, break_long_words=False, break_on_hyphens=False):
+        screen.write_line(f"  {line}")
+
+
+def _kept(text: str) -> str:
+    """Control characters out, runs of blanks kept: they set the parts of a claim apart."""
+    return "   ".join(plain(part) for part in text.split("   "))
+
+
+def _colour(gate: GateVerdict) -> str | None:
+    return None if gate.decision is Decision.PROCEED else COLOUR[gate.decision]
+
+
+def _where(rollout: Rollout) -> str:
+    return f"environment {rollout.environment}" + (f" ({EMBEDDED})" if rollout.embedded else "")
+
+
+def verdict_line(conclusion: Conclusion, rollout: Rollout) -> str:
+    """Decision with its codes, every phase, environment and exit code in one line."""
+    verdict = conclusion.run.verdict
+    codes = _codes(verdict)
+    judged = ", ".join(f"{each.rollout} {each.phase}" + _own(each, verdict) for each in verdict.verdicts) or "no phase"
+    decision = verdict.decision.value + (f"[{', '.join(codes)}]" if codes else "")
+    return f"VERDICT  {decision}  {judged} · {_where(rollout)} · exit {conclusion.run.exit_code}"
+
+
+def _own(verdict: Verdict, run: RunVerdict) -> str:
+    return f" {verdict.decision.value}" if len(run.verdicts) > 1 else ""
+
+
+def _codes(verdict: RunVerdict) -> list[str]:
+    """The reason codes of the decision itself, each once; those of milder gates stand in the table."""
+    reasons = [*verdict.reasons, *(because for each in verdict.verdicts for because in each.reasons)]
+    rollback = {
+        gate.reason
+        for each in verdict.verdicts
+        for gate in each.gates
+        if gate.decision is Decision.ROLLBACK and gate.counts
+    }
+    codes = [str(because.code) for because in reasons]
+    if verdict.decision is Decision.ROLLBACK:
+        codes = [code for code in codes if code in rollback]
+    return list(dict.fromkeys(codes))
+
+
+def last_line(conclusion: Conclusion, rollout: Rollout) -> str:
+    """What stands last in a log: the verdict, or that there is none."""
+    if conclusion.judged:
+        return verdict_line(conclusion, rollout)
+    if rollout.answered:
+        return f"NO VERDICT  {MEANING[Reason.NO_PHASE]} · {_where(rollout)} · exit {conclusion.run.exit_code}"
+    return ""

@@ -1,0 +1,266 @@
+"""The rollout: everything one pytest run knows of the rollouts it judges.
+
+The one stateful object, kept in pytest's config stash. pytest's hooks fetch
+it and call one method; it opens worlds and sources, keeps the book, and ends
+with a conclusion. pytest is not imported.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import uuid
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pytest_rollout.book import Book
+from pytest_rollout.claims import GateClaims
+from pytest_rollout.decisions import Decision, Reason
+from pytest_rollout.discovery import PLAN_NAME, governing
+from pytest_rollout.environment import open_environment, world_environment
+from pytest_rollout.errors import PlanError, RolloutError
+from pytest_rollout.lock import Lock, read_lock
+from pytest_rollout.plan.model import Environment, Plan
+from pytest_rollout.readings import Readings
+from pytest_rollout.receipt import Run
+from pytest_rollout.scope import Scope
+from pytest_rollout.strays import find_strays
+from pytest_rollout.verdict import Because, RunVerdict, Verdict, judge_phase
+from pytest_rollout.versions import git_facts, versions
+from pytest_rollout.world.running import Endpoints
+
+GATE_FIXTURES = frozenset({"metrics", "budget", "target", "flags"})
+GATE_MARKERS = frozenset({"rollback", "shadow", "gate"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the command line and the environment say about a run."""
+
+    environment: str
+    fault: str
+    out: Path
+    explore: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conclusion:
+    """How a run ends: its facts for the receipt, and the code that the process returns."""
+
+    run: Run
+    judged: bool
+
+
+class Rollout:
+    """One run over one or more rollouts.
+
+    Args:
+        plans: Every plan that the run concerns.
+        settings: Environment, fault, output folder.
+        asked: Phases that `-m` asks for; empty when it asks for none.
+        at: The run's instant, UTC.
+    """
+
+    def __init__(self, plans: Sequence[Plan], *, settings: Settings, asked: tuple[str, ...], at: datetime) -> None:
+        self.plans = tuple(plans)
+        self.settings = settings
+        self.asked = asked
+        self.at = at
+        self.run_id = uuid.uuid4().hex
+        self.book = Book()
+        self.folder: Path | None = None
+        self._by_path = {plan.path: plan for plan in self.plans}
+        self._worlds: dict[str, Endpoints] = {}
+        self._readings: dict[Path, Readings] = {}
+        self._cleanup = ExitStack()
+
+    @property
+    def pairs(self) -> tuple[tuple[Plan, str], ...]:
+        """Every rollout and phase that is judged: plans that do not declare an asked phase take no part."""
+        return tuple((plan, phase) for plan in self.plans for phase in self.asked if phase in plan.phases)
+
+    @property
+    def judged_plans(self) -> tuple[Plan, ...]:
+        """Plans that declare an asked phase; all of them when gates are only tried out."""
+        return tuple(plan for plan in self.plans if not self.asked or set(self.asked) & set(plan.phases))
+
+    def plan_of(self, path: Path) -> Plan | None:
+        """The plan that governs a file, if any."""
+        plan = governing(path, self._by_path)
+        return self._by_path[plan] if plan else None
+
+    def start(self) -> None:
+        """Open the run's shared folder and every embedded world, on the controller only.
+
+        Raises:
+            RolloutError: A world cannot start, or the fault is not one that it knows.
+        """
+        self.folder = Path(tempfile.mkdtemp(prefix="pytest-rollout-"))
+        self._cleanup.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        worlds = [plan for plan in self.judged_plans if self._declared(plan).world is not None]
+        if self.settings.fault and len(worlds) < len(self.judged_plans):
+            raise RolloutError(
+                f"--rollout-fault {self.settings.fault} needs an embedded world; this environment has none"
+            )
+        for plan in worlds:
+            self._worlds[str(plan.path)] = self._open_world(plan)
+
+    def _open_world(self, plan: Plan) -> Endpoints:
+        from pytest_rollout.world.running import running_world
+
+        world_file = self._declared(plan).world
+        assert world_file is not None
+        assert self.folder is not None
+        folder = self.folder / f"world-{len(self._worlds)}"
+        folder.mkdir()
+        world = running_world(world_file, fault=self.settings.fault or None, at=self.at, folder=folder)
+        self._cleanup.callback(world.stop)
+        return world.endpoints
+
+    def context(self) -> str:
+        """What an xdist worker must know, as a JSON string."""
+        worlds = {path: asdict(endpoints) for path, endpoints in self._worlds.items()}
+        facts = {"at": self.at.isoformat(), "run_id": self.run_id, "folder": str(self.folder), "worlds": worlds}
+        return json.dumps(facts)
+
+    def adopt(self, context: str) -> None:
+        """Take part, as an xdist worker, in the run that a controller started."""
+        facts = json.loads(context)
+        self.at, self.run_id = datetime.fromisoformat(facts["at"]), facts["run_id"]
+        self.folder = Path(facts["folder"])
+        self._worlds = {path: Endpoints(**endpoints) for path, endpoints in facts["worlds"].items()}
+
+    def stop(self) -> None:
+        """End worlds and remove the shared folder."""
+        self._cleanup.close()
+
+    def scope(self, plan: Plan, phases: Sequence[str], claims: GateClaims) -> Scope:
+        """What one gate may ask, for the phases it belongs to and that are judged."""
+        judged = tuple(phase for phase in phases if not self.asked or phase in self.asked)
+        return Scope(plan, judged, lambda: self._readings_of(plan), claims)
+
+    def _readings_of(self, plan: Plan) -> Readings:
+        if plan.path not in self._readings:
+            world = self._worlds.get(str(plan.path))
+            declared = self._declared(plan)
+            environment = world_environment(declared, world) if world else open_environment(declared)
+            folder = self.folder / f"answers-{self.plans.index(plan)}" if self.folder else None
+            self._readings[plan.path] = Readings(plan, environment, self.at, folder)
+        return self._readings[plan.path]
+
+    def _declared(self, plan: Plan) -> Environment:
+        return plan.environments[self.environment_of(plan)]
+
+    def environment_of(self, plan: Plan) -> str:
+        """The name of the environment in which a plan is judged."""
+        return self.settings.environment or plan.environment
+
+    @property
+    def environment(self) -> str:
+        """The environment of the run, as reports name it; several when plans have different defaults."""
+        return ", ".join(sorted({self.environment_of(plan) for plan in self.judged_plans})) or "none"
+
+    @property
+    def embedded(self) -> bool:
+        """Whether an embedded world is judged, which proves nothing about a real system."""
+        names = [(plan, self.environment_of(plan)) for plan in self.judged_plans]
+        return any(name in plan.environments and plan.environments[name].world is not None for plan, name in names)
+
+    @property
+    def phases(self) -> frozenset[str]:
+        """Every phase that a plan of this run declares."""
+        return frozenset(phase for plan in self.plans for phase in plan.phases)
+
+    def judge(self) -> RunVerdict:
+        """The verdict on what the book, with the pages of all workers, holds now."""
+        if self.folder:
+            self.book.read_pages(self.folder)
+        troubles = tuple(Because(reason, sentence) for reason, sentence in self.book.troubles)
+        if not self.asked:
+            return RunVerdict(verdicts=(), reasons=(*troubles, self._no_phase()))
+        return RunVerdict(verdicts=tuple(self._judge(plan, phase) for plan, phase in self.pairs), reasons=troubles)
+
+    def _no_phase(self) -> Because:
+        phases = sorted(self.phases)
+        sentence = f"gates ran, but -m asked for no phase, so nothing was judged; phases: {', '.join(phases)}"
+        return Because(Reason.NO_PHASE, sentence)
+
+    def _judge(self, plan: Plan, phase: str) -> Verdict:
+        lock, problems = _lock_of(plan)
+        lines = [f"{PLAN_NAME}::{phase}::{name}" for name in plan.phases[phase].budgets]
+        verdict = judge_phase(
+            rollout=plan.rollout,
+            phase=phase,
+            book=self.book,
+            lock=lock,
+            planned_lines=lines,
+            plan_digest=plan.digest,
+            today=self.at.date().isoformat(),
+        )
+        return verdict.with_reasons([*problems, *self._strays(plan, phase)])
+
+    def _strays(self, plan: Plan, phase: str) -> list[Because]:
+        worlds = {environment.world for environment in plan.environments.values() if environment.world}
+        inner = {other.folder for other in self.plans if plan.folder in other.folder.parents}
+        strays = find_strays(
+            plan.folder,
+            collected=self.book.functions,
+            fixtures=GATE_FIXTURES,
+            markers=GATE_MARKERS,
+            phases=plan.phases,
+            ignore=worlds | inner,
+        )
+        return [
+            Because(stray.reason, stray.sentence, f"{stray.file}::{stray.name}")
+            for stray in strays
+            if not stray.phases or phase in stray.phases
+        ]
+
+    @property
+    def answered(self) -> bool:
+        """Whether any gate of a rollout was run."""
+        return any(nodeid in self.book.planned for nodeid in self.book.answers)
+
+    def conclude(self, status: int) -> Conclusion:
+        """The last word: pytest's own status and the verdict, as one exit code.
+
+        A status other than 0 and 1 is pytest's and stands; 1 is never turned
+        into 0; nothing is added up.
+        """
+        verdict = self.judge()
+        if status != 0 and verdict.decision is Decision.PROCEED:
+            sentence = f"pytest itself ended with status {status}, so this run proves nothing"
+            verdict = RunVerdict(
+                verdicts=verdict.verdicts, reasons=(*verdict.reasons, Because(Reason.FAILED, sentence))
+            )
+        code = status if status not in {0, 1} else int(verdict.exit_code)
+        judged = bool(self.asked)
+        if not judged and (self.settings.explore or not self.answered):
+            code = status
+        run = Run(
+            run_id=self.run_id,
+            mode="live",
+            environment=self.environment,
+            evaluated_at=self.at,
+            exit_code=code,
+            verdict=verdict,
+            versions=versions(),
+            git=git_facts(self.plans[0].folder),
+        )
+        return Conclusion(run=run, judged=judged or (self.answered and not self.settings.explore))
+
+
+def utc_now() -> datetime:
+    """The instant at which a run starts; the only clock that is read."""
+    return datetime.now(UTC)
+
+
+def _lock_of(plan: Plan) -> tuple[Lock | None, list[Because]]:
+    try:
+        return read_lock(plan.folder), []
+    except PlanError as error:
+        return None, [Because(Reason.UNLOCKED, str(error).replace("\n", " "))]

@@ -1,0 +1,148 @@
+"""Flags: the switches of a system as they are now.
+
+A set of flags is one JSON object. Nested names are joined with dots, so
+`{"dual_memory": {"blended_recall": true}}` and
+`{"dual_memory.blended_recall": true}` say the same; both at once is an error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from pytest_rollout.errors import SourceError
+from pytest_rollout.sources.document import MAX_BYTES, answers_now, parse_json, shown, text_option, utc_now
+from pytest_rollout.sources.fetch import SERVICE_OPTIONS, Service
+from pytest_rollout.sources.memory import plain
+from pytest_rollout.sources.protocol import FlagKind, FlagValue, Option, OptionValue
+
+
+@dataclass(frozen=True)
+class FileFlags:
+    """Flags in a JSON file, read anew each time; `now` is the clock."""
+
+    path: Path
+    now: Callable[[], datetime] = field(default=utc_now, repr=False)
+
+    def read(self, at: datetime, timeout_seconds: float) -> Mapping[str, FlagValue]:  # noqa: ARG002 - a file answers at once
+        """The flags in the file.
+
+        Raises:
+            SourceError: No such file, or no set of flags in it.
+        """
+        answers_now(at, self.now(), str(self.path))
+        try:
+            if not self.path.is_file():  # a pipe would let the reader wait
+                raise SourceError(f"{self.path}: there is no such file")
+            with self.path.open("rb") as file:
+                content = file.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise SourceError(f"{self.path}: {error.strerror or error}") from None
+        if len(content) > MAX_BYTES:
+            raise SourceError(f"{self.path}: larger than 5 MiB, which no set of flags is")
+        return flags_of(parse_json(content, str(self.path)), str(self.path))
+
+
+@dataclass(frozen=True)
+class HttpFlags:
+    """Flags that a service answers as JSON; `now` is the clock."""
+
+    service: Service
+    now: Callable[[], datetime] = field(default=utc_now, repr=False)
+
+    def read(self, at: datetime, timeout_seconds: float) -> Mapping[str, FlagValue]:
+        """The flags as the service says them.
+
+        Raises:
+            SourceError: See `Service.get`; or what came is no set of flags.
+        """
+        where = self.service.shown()
+        answers_now(at, self.now(), where)
+        body = self.service.get("", timeout_seconds)
+        if body.age_seconds > 60:
+            raise SourceError(f"{where}: a cache answered, and what it holds is {body.age_seconds:g} s old")
+        return flags_of(parse_json(body.content, where), where)
+
+
+@dataclass(frozen=True)
+class MemoryFlags:
+    """Flags that are written down, for testing gates."""
+
+    flags: Mapping[str, object]
+
+    def read(self, at: datetime, timeout_seconds: float) -> Mapping[str, FlagValue]:  # noqa: ARG002 - the same at any time
+        """The flags as they were written down.
+
+        Raises:
+            SourceError: They are no set of flags.
+        """
+        return flags_of(self.flags, "memory")
+
+
+def flags_of(document: object, where: str) -> dict[str, FlagValue]:
+    """A JSON value as flags, nested names joined with dots.
+
+    Raises:
+        SourceError: No object, a name that is there twice, or a value that is
+            neither true, false, a number nor a text.
+    """
+    if not isinstance(document, Mapping):
+        raise SourceError(f"{where}: {shown(document)} is no set of flags\nwrite an object of names and values")
+    found: dict[str, FlagValue] = {}
+    try:
+        for name, value in _flat(document, "", where):
+            if name in found:
+                raise SourceError(f"{where}: the flag '{name}' is there twice, nested and with dots")
+            found[name] = value
+    except RecursionError:
+        raise SourceError(f"{where}: the flags are nested too deeply") from None
+    return found
+
+
+def _flat(document: Mapping[object, object], prefix: str, where: str) -> Iterator[tuple[str, FlagValue]]:
+    for key, value in document.items():
+        name = f"{prefix}{key}"
+        if not isinstance(key, str) or not key:
+            raise SourceError(f"{where}: {shown(key)} is no name of a flag (in '{prefix}')")
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{name}.", where)
+        elif isinstance(value, (bool, str)) or (isinstance(value, (int, float)) and math.isfinite(value)):
+            yield name, value
+        else:
+            raise SourceError(f"{where}: the flag '{name}' is {shown(value)}, not true, false, a number or a text")
+
+
+def _open_file(options: Mapping[str, OptionValue], folder: Path) -> FileFlags:
+    path = text_option(options, "path")
+    if not path:
+        raise SourceError("option 'path' is empty")
+    return FileFlags(folder / path)
+
+
+def _open_http(options: Mapping[str, OptionValue], folder: Path) -> HttpFlags:  # noqa: ARG001 - the kind's signature
+    return HttpFlags(Service.of(options))
+
+
+def _open_memory(options: Mapping[str, OptionValue], folder: Path) -> MemoryFlags:  # noqa: ARG001 - as above
+    flags = options.get("flags", {})
+    if isinstance(flags, str):
+        raise SourceError("option 'flags' is a mapping of names and values\nkind 'file' reads them from a file")
+    return MemoryFlags({name: plain(value) for name, value in flags.items()})
+
+
+FILE = FlagKind(
+    "file",
+    "flags in a JSON file",
+    (Option("path", "the file, from the plan's folder", required=True),),
+    _open_file,
+)
+HTTP = FlagKind("http", "flags that a service answers as JSON", SERVICE_OPTIONS, _open_http)
+MEMORY = FlagKind(
+    "memory",
+    "flags that are written down, for testing gates",
+    (Option("flags", "names and values", required=True, mapping=True),),
+    _open_memory,
+)

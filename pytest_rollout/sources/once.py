@@ -1,0 +1,182 @@
+"""Once: a question is asked once per run, whoever asks it.
+
+All gates of a run speak of the same instant, so they must also be told the
+same. An `AnswerBook` asks each distinct question once and remembers the
+answer or the error: in memory for the threads of a process and, given a
+folder, in files for the workers of a run. Everything passes through the same
+JSON text, so a run with workers and one without cannot differ.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from pytest_rollout.decisions import Reason
+from pytest_rollout.errors import SourceError
+from pytest_rollout.sources.document import first_line
+from pytest_rollout.sources.protocol import Answer, FlagReader, FlagValue, Question, Sample, Source
+
+_PATIENCE_SECONDS = 30.0
+_NOT_JSON = frozenset({"nan", "inf", "-inf"})
+
+
+class AnswerBook:
+    """What was asked in this run and what was said.
+
+    Args:
+        folder: Shared by the processes of one run and by nothing else; None
+            when there is one process. It is made when it is not there.
+
+    A question is the same when its source's name, its query and its instant
+    are; so two sources of one run must not share a name.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+        self._guard = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+        self._records: dict[str, str] = {}
+
+    def ask(self, source_name: str, source: Source, question: Question) -> Answer:
+        """The answer of `source`, from the book when the question was asked before.
+
+        Raises:
+            SourceError: The source's own, the same each time; or the source
+                broke in another way, or its answer was lost.
+        """
+        key = ("answer", source_name, question.query, question.at.isoformat())
+        found = self.share(key, lambda: _answer_as_json(source.ask(question)), question.timeout_seconds)
+        return _answer_from_json(found)
+
+    def read_flags(
+        self, source_name: str, reader: FlagReader, *, at: datetime, timeout_seconds: float = 10.0
+    ) -> dict[str, FlagValue]:
+        """All flags of `reader`, read once per run.
+
+        Raises:
+            SourceError: As for `ask`.
+        """
+        key = ("flags", source_name, at.isoformat())
+        found = self.share(key, lambda: dict(reader.read(at, timeout_seconds)), timeout_seconds)
+        if not isinstance(found, dict) or not all(isinstance(each, (bool, int, float, str)) for each in found.values()):
+            raise SourceError("the shared flags are damaged")
+        return found
+
+    def share(self, key: tuple[str, ...], work: Callable[[], object], timeout_seconds: float) -> object:
+        """The JSON value that `work` gives, computed once per run and `key`.
+
+        Raises:
+            SourceError: What `work` raised, the same each time.
+        """
+        name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
+        with self._guard:
+            lock = self._locks.setdefault(name, threading.Lock())
+        with lock:
+            if name not in self._records:
+                self._records[name] = self._fetched(name, key, work, timeout_seconds)
+            return _result(self._records[name], key)
+
+    def _fetched(self, name: str, key: tuple[str, ...], work: Callable[[], object], timeout_seconds: float) -> str:
+        if self._folder is None:
+            return _record(key, work)
+        path = self._folder / f"{name}.json"
+        try:
+            return self._shared(path, key, work, timeout_seconds)
+        except (OSError, UnicodeDecodeError) as error:
+            return _failed(key, f"the answers of this run cannot be shared in {self._folder}: {first_line(str(error))}")
+
+    def _shared(self, path: Path, key: tuple[str, ...], work: Callable[[], object], timeout_seconds: float) -> str:
+        import filelock
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            return path.read_text("utf-8")
+        try:
+            # The system frees the lock of a worker that died; the next one asks in its place.
+            with filelock.FileLock(path.with_suffix(".lock"), timeout=timeout_seconds + _PATIENCE_SECONDS):
+                if path.exists():
+                    return path.read_text("utf-8")
+                record = _record(key, work)
+                _write(path, record)
+                return record
+        except filelock.Timeout:
+            return _failed(key, f"another worker is asking this since {timeout_seconds + _PATIENCE_SECONDS:g} s")
+
+
+def _write(path: Path, text: str) -> None:
+    """Write whole or not at all: another worker never reads half an answer."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    Path(temporary).replace(path)
+
+
+def _record(key: tuple[str, ...], work: Callable[[], object]) -> str:
+    """What `work` gave or raised, as JSON text. An error of any kind is an answer too: it is no number."""
+    try:
+        return json.dumps({"key": key, "value": work()}, allow_nan=False)
+    except SourceError as error:
+        return _failed(key, str(error), error.reason)
+    except Exception as error:  # noqa: BLE001 - a source is foreign code; whatever breaks in it is no data
+        return _failed(key, f"{key[1]} broke: {type(error).__name__}: {first_line(str(error)) or 'no message'}")
+
+
+def _failed(key: tuple[str, ...], message: str, reason: Reason = Reason.NO_DATA) -> str:
+    return json.dumps({"key": key, "error": message, "reason": reason})
+
+
+def _result(record: str, key: tuple[str, ...]) -> object:
+    try:
+        found = json.loads(record)
+        same = tuple(found["key"]) == key
+        error = None if "value" in found else SourceError(str(found["error"]), reason=Reason(found["reason"]))
+    except (ValueError, KeyError, TypeError, RecursionError) as damage:
+        raise SourceError(f"the shared answer of {key[1]} is damaged: {first_line(str(damage))}") from None
+    if not same:
+        raise SourceError(f"the shared answer of {key[1]} belongs to another question")
+    if error is not None:
+        raise error
+    value: object = found["value"]
+    return value
+
+
+def _answer_as_json(answer: Answer) -> dict[str, object]:
+    samples = [{"value": _number_as_json(each.value), "at": _instant_as_json(each.at)} for each in answer.samples]
+    return {"samples": samples, "body": str(answer.body)}
+
+
+def _number_as_json(value: float) -> float | str:
+    if isinstance(value, (bool, str)):
+        raise TypeError(f"{value!r} is no number")
+    number = float(value)
+    return number if math.isfinite(number) else str(number)
+
+
+def _instant_as_json(at: datetime | None) -> str | None:
+    if at is not None and at.tzinfo is None:
+        # Read as UTC, a local time could make an old number look fresh.
+        raise ValueError(f"the time {at.isoformat()} has no offset from UTC")
+    return None if at is None else at.isoformat()
+
+
+def _answer_from_json(found: object) -> Answer:
+    try:
+        samples = tuple(_sample_from_json(each) for each in found["samples"])  # type: ignore[index]  # checked by reading it
+        return Answer(samples=samples, body=str(found["body"]))  # type: ignore[index]  # as above
+    except (ValueError, KeyError, TypeError) as damage:
+        raise SourceError(f"the shared answer is damaged: {first_line(str(damage))}") from None
+
+
+def _sample_from_json(found: Mapping[str, object]) -> Sample:
+    value, at = found["value"], found["at"]
+    if isinstance(value, bool) or (not isinstance(value, (int, float)) and value not in {"nan", "inf", "-inf"}):
+        raise ValueError(f"{value!r} is no number")
+    return Sample(value=float(value), at=None if at is None else datetime.fromisoformat(str(at)))

@@ -1,0 +1,139 @@
+"""Strays: functions that look like gates and that pytest did not collect.
+
+A file called `phase3_test.txt.py`, a function called `tset_p99`, a class with
+an `__init__`: pytest passes over them in silence. Whoever asks for our
+fixtures or wears our markers meant to be a gate, so the sources of the
+rollout's folder are read, and what was passed over is named.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_rollout.decisions import Reason
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+@dataclass(frozen=True, order=True)
+class Stray:
+    """A function that was passed over: where it stands, its phases (none said: any), the code and what is wrong."""
+
+    file: str
+    line: int
+    name: str
+    phases: frozenset[str]
+    reason: Reason
+    sentence: str
+
+
+@dataclass(frozen=True)
+class _Defined:
+    node: ast.FunctionDef | ast.AsyncFunctionDef
+    name: str
+    markers: frozenset[str]
+
+
+def find_strays(
+    folder: Path,
+    *,
+    collected: Collection[tuple[str, str]],
+    fixtures: Collection[str],
+    markers: Collection[str],
+    phases: Collection[str],
+    ignore: Collection[Path],
+) -> list[Stray]:
+    """Functions below `folder` that look like gates and are not among `collected`.
+
+    Args:
+        folder: The rollout's folder.
+        collected: (absolute file, qualified name) of every collected function.
+        fixtures: Names of fixtures that only gates ask for.
+        markers: Names of markers that only gates wear, without the phases.
+        phases: The plan's phases.
+        ignore: Files and folders that hold no gates (the world, other rollouts).
+    """
+    trees = dict(_parsed(folder, ignore))
+    mentioned = {name for tree in trees.values() for name in _mentioned(tree)}
+    strays: list[Stray] = []
+    for path, tree in sorted(trees.items()):
+        defined = list(_defined(tree.body, "", _marks_of_module(tree)))
+        strays += _twice(folder, path, defined, phases)
+        for each in defined:
+            known = (str(path), each.name) in collected or each.name.rpartition(".")[2] in mentioned
+            if not known and _looks_like_a_gate(each, fixtures, set(markers) | set(phases)):
+                sentence = (
+                    f"line {each.node.lineno}: looks like a gate and was not collected; call it test_… in a test_….py"
+                )
+                strays.append(_stray(folder, path, each, phases, Reason.MISSING, sentence))
+    return sorted(strays)
+
+
+def _stray(folder: Path, path: Path, each: _Defined, phases: Collection[str], reason: Reason, sentence: str) -> Stray:
+    own = frozenset(each.markers & set(phases))
+    return Stray(path.relative_to(folder).as_posix(), each.node.lineno, each.name, own, reason, sentence)
+
+
+def _parsed(folder: Path, ignore: Collection[Path]) -> Iterator[tuple[Path, ast.Module]]:
+    for path in folder.rglob("*.py"):
+        if path in ignore or any(parent in ignore for parent in path.parents):
+            continue
+        try:
+            yield path, ast.parse(path.read_bytes())
+        except (OSError, SyntaxError, ValueError):
+            continue  # pytest itself reports a file that it cannot import
+
+
+def _defined(body: Iterable[ast.stmt], prefix: str, markers: frozenset[str]) -> Iterator[_Defined]:
+    for node in body:
+        if isinstance(node, _FUNCTIONS):
+            yield _Defined(node, prefix + node.name, markers | _marks(node.decorator_list))
+        elif isinstance(node, ast.ClassDef):
+            yield from _defined(node.body, f"{prefix}{node.name}.", markers | _marks(node.decorator_list))
+
+
+def _looks_like_a_gate(each: _Defined, fixtures: Collection[str], markers: Collection[str]) -> bool:
+    if any("fixture" in ast.unparse(decorator) for decorator in each.node.decorator_list):
+        return False
+    wanted = {argument.arg for argument in (*each.node.args.args, *each.node.args.kwonlyargs)}
+    return bool(wanted & set(fixtures)) or bool(_marks(each.node.decorator_list) & set(markers))
+
+
+def _twice(folder: Path, path: Path, defined: list[_Defined], phases: Collection[str]) -> Iterator[Stray]:
+    seen: dict[str, int] = {}
+    for each in defined:
+        short = each.name.rpartition(".")[2]
+        if each.name in seen and short.startswith("test"):
+            first = f"the function of that name in line {seen[each.name]}, which never runs"
+            sentence = f"line {each.node.lineno}: replaces {first}"
+            yield _stray(folder, path, each, phases, Reason.DUPLICATE, sentence)
+        seen[each.name] = each.node.lineno
+
+
+def _mentioned(tree: ast.Module) -> Iterator[str]:
+    """Names that the module's code uses: a function that others call is a helper."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            yield node.id
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+
+
+def _marks_of_module(tree: ast.Module) -> frozenset[str]:
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and any(ast.unparse(each) == "pytestmark" for each in node.targets):
+            return _marks([node.value])
+    return frozenset()
+
+
+def _marks(nodes: Iterable[ast.expr]) -> frozenset[str]:
+    """Marker names in expressions such as `pytest.mark.phase3` or a list of them."""
+    return frozenset(
+        part.attr
+        for node in nodes
+        for part in ast.walk(node)
+        if isinstance(part, ast.Attribute) and ast.unparse(part.value).endswith("mark")
+    )

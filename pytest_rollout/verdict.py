@@ -1,0 +1,208 @@
+"""The verdict: gates, lock and troubles in, one decision and one exit code out.
+
+The worst gate decides a phase, the worst phase the run. Nothing here can make
+a decision milder except Holm's correction, which turns a trigger that fails
+only uncorrected into a HOLD.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from pytest_rollout.book import Book, PlannedGate
+from pytest_rollout.claims import ClaimFacts, Truth
+from pytest_rollout.decisions import WAITING, Decision, ExitCode, Reason
+from pytest_rollout.judgement import GateVerdict, judge
+from pytest_rollout.lock import LOCK_NAME, Lock
+from pytest_rollout.stats.multiplicity import holm
+
+FAMILY_LEVEL = 0.05
+"""The family-wise error of a phase's statistical triggers."""
+
+
+@dataclass(frozen=True, order=True)
+class Because:
+    """One reason of a verdict: its stable code, one sentence, and the gate that says it (or none)."""
+
+    code: str
+    sentence: str
+    gate: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What one phase of one rollout may do, with every reason why not."""
+
+    rollout: str
+    phase: str
+    decision: Decision
+    reasons: tuple[Because, ...]
+    gates: tuple[GateVerdict, ...]
+    plan_digest: str
+    lock_digest: str = ""
+
+    @property
+    def waiting(self) -> bool:
+        """A HOLD that only time or a signature ends."""
+        return self.decision is Decision.HOLD and all(because.code in WAITING for because in self.reasons)
+
+    def with_reasons(self, reasons: Sequence[Because]) -> Verdict:
+        """The verdict with further reasons against it; it can only become worse."""
+        if not reasons:
+            return self
+        decision = Decision.worst(self.decision, Decision.HOLD)
+        return replace(self, decision=decision, reasons=(*self.reasons, *reasons))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunVerdict:
+    """The verdict of a whole run: one for each phase that was asked, and what concerns none of them."""
+
+    verdicts: tuple[Verdict, ...]
+    reasons: tuple[Because, ...] = ()
+
+    @property
+    def decision(self) -> Decision:
+        """The worst decision; HOLD when nothing was judged."""
+        decisions = [verdict.decision for verdict in self.verdicts]
+        return Decision.worst(*decisions, *([Decision.HOLD] if self.reasons else []))
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The code that says this decision to a pipeline."""
+        if self.decision is Decision.ROLLBACK:
+            return ExitCode.ROLLBACK
+        if self.decision is Decision.PROCEED:
+            return ExitCode.PROCEED
+        holding = [verdict for verdict in self.verdicts if verdict.decision is Decision.HOLD]
+        healthy = not self.reasons and holding and all(verdict.waiting for verdict in holding)
+        return ExitCode.HOLD_WAITING if healthy else ExitCode.HOLD
+
+
+def judge_phase(
+    *,
+    rollout: str,
+    phase: str,
+    book: Book,
+    lock: Lock | None,
+    planned_lines: Sequence[str],
+    plan_digest: str,
+    today: str,
+) -> Verdict:
+    """The verdict of one phase.
+
+    Args:
+        rollout: The rollout's name.
+        phase: The phase that was asked for.
+        book: What was collected and answered.
+        lock: The rollout's lock; None holds the release.
+        planned_lines: Ids of the gates that the plan itself declares for the phase.
+        plan_digest: Which plan was judged.
+        today: The run's date (ISO 8601, UTC), against which shadow gates expire.
+    """
+    collected = [gate for gate in book.planned.values() if gate.rollout == rollout and phase in gate.phases]
+    gates = [_judged(gate, book, today) for gate in sorted(collected, key=lambda gate: gate.id)]
+    gates += _missing(rollout, phase, {gate.gate.id for gate in gates}, lock, planned_lines)
+    gates = _corrected(gates)
+    reasons = [_because(gate) for gate in gates if gate.counts and gate.decision is not Decision.PROCEED]
+    reasons += _lock_reasons(gates, lock, phase)
+    if not any(gate.counts for gate in gates):
+        reasons.append(Because(Reason.MISSING, f"{phase} has no gate that counts"))
+    decision = Decision.worst(
+        Decision.PROCEED if not reasons else Decision.HOLD, *(gate.decision for gate in gates if gate.counts)
+    )
+    return Verdict(
+        rollout=rollout,
+        phase=phase,
+        decision=decision,
+        reasons=tuple(reasons),
+        gates=tuple(gates),
+        plan_digest=plan_digest,
+        lock_digest=lock.digest if lock else "",
+    )
+
+
+def _judged(gate: PlannedGate, book: Book, today: str) -> GateVerdict:
+    verdict = judge(gate, book.answers.get(gate.nodeid, []), deselected=gate.nodeid in book.deselected)
+    if gate.shadow_until is None:
+        return verdict
+    if gate.shadow_until.isoformat() >= today:
+        return replace(verdict, counts=False)
+    if verdict.decision is Decision.PROCEED:
+        return verdict
+    return replace(verdict, sentence=f"{verdict.sentence} (in shadow until {gate.shadow_until}, which has passed)")
+
+
+def _missing(
+    rollout: str, phase: str, seen: set[str], lock: Lock | None, planned_lines: Sequence[str]
+) -> list[GateVerdict]:
+    """Gates that the lock or the plan knows and the run did not meet."""
+    known: dict[str, bool] = dict.fromkeys(planned_lines, False)
+    known |= {gate.id: gate.rollback for gate in (lock.of_phase(phase) if lock else ())}
+    sentence = f"is in {LOCK_NAME} and was not collected: deleted, renamed, not selected or not found"
+    return [
+        GateVerdict(
+            gate=PlannedGate(id=each, nodeid="", rollout=rollout, phases=(phase,), rollback=rollback),
+            decision=Decision.HOLD,
+            reason=Reason.MISSING,
+            sentence=sentence,
+        )
+        for each, rollback in sorted(known.items())
+        if each not in seen
+    ]
+
+
+def _lock_reasons(gates: Iterable[GateVerdict], lock: Lock | None, phase: str) -> list[Because]:
+    if lock is None:
+        return [Because(Reason.UNLOCKED, f"there is no {LOCK_NAME}: run `rollout lock` and commit it")]
+    locked = {gate.id: gate for gate in lock.of_phase(phase)}
+    reasons = []
+    for gate in gates:
+        line = locked.get(gate.gate.id)
+        if line is None:
+            reasons.append(Because(Reason.UNLOCKED, f"is not in {LOCK_NAME}: run `rollout lock`", gate.gate.id))
+        elif gate.gate.nodeid and line.rollback != gate.gate.rollback:
+            now = "takes the release back" if gate.gate.rollback else "no longer takes the release back"
+            reasons.append(Because(Reason.UNLOCKED, f"{now}, {LOCK_NAME} says otherwise", gate.gate.id))
+    return reasons
+
+
+def _because(gate: GateVerdict) -> Because:
+    return Because(gate.reason, gate.sentence, gate.gate.id)
+
+
+def _corrected(gates: list[GateVerdict]) -> list[GateVerdict]:
+    """ROLLBACK by sampled triggers stands only where Holm's correction lets it; facts stand outside.
+
+    The family is what could have fired, not what did: every gate that takes
+    the release back and is not known to rest on facts alone.
+    """
+    family = [gate for gate in gates if gate.counts and _could_fire_by_chance(gate)]
+    firing = [gate for gate in family if gate.decision is Decision.ROLLBACK and _alpha(gate) > 0]
+    stands = holm([_alpha(gate) for gate in firing], family=len(family), level=FAMILY_LEVEL)
+    overruled = {gate.gate.id for gate, stood in zip(firing, stands, strict=True) if not stood}
+    return [_as_hold(gate, len(family)) if gate.gate.id in overruled else gate for gate in gates]
+
+
+def _could_fire_by_chance(gate: GateVerdict) -> bool:
+    sampled = [claim for claim in gate.claims if claim.confidence < 1]
+    if gate.gate.rollback:
+        return bool(sampled) or not gate.claims
+    return any(claim.trigger for claim in sampled)
+
+
+def _alpha(gate: GateVerdict) -> float:
+    """The level of the claim that fired; 0 when facts alone suffice."""
+    return min((claim.alpha for claim in gate.claims if _fired(claim)), default=0.0)
+
+
+def _fired(claim: ClaimFacts) -> bool:
+    return claim.truth is Truth.REFUTED and (claim.decision is Decision.ROLLBACK or not claim.level)
+
+
+def _as_hold(gate: GateVerdict, family: int) -> GateVerdict:
+    sentence = (
+        f"{gate.sentence}: refuted at level {_alpha(gate):.2g} alone, not when {family} triggers are asked at once"
+    )
+    return replace(gate, decision=Decision.HOLD, reason=Reason.INCONCLUSIVE, sentence=sentence)

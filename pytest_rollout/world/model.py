@@ -1,0 +1,233 @@
+"""The world: what an author says of their service, and what each fault changes of it.
+
+A `World` is a description and nothing runs here. It has a state and flags
+that routes answer from, series that telemetry is made of, and faults by name.
+A fault says what it changes and can change nothing else, so that a gate which
+reacts to it reacts to that.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from pytest_rollout.errors import WorldError, did_you_mean, listed
+
+ANY_WORLD = {
+    "metrics_down": "the telemetry cannot be asked at all",
+    "stale": "the telemetry ended two hours ago",
+    "nan": "the newest value of every series is NaN",
+}
+"""The faults that every world has: they are done to the telemetry, not to the service."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One request to the service, with the live state and flags to answer it from.
+
+    `query` holds the last value of each parameter; `at` is the run's instant.
+    `state` and `flags` are shared by all requests and may be changed.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    body: object
+    at: datetime
+    state: dict[str, object]
+    flags: dict[str, object]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer that is not simply 200 with JSON: a status, or a text body such as Prometheus' format."""
+
+    body: object
+    status: int = 200
+    content_type: str = "application/json"
+
+
+Route = Callable[[Call], object]
+"""Answers a call with a JSON value or a `Reply`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """One metric of the telemetry: a value per minute for two weeks, the same for the same seed.
+
+    Args:
+        metric: Its name in the table `telemetry`.
+        unit: For readers; the plan states the unit that is judged.
+        base: The level it moves around.
+        daily: How far it swings over a day (UTC); the top is at 14:00.
+        noise: How far a sample may stray from that, at most. Bounded, so that
+            a healthy series never crosses a limit by bad luck.
+        lasting: For how many minutes a deviation lasts.
+        every: 0 for a gauge. An event otherwise: `base` in one minute out of
+            so many, zero in all others, so that a sum counts what happened.
+        late: Another base for the last `late_hours`; how a fault says what it did.
+        late_hours: For how long.
+
+    Raises:
+        WorldError: A number that is negative, not finite, or does not fit.
+    """
+
+    metric: str
+    base: float
+    unit: str = ""
+    daily: float = 0.0
+    noise: float = 0.0
+    lasting: int = 10
+    every: int = 0
+    late: float | None = None
+    late_hours: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.metric:
+            raise WorldError("a series has no metric: give it the name that queries ask for")
+        numbers = {"base": self.base, "daily": self.daily, "noise": self.noise, "late": self.late or 0.0}
+        for name, number in numbers.items():
+            if not math.isfinite(number):
+                raise WorldError(f"series '{self.metric}': {name} is {number}, which is no number")
+        for name, number in {"daily": self.daily, "noise": self.noise, "late_hours": self.late_hours}.items():
+            if not 0 <= number < math.inf:
+                raise WorldError(f"series '{self.metric}': {name} is {number}; it cannot be negative or endless")
+        if self.lasting < 1 or self.every < 0:
+            raise WorldError(f"series '{self.metric}': lasting is at least 1 minute, every at least 0")
+
+    def lately(self, level: float, hours: float) -> Series:
+        """The same series with another base for its last `hours`."""
+        return replace(self, late=level, late_hours=hours)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One thing that goes wrong, and everything it changes.
+
+    Args:
+        about: What it does, in one line.
+        series: New levels of series, by metric.
+        hours: For how long the series have had these levels; until now.
+        state: New values in the service's state, by dotted path (`"stats.bindings_per_hour"`).
+        flags: New values of flags.
+        dies_at: A path; the service ends without an answer when it is asked for.
+    """
+
+    about: str
+    series: Mapping[str, float] = field(default_factory=dict)
+    hours: float = 6.0
+    state: Mapping[str, object] = field(default_factory=dict)
+    flags: Mapping[str, object] = field(default_factory=dict)
+    dies_at: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """A small service to try gates on.
+
+    Args:
+        name: What reports call it.
+        routes: `"GET /path"` to a function of a `Call`.
+        state: What the routes answer from; each run has its own copy.
+        flags: Feature flags, served at `/flags`; `PUT /flags/NAME` sets one while it runs.
+        series: The telemetry.
+        faults: What can be made to go wrong, by name.
+
+    Raises:
+        WorldError: A fault that changes what the world does not have, two
+            series of one metric, a route that is no `METHOD /path`.
+    """
+
+    name: str
+    routes: Mapping[str, Route] = field(default_factory=dict)
+    state: Mapping[str, object] = field(default_factory=dict)
+    flags: Mapping[str, object] = field(default_factory=dict)
+    series: Sequence[Series] = ()
+    faults: Mapping[str, Fault] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for route in self.routes:
+            method, _, path = route.partition(" ")
+            if method not in {"GET", "POST", "PUT", "PATCH", "DELETE"} or not path.startswith("/"):
+                raise WorldError(f"route '{route}' is not a method and a path, such as 'GET /status'")
+        metrics = [series.metric for series in self.series]
+        for metric in {each for each in metrics if metrics.count(each) > 1}:
+            raise WorldError(f"series '{metric}' is there twice: each metric has one")
+        for name in self.faults:
+            if name in ANY_WORLD:
+                raise WorldError(f"fault '{name}' is one that every world has: give yours another name")
+            self.with_fault(name)
+
+    def with_fault(self, fault: str | None) -> World:
+        """The world as it is with one of its faults, and without any other.
+
+        The faults that every world has leave the description as it is.
+
+        Raises:
+            WorldError: No such fault; lists those that exist.
+        """
+        if fault is None or fault in ANY_WORLD:
+            return self
+        if fault not in self.faults:
+            known = [*self.faults, *ANY_WORLD]
+            lines = [
+                f"unknown fault '{fault}'",
+                f"faults of world '{self.name}': {listed(known)}",
+                *did_you_mean(fault, known),
+            ]
+            raise WorldError("\n  ".join(lines))
+        chosen = self.faults[fault]
+        self._refuse_unknown(fault, "flag", chosen.flags, self.flags)
+        levels = {series.metric: series for series in self.series}
+        self._refuse_unknown(fault, "series", chosen.series, levels)
+        changed = {metric: levels[metric].lately(level, chosen.hours) for metric, level in chosen.series.items()}
+        return replace(
+            self,
+            state=_changed_state(self.state, chosen.state, fault),
+            flags={**self.flags, **chosen.flags},
+            series=tuple(changed.get(series.metric, series) for series in self.series),
+            faults={},
+        )
+
+    def dies_at(self, fault: str | None) -> str:
+        """The path at which the service ends under this fault; empty when there is none."""
+        return self.faults[fault].dies_at if fault is not None and fault in self.faults else ""
+
+    def fault_names(self) -> Mapping[str, str]:
+        """Every fault that can be injected, with what it does."""
+        return {**{name: fault.about for name, fault in self.faults.items()}, **ANY_WORLD}
+
+    def _refuse_unknown(self, fault: str, kind: str, asked: Mapping[str, object], known: Mapping[str, object]) -> None:
+        for name in asked:
+            if name not in known:
+                lines = [
+                    f"fault '{fault}' changes {kind} '{name}', which world '{self.name}' does not have",
+                    f"{kind}: {listed(known)}",
+                    *did_you_mean(name, known),
+                ]
+                raise WorldError("\n  ".join(lines))
+
+
+def _changed_state(state: Mapping[str, object], changes: Mapping[str, object], fault: str) -> dict[str, object]:
+    changed: dict[str, object] = copy.deepcopy(dict(state))
+    for path, value in changes.items():
+        *parents, last = path.split(".")
+        inner: object = changed
+        for parent in parents:
+            inner = inner.get(parent) if isinstance(inner, dict) else None
+        if not isinstance(inner, dict) or last not in inner:
+            raise WorldError(
+                f"fault '{fault}' changes state '{path}', which is not there\n  state: {listed(_paths(state))}"
+            )
+        inner[last] = value
+    return changed
+
+
+def _paths(state: Mapping[str, object], prefix: str = "") -> list[str]:
+    found: list[str] = []
+    for name, value in state.items():
+        found += _paths(value, f"{prefix}{name}.") if isinstance(value, Mapping) else [f"{prefix}{name}"]
+    return found

@@ -1,0 +1,151 @@
+"""A small rollout in a folder of its own, judged by pytest in a process of its own, as a user would run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from _pytest.pytester import LineMatcher
+
+PLAN = """
+rollout: shop
+title: A new checkout
+owner: checkout-team
+runbook: docs/runbook.md
+metrics:
+  latency_ms: {title: P99 latency, unit: ms, better: lower, source: telemetry, query: latency}
+  errors: {title: Errors, unit: 1/h, better: lower, source: telemetry, query: errors}
+  orders: {title: Orders, unit: 1/h, better: higher, source: telemetry, query: orders}
+budgets:
+  latency_ms: {phases: [phase1], warning: 40 ms, critical: {limit: 60 ms, action: turn the flag off}}
+phases:
+  phase1: {title: Canary}
+  phase2: {title: Everyone}
+environments:
+  test:
+    sources:
+      telemetry: {kind: memory, answers: answers.yaml}
+"""
+
+GATES = '''
+"""May the checkout stay on for one per cent?"""
+import pytest
+
+pytestmark = pytest.mark.phase1
+
+
+def test_no_errors(metrics):
+    """The checkout makes no errors."""
+    assert metrics("errors") == 0
+
+
+@pytest.mark.rollback
+def test_orders_keep_coming(metrics):
+    """Orders do not collapse."""
+    assert metrics("orders") > 100
+'''
+
+ANSWERS = {"latency": 25, "errors": 0, "orders": 500}
+
+
+@dataclass
+class Result:
+    """How a run ended: its exit code, what it printed, and the receipt it left."""
+
+    ret: int
+    stdout: LineMatcher
+    stderr: LineMatcher
+    verdict: dict | None
+
+    @property
+    def codes(self) -> set[str]:
+        """Every reason code of the receipt."""
+        assert self.verdict is not None
+        reasons = [
+            *self.verdict["reasons"],
+            *(each for verdict in self.verdict["verdicts"] for each in verdict["reasons"]),
+        ]
+        return {reason["code"] for reason in reasons}
+
+
+class RolloutProject:
+    """A folder with a plan, gates, answers and a lock, and ways to change and run them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.gates = folder / "gates" / "shop"
+        self.gates.mkdir(parents=True)
+        self.write("gates/shop/rollout.yaml", PLAN)
+        self.write("gates/shop/test_phase1.py", GATES)
+        self.write("pytest.ini", "[pytest]\nstrict_markers = true\n")
+        self.answers()
+
+    def write(self, name: str, text: str) -> Path:
+        """A file of the project, its text dedented."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text).lstrip("\n"), encoding="utf-8")
+        return path
+
+    def answers(self, **changed: object) -> None:
+        """What the memory source answers; healthy but for what is changed."""
+        self.write("gates/shop/answers.yaml", json.dumps({**ANSWERS, **changed}))
+
+    def gate(self, body: str, *, head: str = "import pytest\nfrom pytest_rollout import check\n") -> Path:
+        """Replace the gate module by one of the given text, phase1 unless it says otherwise."""
+        text = textwrap.dedent(body).lstrip("\n")
+        return self.write("gates/shop/test_phase1.py", f"{head}\npytestmark = pytest.mark.phase1\n\n\n{text}")
+
+    def lock(self) -> None:
+        """Write gates.lock from what is there now."""
+        done = self.rollout("lock", "gates")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def rollout(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run the `rollout` command."""
+        return self._process([sys.executable, "-m", "pytest_rollout.cli", *words], {})
+
+    def run(
+        self,
+        *words: str,
+        phase: str = "phase1",
+        env: dict[str, str] | None = None,
+        python: tuple[str, ...] = (),
+        lock: bool = True,
+    ) -> Result:
+        """Judge the project in a new process; `words` are further arguments of pytest, `phase` is what -m asks for.
+
+        Locks first unless `lock` is False. `phase=""` gives no -m.
+        """
+        if lock:
+            self.lock()
+        asked = ["-m", phase] if phase else []
+        command = [sys.executable, *python, "-m", "pytest", "gates", *asked, "--rollout-env", "test", *words]
+        return self.result_of(self._process(command, env or {}))
+
+    def result_of(self, done: subprocess.CompletedProcess[str]) -> Result:
+        """A finished process as a result, with the receipt that is there now."""
+        receipt = self.folder / ".rollout" / "verdict.json"
+        verdict = json.loads(receipt.read_text("utf-8")) if receipt.exists() else None
+        return Result(
+            done.returncode, LineMatcher(done.stdout.splitlines()), LineMatcher(done.stderr.splitlines()), verdict
+        )
+
+    def _process(self, command: list[str], env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "ROLLOUT_"))}
+        clean.pop("CI", None)
+        return subprocess.run(
+            command, cwd=self.folder, env={**clean, **env}, capture_output=True, text=True, timeout=120, check=False
+        )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> RolloutProject:
+    """A healthy rollout that PROCEEDs until a test breaks it."""
+    return RolloutProject(tmp_path)

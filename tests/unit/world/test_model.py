@@ -1,0 +1,76 @@
+"""What a world's author is told when the description does not hold together."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_rollout.errors import WorldError
+from pytest_rollout.world import Fault, Series, World
+
+LOAD = Series(metric="load", base=1, noise=1)
+
+
+def test_a_fault_changes_what_it_names_and_nothing_else():
+    world = World(
+        name="w",
+        state={"a": {"b": 1, "c": 2}},
+        flags={"f": False, "g": False},
+        series=[LOAD, Series(metric="other", base=2)],
+        faults={"bad": Fault(about="all at once", series={"load": 9}, state={"a.b": 5}, flags={"f": True})},
+    )
+
+    bad = world.with_fault("bad")
+
+    assert bad.state == {"a": {"b": 5, "c": 2}}
+    assert bad.flags == {"f": True, "g": False}
+    assert bad.series == (LOAD.lately(9, hours=6), world.series[1])
+    assert world.state == {"a": {"b": 1, "c": 2}}
+
+
+def test_no_fault_is_the_world_as_it_is():
+    world = World(name="w", series=[LOAD])
+
+    assert world.with_fault(None) is world
+    assert world.with_fault("stale") is world
+
+
+def test_every_fault_can_be_listed():
+    world = World(name="w", faults={"bad": Fault(about="it is bad")})
+
+    assert next(iter(world.fault_names().items())) == ("bad", "it is bad")
+    assert {"metrics_down", "stale", "nan"} < set(world.fault_names())
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"faults": {"x": Fault(about="", series={"laod": 1})}}, r"series 'laod'(?s:.)*did you mean 'load'\?"),
+        ({"faults": {"x": Fault(about="", flags={"f": 1})}}, r"flag 'f', which world 'w' does not have"),
+        ({"faults": {"x": Fault(about="", state={"a.z": 1})}}, r"state 'a.z', which is not there\n  state: a.b"),
+        ({"faults": {"x": Fault(about="", state={"a.b.c": 1})}}, r"state 'a.b.c', which is not there"),
+        ({"faults": {"stale": Fault(about="")}}, r"fault 'stale' is one that every world has"),
+        ({"series": [LOAD, LOAD]}, r"series 'load' is there twice"),
+        ({"routes": {"GET status": len}}, r"route 'GET status' is not a method and a path"),
+    ],
+)
+def test_a_world_that_does_not_hold_together_is_refused(options, says):
+    with pytest.raises(WorldError, match=says):
+        World(**{"name": "w", "series": [LOAD], "state": {"a": {"b": 1}}, **options})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"metric": ""},
+        {"base": float("nan")},
+        {"base": float("inf")},
+        {"noise": -1},
+        {"daily": -1},
+        {"lasting": 0},
+        {"every": -1},
+        {"late": 1, "late_hours": float("inf")},
+    ],
+)
+def test_a_series_that_cannot_be_made_is_refused(options):
+    with pytest.raises(WorldError):
+        Series(**{"metric": "x", "base": 1, **options})
