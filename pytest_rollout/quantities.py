@@ -15,6 +15,7 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from fractions import Fraction
 
 from pytest_rollout.errors import QuantityError, did_you_mean
 
@@ -62,7 +63,7 @@ class Unit:
 
     text: str
     kind: str
-    factor: float
+    factor: Fraction
 
     @classmethod
     def parse(cls, text: str) -> Unit:
@@ -75,11 +76,12 @@ class Unit:
         above, slash, below = text.partition("/")
         if above.strip() not in _BASE_UNITS or (slash and below.strip() not in _PER_TIME):
             raise QuantityError(_unknown_unit(text))
-        kind, factor = _BASE_UNITS[above.strip()]
+        kind, number = _BASE_UNITS[above.strip()]
+        factor = Fraction(repr(number))
         if not slash:
             return cls("" if text == "1" else text, kind, factor)
         shown = f"{'' if above.strip() == '1' else above.strip()}/{below.strip()}"
-        return cls(shown, f"{kind} per time", factor / _PER_TIME[below.strip()])
+        return cls(shown, f"{kind} per time", factor / Fraction(repr(_PER_TIME[below.strip()])))
 
 
 def known_units() -> tuple[str, ...]:
@@ -142,7 +144,10 @@ def convert(value: float, unit: str, to: str) -> float:
     have, want = Unit.parse(unit), Unit.parse(to)
     if have.kind != want.kind:
         raise QuantityError(_kinds_differ(have, want))
-    return value if have.factor == want.factor else value * (have.factor / want.factor)
+    if have.factor == want.factor or not math.isfinite(value):
+        return value
+    # In rationals, rounded once: 99.9 % is the share 0.999 and not its neighbour, so a limit met exactly is met.
+    return float(Fraction(repr(value)) * have.factor / want.factor)
 
 
 def _kinds_differ(have: Unit, want: Unit) -> str:
@@ -152,7 +157,7 @@ def _kinds_differ(have: Unit, want: Unit) -> str:
         return f"{text}: '%' is a level or a relative change, 'pp' the difference of two shares"
     if kinds == {"number", "share"}:
         return f"{text}: a metric between 0 and 1 has the unit 'share', one between 0 and 100 the unit '%'"
-    if {have.kind, want.kind} >= {want.kind.removesuffix(" per time")}:
+    if have.kind.removesuffix(" per time") == want.kind.removesuffix(" per time"):
         return f"{text}: one is per time, the other is not"
     return text
 

@@ -151,6 +151,7 @@ def shown(value: object, width: int = 60) -> str:
 
 
 def first_line(text: str, width: int = 200) -> str:
-    """The first line of a foreign message, cut at `width` characters."""
+    """The first line of a foreign message, cut at `width` characters, without what would move a terminal's cursor."""
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    line = "".join(each if each.isprintable() else "?" for each in line)
     return line if len(line) <= width else line[: width - 1] + "…"

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pytest_rollout.errors import SourceError
-from pytest_rollout.sources.document import MAX_BYTES, answers_now, parse_json, shown, text_option, utc_now
+from pytest_rollout.sources.document import MAX_BYTES, answers_now, first_line, parse_json, shown, text_option, utc_now
 from pytest_rollout.sources.fetch import SERVICE_OPTIONS, Service
 from pytest_rollout.sources.memory import plain
 from pytest_rollout.sources.protocol import FlagKind, FlagValue, Option, OptionValue
@@ -95,7 +95,7 @@ def flags_of(document: object, where: str) -> dict[str, FlagValue]:
     try:
         for name, value in _flat(document, "", where):
             if name in found:
-                raise SourceError(f"{where}: the flag '{name}' is there twice, nested and with dots")
+                raise SourceError(f"{where}: the flag '{first_line(name, 80)}' is there twice, nested and with dots")
             found[name] = value
     except RecursionError:
         raise SourceError(f"{where}: the flags are nested too deeply") from None
@@ -106,13 +106,15 @@ def _flat(document: Mapping[object, object], prefix: str, where: str) -> Iterato
     for key, value in document.items():
         name = f"{prefix}{key}"
         if not isinstance(key, str) or not key:
-            raise SourceError(f"{where}: {shown(key)} is no name of a flag (in '{prefix}')")
+            raise SourceError(f"{where}: {shown(key)} is no name of a flag (in '{first_line(prefix, 80)}')")
         if isinstance(value, Mapping):
             yield from _flat(value, f"{name}.", where)
         elif isinstance(value, (bool, str)) or (isinstance(value, (int, float)) and math.isfinite(value)):
             yield name, value
         else:
-            raise SourceError(f"{where}: the flag '{name}' is {shown(value)}, not true, false, a number or a text")
+            raise SourceError(
+                f"{where}: the flag '{first_line(name, 80)}' is {shown(value)}, not true, false, a number or a text"
+            )
 
 
 def _open_file(options: Mapping[str, OptionValue], folder: Path) -> FileFlags:

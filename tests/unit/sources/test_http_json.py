@@ -216,6 +216,19 @@ def test_a_service_that_knows_only_now(ask, hostile, at, off):
     assert ask(source, "/stats#@").samples[0].at == at
 
 
+def test_a_message_moves_no_cursor(ask, source, hostile):
+    """Control characters of a server do not reach the terminal."""
+    escape = "\x1b[2Jgreen\r"
+    hostile.reply("/error", escape, status="500 No")
+    hostile.reply("/keys", json.dumps({"v": {escape: 1}}))
+    hostile.reply("/twice", '{"\\u001b[2J": 1, "\\u001b[2J": 2}')
+
+    for query in ("/error#v", "/keys#v", "/twice#v"):
+        with pytest.raises(SourceError) as caught:
+            ask(source, query)
+        assert str(caught.value).replace("\n", "").isprintable()
+
+
 def test_gzip_is_read(ask, source, hostile):
     """An honest gzip answer is an answer."""
     import gzip

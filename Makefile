@@ -1,0 +1,54 @@
+# Two commands: `make gates` judges a phase of the demo, `make test` runs every test.
+#
+# make itself ends with 2 whenever a recipe fails. A pipeline that acts on the
+# verdict calls pytest directly, whose exit code tells HOLD from ROLLBACK.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: gates test lint types format lock benchmarks constraints clean
+
+gates: $(VENV)/.gates
+	$(BIN)/python -m pytest gates/dual_memory -m phase1 --rollout-env demo
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest -n auto tests
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.test
+	$(BIN)/mypy
+
+format: $(VENV)/.test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(VENV)/.gates
+	$(BIN)/rollout lock gates
+
+benchmarks: $(VENV)/.test
+	$(BIN)/python tests/benchmarks/overhead.py
+
+# The versions that both targets install. No addresses of a registry are written.
+constraints: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile --quiet --universal --all-extras --upgrade --no-emit-index-url --no-header --no-annotate \
+		--python-version 3.11 pyproject.toml --output-file constraints.txt
+
+clean:
+	rm -rf $(VENV) .rollout .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.gates: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(INSTALL) --editable '.[duckdb]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.gates
+	$(INSTALL) --editable '.[dev]'
+	@touch $@
