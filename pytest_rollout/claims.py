@@ -226,6 +226,7 @@ class GateClaims:
             self._claims.append(claim)
 
 
+_QUERY_WIDTH = 60
 _RUNNING: ContextVar[GateClaims | None] = ContextVar("pytest_rollout_running_gate", default=None)
 
 
@@ -247,37 +248,24 @@ def judging(gate: GateClaims, *, calling: bool) -> Iterator[None]:
 
 
 def describe(facts: ClaimFacts) -> list[str]:
-    """A claim in lines for a person: what was seen, against which limit, from where, and what it takes."""
-    lines = [facts.text if facts.method in {"fact", "assert"} else facts.subject + _seen(facts)]
-    if facts.why:
-        lines.append(facts.why)
-    if facts.needs:
-        lines.append(facts.needs)
-    origin = [facts.source, facts.query and _shortened(facts.query), facts.window or facts.at]
-    details = [
-        facts.method if facts.method not in {"fact", "assert", "reading"} else "",
-        f"n = {facts.n}" if facts.n else "",
-    ]
-    if any(origin) or any(details):
-        lines.append(", ".join(part for part in (*origin, *details) if part))
-    if facts.truth is Truth.REFUTED and (facts.action or facts.runbook):
-        lines.append(
-            " ".join(
-                part
-                for part in (facts.action and f"action: {facts.action}", facts.runbook and f"runbook: {facts.runbook}")
-                if part
-            )
-        )
+    """A claim in lines for a person: what was seen, against which limit, why, what it takes, and from where."""
+    plain = facts.method in {"fact", "assert"}
+    lines = [facts.text if plain else facts.subject + (f"   limit {facts.limit}" if facts.limit else "")]
+    lines += [line for line in (facts.why, facts.needs, origin(facts)) if line]
+    if facts.truth is Truth.REFUTED:
+        lines += [f"action: {facts.action}"] if facts.action else []
+        lines += [f"runbook: {facts.runbook}"] if facts.runbook else []
     return lines
 
 
-def _seen(facts: ClaimFacts) -> str:
-    return f"   limit {facts.limit}" if facts.limit else ""
-
-
-def _shortened(query: str, width: int = 100) -> str:
-    text = " ".join(query.split())
-    return text if len(text) <= width else text[: width - 1] + "…"
+def origin(facts: ClaimFacts, *, whole_query: bool = False) -> str:
+    """Where a claim's number comes from: source, query, window or instant, method, n."""
+    query = " ".join(facts.query.split())
+    if len(query) > _QUERY_WIDTH and not whole_query:
+        query = query[: _QUERY_WIDTH - 1] + "…"
+    when = facts.window or (f"as of {facts.at[:19].replace('T', ' ')} UTC" if facts.at else "")
+    method = facts.method if facts.method not in {"fact", "assert", "reading"} else ""
+    return ", ".join(part for part in (facts.source, query, when, method, f"n = {facts.n}" if facts.n else "") if part)
 
 
 def _positive_form(facts: ClaimFacts) -> str:

@@ -247,7 +247,7 @@ def claim_about(
     facts = ClaimFacts(
         text=text,
         truth=truth,
-        subject=f"{estimate.name} = {with_unit(shown, estimate.unit)}{bounds}",
+        subject=f"{estimate.name} = {shown if math.isnan(estimate.value) else with_unit(shown, estimate.unit)}{bounds}",
         value=bounded(estimate.value),
         low=bounded(estimate.low),
         high=bounded(estimate.high),

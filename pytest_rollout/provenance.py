@@ -6,7 +6,7 @@ Asked what, of whom, as of when. Every claim carries it into the evidence.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypedDict
 
 
@@ -36,6 +36,6 @@ class Provenance:
             "source": self.source,
             "query": self.query,
             "window": self.window,
-            "at": self.at.isoformat(timespec="seconds") if self.at else "",
+            "at": self.at.astimezone(UTC).isoformat(timespec="seconds") if self.at else "",
             "age": None if self.age is None else self.age.total_seconds(),
         }

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from pytest_rollout.book import Answer, PlannedGate
-from pytest_rollout.claims import ClaimFacts, Truth, describe
+from pytest_rollout.claims import ClaimFacts, Truth, describe, origin
 from pytest_rollout.decisions import MEANING, Decision, Reason
 from pytest_rollout.judgement import GateVerdict, judge_part
 from pytest_rollout.reports.table import fitted, plain
@@ -87,13 +87,44 @@ def _write_phase(screen: Screen, verdict: Verdict, width: int) -> None:
         colours = [None, *(_colour(gate) for gate in _ordered(verdict.gates))]
         for line, colour in zip(lines, colours, strict=True):
             screen.write_line(f"  {line}", **({colour: True} if colour else {}))
-    for gate in _ordered(verdict.gates):
-        if gate.decision is not Decision.PROCEED or screen.verbosity > 0:
+    names = _short_names(verdict.gates)
+    for alike in _alike(gate for gate in _ordered(verdict.gates) if gate.decision is not Decision.PROCEED):
+        if len(alike) > 1 and screen.verbosity <= 0:
+            _write_alike(screen, alike, [names[gate.gate.id] for gate in alike], width)
+        else:
+            for gate in alike:
+                _write_gate(screen, gate, width)
+    if screen.verbosity > 0:
+        for gate in _ordered(gate for gate in verdict.gates if gate.decision is Decision.PROCEED):
             _write_gate(screen, gate, width)
     own = {(gate.reason, gate.gate.id) for gate in verdict.gates}
     for because in verdict.reasons:
         if (because.code, because.gate) not in own:
             _write_because(screen, because, width)
+
+
+def _alike(gates: Iterable[GateVerdict]) -> list[list[GateVerdict]]:
+    """Gates that hold for one and the same cause together: a source that is down is one trouble, not sixteen."""
+    groups: dict[tuple[str, ...], list[GateVerdict]] = {}
+    for gate in gates:
+        claim = telling(gate)
+        cause = (gate.reason, claim.source, claim.why) if claim and claim.why else (gate.gate.id,)
+        groups.setdefault(cause, []).append(gate)
+    return list(groups.values())
+
+
+def _write_alike(screen: Screen, gates: Sequence[GateVerdict], names: Sequence[str], width: int) -> None:
+    claim = telling(gates[0])
+    assert claim is not None
+    screen.write_line("")
+    screen.write_line(
+        f"{headline(gates[0])} {len(gates)} gates, one cause", bold=True, **{COLOUR[gates[0].decision]: True}
+    )
+    for line in (f"{claim.source}: {claim.why}", claim.needs, ", ".join(names)):
+        _write_wrapped(screen, line, width)
+    owners = sorted({gate.gate.owner for gate in gates if gate.gate.owner})
+    if owners:
+        _write_wrapped(screen, f"owner: {', '.join(owners)}", width)
 
 
 def _rows(verdict: Verdict) -> Iterator[Sequence[str]]:
@@ -111,7 +142,8 @@ def _seen_and_limit(gate: GateVerdict, claim: ClaimFacts | None) -> tuple[str, s
         return gate.sentence or "no claim", ""
     if claim.method in {"fact", "assert"}:
         return claim.text, ""
-    return claim.subject.partition(" = ")[2] or claim.subject, claim.limit
+    seen = "unknown" if claim.value is None else claim.subject.partition(" = ")[2] or claim.subject
+    return seen, claim.limit if claim.level else claim.limit.partition(" (")[0]
 
 
 def telling(gate: GateVerdict) -> ClaimFacts | None:
@@ -133,7 +165,7 @@ def _ordered(gates: Iterable[GateVerdict]) -> list[GateVerdict]:
 
 def _short_names(gates: Sequence[GateVerdict]) -> dict[str, str]:
     """Each gate's name without its file, where that is still unique."""
-    short = {gate.gate.id: gate.gate.id.rpartition("::")[2] for gate in gates}
+    short = {gate.gate.id: gate.gate.id.rpartition("::")[2].removeprefix("test_") for gate in gates}
     seen = list(short.values())
     return {each: name if seen.count(name) == 1 else each for each, name in short.items()}
 
@@ -141,24 +173,22 @@ def _short_names(gates: Sequence[GateVerdict]) -> dict[str, str]:
 def _write_gate(screen: Screen, gate: GateVerdict, width: int) -> None:
     screen.write_line("")
     screen.write_line(f"{headline(gate)} {plain(gate.gate.id)}", bold=True, **{COLOUR[gate.decision]: True})
-    if gate.gate.title:
-        _write_wrapped(screen, gate.gate.title, width)
-    claims = (
-        gate.claims if screen.verbosity > 0 else [claim for claim in gate.claims if claim.truth is not Truth.PROVEN]
-    )
-    for claim in claims:
-        for line in describe(claim):
-            _write_wrapped(screen, line, width)
-    if not claims and gate.sentence:
-        _write_wrapped(screen, gate.sentence, width)
+    verbose = screen.verbosity > 0
+    claims = [claim for claim in gate.claims if verbose or claim.truth is not Truth.PROVEN]
+    lines = [gate.gate.title, *(line for claim in claims for line in _told(claim, verbose=verbose))]
+    if not claims:
+        lines.append(gate.sentence)
     if gate.decision is not Decision.PROCEED:
-        contact = [gate.gate.owner and f"owner: {gate.gate.owner}", _runbook(gate, claims)]
-        _write_wrapped(screen, "   ".join(part for part in contact if part), width)
+        told = any(line.startswith("runbook: ") for line in lines)
+        lines.append(f"runbook: {gate.gate.runbook}" if gate.gate.runbook and not told else "")
+        lines.append(f"owner: {gate.gate.owner}" if gate.gate.owner else "")
+    for line in dict.fromkeys(line for line in lines if line):
+        _write_wrapped(screen, line, width)
 
 
-def _runbook(gate: GateVerdict, claims: Sequence[ClaimFacts]) -> str:
-    shown = any(claim.runbook for claim in claims if claim.truth is Truth.REFUTED)
-    return "" if shown or not gate.gate.runbook else f"runbook: {gate.gate.runbook}"
+def _told(claim: ClaimFacts, *, verbose: bool) -> list[str]:
+    lines = describe(claim)
+    return [origin(claim, whole_query=True) if verbose and line == origin(claim) else line for line in lines]
 
 
 def _write_because(screen: Screen, because: Because, width: int) -> None:
@@ -168,8 +198,11 @@ def _write_because(screen: Screen, because: Because, width: int) -> None:
 
 
 def _write_wrapped(screen: Screen, text: str, width: int) -> None:
-    for line in textwrap.wrap(_kept(text), width - 2, break_long_words=False, break_on_hyphens=False):
-        screen.write_line(f"  {line}")
+    wrapper = textwrap.TextWrapper(
+        width, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
+    for line in wrapper.wrap(_kept(text)):
+        screen.write_line(line)
 
 
 def _kept(text: str) -> str:

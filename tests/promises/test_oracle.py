@@ -1,0 +1,90 @@
+"""dual_memory, fault by fault: the table in its docs says who must say what, and every run agrees.
+
+The table lives in docs/rollouts/dual_memory/index.md and is read here, so
+that what people are told and what is tested cannot differ.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+PAGE = REPOSITORY / "docs" / "rollouts" / "dual_memory" / "index.md"
+ROW = re.compile(
+    r"^\| (?:`(?P<fault>\w+)`|none) \| [^|]+ \| (?P<exit>\d+) \| (?P<reason>[\w–-]+) \| (?P<gates>[^|]+) \|$"
+)
+TELEMETRY = {"metrics_down", "stale", "nan"}
+
+
+def rows():
+    """The table, with `as above` filled in."""
+    found, above = [], ""
+    for match in filter(None, map(ROW.match, PAGE.read_text("utf-8").splitlines())):
+        above = match["gates"] if match["gates"].strip() != "as above" else above
+        named = re.findall(r"`(\w+)`", above)
+        found.append(
+            pytest.param(
+                match["fault"] or "", int(match["exit"]), match["reason"], named, id=match["fault"] or "healthy"
+            )
+        )
+    return found
+
+
+def judged(folder: Path, fault: str, *words: str) -> tuple[subprocess.CompletedProcess[str], dict]:
+    """One run of phase 1 in the demo world, in a process of its own, with its receipt."""
+    injected = ["--rollout-fault", fault] if fault else []
+    command = [sys.executable, "-m", "pytest", "gates/dual_memory", "-m", "phase1", "--rollout-env", "demo", *injected]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "ROLLOUT_"))}
+    options = ["--rollout-out", str(folder), "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *words]
+    done = subprocess.run(
+        [*command, *options], cwd=REPOSITORY, env=clean, capture_output=True, text=True, timeout=120, check=False
+    )
+    return done, json.loads((folder / "verdict.json").read_text("utf-8"))
+
+
+def test_the_table_is_read():
+    """An empty table would prove nothing."""
+    assert len(rows()) >= 22
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one", "xdist"])
+@pytest.mark.parametrize(("fault", "exit_code", "reason", "gates"), rows())
+def test_every_fault_gets_its_verdict(tmp_path, fault, exit_code, reason, gates, workers):
+    """Exit code, reason and gate are those of the table, and `rollout verify` agrees."""
+    done, receipt = judged(tmp_path, fault, *workers)
+    (verdict,) = receipt["verdicts"]
+    bad = {gate["id"].rpartition("::")[2]: gate["reason"] for gate in verdict["gates"] if gate["decision"] != "PROCEED"}
+
+    assert done.returncode == exit_code == receipt["exit_code"], done.stdout
+    assert reason in {"–", *bad.values()}
+    if fault in TELEMETRY:
+        sources = {gate["id"]: {claim["source"] for claim in gate["claims"]} for gate in verdict["gates"]}
+        assert {each for each, asked in sources.items() if "telemetry" in asked} == {
+            gate["id"] for gate in verdict["gates"] if gate["reason"] == reason
+        }
+    elif fault != "world_dies":
+        assert set(bad) == set(gates)
+    verify = ["verify", str(tmp_path / "verdict.json"), "--phase", "phase1", "--env", "demo", "--max-age", "15m"]
+    verified = subprocess.run([sys.executable, "-m", "pytest_rollout.cli", *verify], check=False, capture_output=True)
+    assert verified.returncode == exit_code
+
+
+def test_the_failing_gate_names_metric_value_limit_and_action(tmp_path):
+    """At two in the morning the screen says what is wrong, by how much, and what to do."""
+    done, _ = judged(tmp_path, "memory_25")
+
+    for told in (
+        "memory_rss_bytes",
+        "memory_rss_bytes = 62",
+        "≤ 600 MB (critical)",
+        "action: check concept cache eviction",
+        "runbook: ",
+    ):
+        assert told in done.stdout
