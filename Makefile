@@ -8,6 +8,10 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+# Some machines forbid Python to keep compiled modules; every one of the suite's
+# many pytest runs would then compile this package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: gates test lint types format lock benchmarks constraints clean
 
 gates: $(VENV)/.gates

@@ -14,37 +14,53 @@ from __future__ import annotations
 import ast
 import linecache
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType, FrameType
 
 _BOUNDARIES = ("_pytest", "pluggy", "unittest", "xdist", "execnet")
+_NEVER_FALSE = (ast.Constant, ast.Tuple, ast.List, ast.Set, ast.Dict, ast.JoinedStr, ast.Lambda, ast.GeneratorExp)
+_BLOCKS = (ast.stmt, ast.excepthandler, ast.match_case)
 _BY_HAND = frozenset({"value", "low", "high"})
 
 
 @dataclass(frozen=True)
 class AssertLine:
-    """One `assert` of a file: the lines its test spans, and what it reads by hand."""
+    """One `assert` of a file: its line, the last line of its test, and whether that reads by hand."""
 
     line: int
     last: int
     by_hand: bool
 
 
+@lru_cache(maxsize=256)
+def tree_of(filename: str) -> ast.Module | None:
+    """A file's syntax tree; None when there is no source to read."""
+    try:
+        return ast.parse("".join(linecache.getlines(filename)))
+    except (SyntaxError, ValueError):
+        return None
+
+
 @lru_cache(maxsize=1024)
 def asserts_of(filename: str) -> tuple[AssertLine, ...]:
     """The asserts of a file in line order; empty when there is no source to read."""
-    try:
-        tree = ast.parse("".join(linecache.getlines(filename)))
-    except (SyntaxError, ValueError):
-        return ()
+    tree = tree_of(filename)
     found = [
-        AssertLine(node.test.lineno, node.test.end_lineno or node.test.lineno, _reads_by_hand(node.test))
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assert)
+        AssertLine(node.lineno, node.test.end_lineno or node.test.lineno, _reads_by_hand(node.test))
+        for node in (_asserts(tree.body) if tree else ())
     ]
     return tuple(sorted(found, key=lambda each: each.line))
+
+
+def _asserts(nodes: Iterable[ast.AST]) -> Iterator[ast.Assert]:
+    """Asserts among statements and the statements inside them; no expression holds one."""
+    for node in nodes:
+        if isinstance(node, ast.Assert):
+            yield node
+        else:
+            yield from _asserts(child for child in ast.iter_child_nodes(node) if isinstance(child, _BLOCKS))
 
 
 def assert_at(filename: str, line: int) -> AssertLine | None:
@@ -67,8 +83,27 @@ def asserting_frame(frame: FrameType | None) -> tuple[str, int] | None:
 
 def asserts_by_hand(code: CodeType) -> tuple[int, ...]:
     """Lines of a function that assert on `.value`, `.low` or `.high` of something."""
-    first, last = code.co_firstlineno, max((line or 0 for _, _, line in code.co_lines()), default=0)
-    return tuple(each.line for each in asserts_of(code.co_filename) if first <= each.line <= last and each.by_hand)
+    lines = _by_hand_in(code.co_filename)
+    if not lines:
+        return ()
+    last = max((line or 0 for _, _, line in code.co_lines()), default=0)
+    return tuple(line for line in lines if code.co_firstlineno <= line <= last)
+
+
+@lru_cache(maxsize=1024)
+def _by_hand_in(filename: str) -> tuple[int, ...]:
+    return tuple(each.line for each in asserts_of(filename) if each.by_hand)
+
+
+def always_true(test: str) -> bool:
+    """Whether an asserted expression holds whatever the facts are, as `True` and `(claim, "message")` do.
+
+    What cannot be read is taken for such a one: that errs towards HOLD.
+    """
+    try:
+        return isinstance(ast.parse(f"({test}\n)", mode="eval").body, _NEVER_FALSE)
+    except (SyntaxError, ValueError):
+        return True
 
 
 def _frames_of_the_gate(frame: FrameType | None) -> Iterator[FrameType]:

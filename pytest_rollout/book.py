@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -53,13 +53,14 @@ class PlannedGate:
 
     def as_json(self) -> dict[str, object]:
         """The gate as JSON values."""
-        return asdict(self) | {"shadow_until": self.shadow_until.isoformat() if self.shadow_until else None}
+        return {**vars(self), "shadow_until": self.shadow_until.isoformat() if self.shadow_until else None}
 
     @classmethod
     def from_json(cls, record: Mapping[str, object]) -> PlannedGate:
         """Read what `as_json` wrote."""
         phases, until = record["phases"], record["shadow_until"]
-        assert isinstance(phases, list)
+        if not isinstance(phases, list):
+            raise TypeError(f"phases are a list, not {phases!r}")
         parsed = {"phases": tuple(phases), "shadow_until": date.fromisoformat(str(until)) if until else None}
         return cls(**{**record, **parsed})  # type: ignore[arg-type]  # JSON of our own writing
 
@@ -97,7 +98,8 @@ def unpack(nodeid: str, when: str, outcome: str, packed: object, *, expected_fai
         record = json.loads(packed) if isinstance(packed, str) else None
         ended = Ended(record["ended"]) if record else None
         claims = tuple(ClaimFacts.from_json(claim) for claim in record["claims"]) if record else ()
-    except (KeyError, TypeError, ValueError) as error:
+        reason, said = (str(record["reason"]), str(record["message"])) if record else ("", "")
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         message = f"the gate's record could not be read: {error}"
         return Answer(nodeid=nodeid, when=when, outcome=outcome, ended=Ended.ERROR, message=message)
     return Answer(
@@ -106,8 +108,8 @@ def unpack(nodeid: str, when: str, outcome: str, packed: object, *, expected_fai
         outcome=outcome,
         expected_failure=expected_failure,
         ended=ended,
-        reason=record["reason"] if record else "",
-        message=record["message"] if record else "",
+        reason=reason,
+        message=said,
         claims=claims,
     )
 
@@ -158,5 +160,5 @@ class Book:
                 self.functions |= {(str(file), str(name)) for file, name in page["functions"]}
                 for reason, sentence in page["troubles"]:
                     self.trouble(Reason(reason), sentence)
-            except (OSError, KeyError, TypeError, ValueError) as error:
+            except (OSError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
                 self.trouble(Reason.MISSING, f"the list of gates of worker {path.stem} could not be read: {error}")

@@ -16,10 +16,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import Enum
 
-from pytest_rollout.asserts import asserting_frame
+from pytest_rollout.asserts import always_true, asserting_frame
 from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.errors import Inconclusive, QuestionError
 
@@ -71,7 +71,7 @@ class ClaimFacts:
 
     def as_json(self) -> dict[str, object]:
         """The facts as JSON values, the enums as their words."""
-        return asdict(self) | {"truth": self.truth.value, "decision": self.decision.value if self.decision else None}
+        return {**vars(self), "truth": self.truth.value, "decision": self.decision.value if self.decision else None}
 
     @classmethod
     def from_json(cls, record: dict[str, object]) -> ClaimFacts:
@@ -196,8 +196,8 @@ class GateClaims:
             self._used |= claim.sources
 
     def plain_assert(self, line: int, text: str) -> None:
-        """A plain assert passed (pytest's assertion-pass hook); a fact, unless it asked a claim."""
-        if line not in self._asserted_lines:
+        """A plain assert passed (pytest's assertion-pass hook); a fact, unless it asked a claim or could not fail."""
+        if line not in self._asserted_lines and not always_true(text):
             self._asserted_lines.add(line)
             claim = Claim(ClaimFacts(text=text, truth=Truth.PROVEN, subject=text, value=True, method="assert"))
             self._add(claim)

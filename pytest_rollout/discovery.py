@@ -15,10 +15,13 @@ from pathlib import Path
 
 PLAN_NAME = "rollout.yaml"
 _MISNAMED = ("rollout.yml", "rollouts.yaml")
+_NAMES = frozenset({PLAN_NAME, *_MISNAMED})
 
 
 def find_plans(arguments: Iterable[str], *, start: Path, root: Path, skip: Sequence[str]) -> list[Path]:
-    """Plans that govern what `arguments` name, sorted.
+    """Plans that govern what `arguments` name, sorted: those below each path, and the nearest one around it.
+
+    A misnamed plan counts as one that is missing, so that it is refused and not passed over.
 
     Args:
         arguments: Paths or node ids as given to pytest.
@@ -60,7 +63,7 @@ def _below(folder: Path, skip: Sequence[str], entered: set[tuple[int, int]]) -> 
     names = {entry.name for entry in entries}
     if "pyvenv.cfg" in names:
         return
-    if PLAN_NAME in names or any(name in names for name in _MISNAMED):
+    if not names.isdisjoint(_NAMES):
         yield folder / PLAN_NAME
     for entry in entries:
         if entry.is_dir(follow_symlinks=True) and not _skipped(entry.name, skip):
@@ -73,7 +76,8 @@ def _skipped(name: str, skip: Sequence[str]) -> bool:
 
 def _above(path: Path, root: Path) -> Iterator[Path]:
     for folder in (path, *path.parents):
-        if (folder / PLAN_NAME).is_file():
+        if any((folder / name).is_file() for name in _NAMES):
             yield folder / PLAN_NAME
+            return
         if folder == root:
             return

@@ -33,6 +33,11 @@ def ci_variable() -> str:
     return next((name for name in _CI_VARIABLES if os.environ.get(name, "").lower() not in {"", "0", "false"}), "")
 
 
+def chosen_environment(plan: Plan, named: str) -> str:
+    """The name of the environment to judge a plan in: as named, else the plan's default, which CI does not take."""
+    return named or ("" if ci_variable() else plan.environment)
+
+
 def check_environment(plan: Plan, named: str) -> None:
     """Refuse a run whose environment is not named, or is not one of the plan's.
 
@@ -41,7 +46,7 @@ def check_environment(plan: Plan, named: str) -> None:
             default does not count: a gate that measured the demo world has
             proven nothing about production.
     """
-    chosen = named or ("" if ci_variable() else plan.environment)
+    chosen = chosen_environment(plan, named)
     known = f"  environments of {plan.rollout}: {listed(plan.environments)}"
     if not chosen:
         under = f" (under CI, {ci_variable()} is set, the plan's default does not count)" if ci_variable() else ""

@@ -11,9 +11,11 @@ in `why`. No special case follows: such an interval lies inside no limit.
 from __future__ import annotations
 
 import math
+import reprlib
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import NoReturn
+from typing import NoReturn, SupportsFloat
 
 from pytest_rollout.claims import Claim, ClaimFacts, Truth, bounded
 from pytest_rollout.decisions import Decision, Reason
@@ -40,6 +42,8 @@ class Estimate:
         reason: The code under which doubt holds a release.
         needs: What would end the doubt.
 
+    A value that lies beyond every number (an overflow) is unknown, like NaN.
+
     Raises:
         QuantityError: The bounds are NaN, or the value lies outside them.
     """
@@ -65,6 +69,11 @@ class Estimate:
     def __post_init__(self) -> None:
         for name in ("value", "low", "high", "confidence"):
             object.__setattr__(self, name, float(getattr(self, name)))
+        object.__setattr__(self, "n", None if self.n is None else int(self.n))
+        if self.exact and math.isinf(self.value):
+            object.__setattr__(self, "why", self.why or f"{self.name} is {self.value:+}, which is no measurement")
+            object.__setattr__(self, "reason", Reason.NO_DATA)
+            object.__setattr__(self, "value", math.nan)
         if math.isnan(self.value) and not self.why:
             object.__setattr__(self, "why", f"{self.name} is NaN, which is no number")
             object.__setattr__(self, "reason", Reason.NO_DATA)
@@ -103,10 +112,7 @@ class Estimate:
 
     def _equality(self, sign: str, other: object) -> Claim:
         if not isinstance(self, Reading):
-            raise QuestionError(
-                f"'{sign}' asks of {self.name} what no sample can answer: "
-                f"claim equivalence within a margin, as in `x - margin < {self.name} < x + margin`"
-            )
+            raise _no_equality(self, sign)
         return compare_with(self, sign, other)
 
     def __neg__(self) -> Estimate:
@@ -140,10 +146,7 @@ class Estimate:
     def __truediv__(self, other: object) -> Estimate:
         if isinstance(other, Estimate):
             return _ratio(self, other)
-        divisor = _plain(self, other, "/")
-        if divisor == 0:
-            raise QuestionError(f"{self.name} is divided by 0")
-        return _scaled(self, 1 / divisor, f"{self.name} / {other}")
+        return _divided(self, _plain(self, other, "/"), f"{self.name} / {other}")
 
     def __abs__(self) -> NoReturn:
         raise QuestionError(
@@ -274,6 +277,7 @@ def _needs(estimate: Estimate) -> str:
     return "" if estimate.why else "the bounds lie on both sides of the limit: more data narrows them"
 
 
+_NO_NUMBERS = frozenset({"bool", "bool_"})
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
@@ -282,9 +286,14 @@ def compare_with(estimate: Estimate, sign: str, other: object) -> Claim:
 
     Raises:
         QuantityError: A limit in a unit of another kind.
-        QuestionError: Compared with something that has no size, or two samples with each other.
+        QuestionError: Compared with something that has no size, two samples with each other,
+            or a sample by equality, whichever side it stands on.
     """
-    if isinstance(other, Estimate) and estimate.exact and not (other.exact or math.isnan(other.value)):
+    if sign in {"==", "!="}:
+        for side in (estimate, other):
+            if isinstance(side, Estimate) and _sampled(side):
+                raise _no_equality(side, sign)
+    if isinstance(other, Estimate) and _sampled(other) and not _sampled(estimate):
         return compare_with(other, _MIRRORED.get(sign, sign), estimate)
     limit = _limit(estimate, other)
     shown = with_unit(format_apart(limit, estimate.value)[0], estimate.unit)
@@ -300,6 +309,18 @@ def compare_with(estimate: Estimate, sign: str, other: object) -> Claim:
         alpha = refuted_at(estimate, low, high) if truth is Truth.REFUTED else 1.0
     text = f"{estimate.name} {sign} {shown}"
     return claim_about(estimate, truth, text=text, limit=f"{sign} {shown}", near=limit, alpha=alpha)
+
+
+def _sampled(estimate: Estimate) -> bool:
+    """Whether the value is known, and not exactly."""
+    return not (estimate.exact or math.isnan(estimate.value))
+
+
+def _no_equality(estimate: Estimate, sign: str) -> QuestionError:
+    return QuestionError(
+        f"'{sign}' asks of {estimate.name} what no sample can answer: "
+        f"claim equivalence within a margin, as in `x - margin < {estimate.name} < x + margin`"
+    )
 
 
 def _doubted(estimate: Estimate, other: Estimate) -> Estimate:
@@ -324,7 +345,7 @@ def _differs(value: float, limit: float) -> Truth:
 def _limit(estimate: Estimate, other: object) -> float:
     """The other side of a comparison as a number in the estimate's unit."""
     if isinstance(other, Estimate):
-        if not other.exact and not math.isnan(other.value):
+        if _sampled(other):
             raise QuestionError(
                 f"{estimate.name} and {other.name} are two samples: "
                 "compare their difference, as in `ab(...).mean.delta < limit`"
@@ -333,6 +354,10 @@ def _limit(estimate: Estimate, other: object) -> float:
     if isinstance(other, str):
         other = Quantity.parse(other)
     if isinstance(other, Quantity):
+        if other.sign == "±":
+            raise QuestionError(
+                f"'{other}' has two ends, and one is compared with: write `-limit < {estimate.name} < limit`"
+            )
         return other.to(estimate.unit)
     return _number(estimate, other, "compared")
 
@@ -347,14 +372,20 @@ def _plain(estimate: Estimate, other: object, sign: str) -> float:
 
 
 def _number(estimate: Estimate, other: object, done: str) -> float:
-    if isinstance(other, bool) or not hasattr(other, "__float__") or isinstance(other, (str, bytes)):
-        raise QuestionError(
-            f"{estimate.name} is {done} with {other!r}, which is not a number or a quantity such as '10 ms'"
-        )
-    number = float(other)
+    if type(other).__name__ in _NO_NUMBERS or not isinstance(other, SupportsFloat):
+        raise _not_a_number(estimate, other, done)
+    try:
+        number = float(other)
+    except (TypeError, ValueError, OverflowError) as error:  # an array, or more than a float can hold
+        raise _not_a_number(estimate, other, done) from error
     if not math.isfinite(number):
         raise QuestionError(f"{estimate.name} is {done} with {number}, which no value can be held against")
     return number
+
+
+def _not_a_number(estimate: Estimate, other: object, done: str) -> QuestionError:
+    shown = reprlib.repr(other)
+    return QuestionError(f"{estimate.name} is {done} with {shown}, which is not a number or a quantity such as '10 ms'")
 
 
 def _shifted(estimate: Estimate, other: object, sign: str) -> Estimate:
@@ -393,10 +424,21 @@ def _moved(estimate: Estimate, by: float, name: str) -> Estimate:
 def _scaled(estimate: Estimate, factor: float, name: str) -> Estimate:
     if factor == 0 or not math.isfinite(factor):
         raise QuestionError(f"{name}: a factor of {factor} leaves nothing to judge")
-    ends = sorted((estimate.low * factor, estimate.high * factor))
+    return _stretched(estimate, lambda number: number * factor, factor, name)
+
+
+def _divided(estimate: Estimate, divisor: float, name: str) -> Estimate:
+    if divisor == 0:
+        raise QuestionError(f"{estimate.name} is divided by 0")
+    # Not times 1 / divisor: 49 * (1 / 49) is not 1, and a limit met exactly is met.
+    return _stretched(estimate, lambda number: number / divisor, 1 / divisor, name)
+
+
+def _stretched(estimate: Estimate, by: Callable[[float], float], factor: float, name: str) -> Estimate:
+    ends = sorted((by(estimate.low), by(estimate.high)))
     level = _rescaled(estimate.refuting_level, 0.0, abs(factor))
     level = level if factor > 0 else _mirrored(level)
-    return replace(estimate, value=estimate.value * factor, low=ends[0], high=ends[1], name=name, refuting_level=level)
+    return replace(estimate, value=by(estimate.value), low=ends[0], high=ends[1], name=name, refuting_level=level)
 
 
 def _rescaled(inner: RefutingLevel | None, shift: float, factor: float) -> RefutingLevel | None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import unittest
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from types import CodeType
 from typing import TYPE_CHECKING
 
@@ -28,8 +29,11 @@ if TYPE_CHECKING:
     from pytest_rollout.scope import Scope
 
 GATE: pytest.StashKey[Gate] = pytest.StashKey()
+WORN = pytest.StashKey[frozenset[str]]()
+"""The markers that an item wore when it was entered in the book."""
 _RECORD = "rollout_record"
 _PLANNED = "rollout_gate"
+_QUIET = "rollout_quiet"
 
 _FIXTURES_MODULE = "pytest_rollout.fixtures"
 _MARKER_KEYS = {"gate": {"owner", "severity", "runbook"}, "shadow": {"until", "why"}}
@@ -79,7 +83,11 @@ class Gate:
         message = "" if raised is None else _message(ended, raised)
         record = pack(ended, reason=reason, message=message, claims=self.claims.facts if calling else ())
         setattr(report, _RECORD, record)
-        setattr(report, _PLANNED, json.dumps(self.planned.as_json()))
+        setattr(report, _PLANNED, self._packed)
+
+    @cached_property
+    def _packed(self) -> str:
+        return json.dumps(self.planned.as_json())
 
 
 def _ended(raised: BaseException | None) -> tuple[Ended, str]:
@@ -106,10 +114,12 @@ def _message(ended: Ended, raised: BaseException) -> str:
 
 
 def answer_of(report: pytest.TestReport) -> Answer:
-    """What a report says of a gate, wherever it was made."""
-    expected = hasattr(report, "wasxfail")
+    """What a report says of a gate, wherever it was made; of one in shadow, what it said before it was kept quiet."""
+    quiet = getattr(report, _QUIET, False)
+    outcome = "failed" if quiet else report.outcome
+    expected = hasattr(report, "wasxfail") and not quiet
     packed = getattr(report, _RECORD, None)
-    return unpack(report.nodeid, str(report.when), report.outcome, packed, expected_failure=expected)
+    return unpack(report.nodeid, str(report.when), outcome, packed, expected_failure=expected)
 
 
 def planned_of(report: pytest.TestReport) -> PlannedGate | None:
@@ -118,27 +128,38 @@ def planned_of(report: pytest.TestReport) -> PlannedGate | None:
     return PlannedGate.from_json(json.loads(packed)) if isinstance(packed, str) else None
 
 
-def planned_gate(item: pytest.Item, plan: Plan, known_phases: Iterable[str]) -> PlannedGate | str | None:
+def planned_gate(
+    item: pytest.Item, plan: Plan, markers: Sequence[pytest.Mark], known_phases: Iterable[str]
+) -> PlannedGate | str | None:
     """What an item is to the plan that governs it.
+
+    Args:
+        item: The item.
+        plan: The plan of the folder in which it stands.
+        markers: The item's markers, the closest first.
+        known_phases: Phases of every plan of the run.
 
     Returns:
         The gate; or, for an item that means to be one and belongs to no phase
-        of the plan, a sentence that says so; or None for any other item.
+        of the plan, or was given markers that cannot be read after it was
+        collected, a sentence that says so; or None for any other item.
     """
-    worn = {marker.name for marker in item.iter_markers()}
+    worn = {marker.name for marker in markers}
     phases = tuple(sorted(worn & set(plan.phases)))
+    if phases and (problems := list(_unreadable_markers(markers))):
+        return f"{relative_id(item, plan)}: {'; '.join(problems)}"
     if phases:
-        return _planned(item, plan, phases)
+        return _planned(item, plan, phases, markers)
     if worn & (GATE_MARKERS | set(known_phases)) or GATE_FIXTURES & set(getattr(item, "fixturenames", ())):
         return f"{relative_id(item, plan)} carries no phase marker of {plan.rollout}, so no phase judges it"
     return None
 
 
-def _planned(item: pytest.Item, plan: Plan, phases: tuple[str, ...]) -> PlannedGate:
+def _planned(item: pytest.Item, plan: Plan, phases: tuple[str, ...], markers: Sequence[pytest.Mark]) -> PlannedGate:
     said: dict[str, str] = {}
-    for marker in reversed(list(item.iter_markers("gate"))):
-        said |= marker.kwargs
-    shadow = item.get_closest_marker("shadow")
+    for marker in reversed(markers):
+        said |= marker.kwargs if marker.name == "gate" else {}
+    shadow = next((marker for marker in markers if marker.name == "shadow"), None)
     return PlannedGate(
         id=relative_id(item, plan),
         nodeid=item.nodeid,
@@ -148,7 +169,7 @@ def _planned(item: pytest.Item, plan: Plan, phases: tuple[str, ...]) -> PlannedG
         owner=said.get("owner", plan.owner),
         severity=said.get("severity", ""),
         runbook=said.get("runbook", plan.runbook),
-        rollback=item.get_closest_marker("rollback") is not None,
+        rollback=any(marker.name == "rollback" for marker in markers),
         shadow_until=date.fromisoformat(shadow.kwargs["until"]) if shadow else None,
         shadow_why=shadow.kwargs["why"] if shadow else "",
     )
@@ -191,8 +212,12 @@ def _problems(item: pytest.Function) -> Iterator[str]:
         owner = definitions[name][-1].func.__module__
         if owner != _FIXTURES_MODULE:
             yield f"{item.name}: the fixture '{name}' comes from {owner}, not from pytest-rollout: rename that one"
-    for marker in item.iter_markers():
-        yield from (f"{item.name}: @pytest.mark.{marker.name}: {text}" for text in _marker_problems(marker))
+    yield from (f"{item.name}: {problem}" for problem in _unreadable_markers(item.iter_markers()))
+
+
+def _unreadable_markers(markers: Iterable[pytest.Mark]) -> Iterator[str]:
+    for marker in markers:
+        yield from (f"@pytest.mark.{marker.name}: {text}" for text in _marker_problems(marker))
 
 
 def _marker_problems(marker: pytest.Mark) -> Iterator[str]:
@@ -227,5 +252,6 @@ def _shadow_problems(marker: pytest.Mark) -> Iterator[str]:
 def keep_shadow_quiet(report: pytest.TestReport, gate: PlannedGate, today: date) -> None:
     """A gate in shadow reports like an expected failure: seen, counted apart, not failing the run."""
     if report.failed and gate.shadow_until is not None and today <= gate.shadow_until:
+        setattr(report, _QUIET, True)
         report.outcome = "skipped"
         report.wasxfail = f"in shadow until {gate.shadow_until}: {gate.shadow_why}"

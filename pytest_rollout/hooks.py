@@ -16,6 +16,7 @@ from pytest_rollout.estimates import Estimate
 from pytest_rollout.facts import Fact
 from pytest_rollout.gate import (
     GATE,
+    WORN,
     Gate,
     answer_of,
     keep_shadow_quiet,
@@ -103,8 +104,13 @@ class JudgingHooks:
         plan = self._rollout.plan_of(item.path)
         if plan is None:
             return
+        markers = list(item.iter_markers())
+        worn = frozenset(marker.name for marker in markers)
+        if item.stash.get(WORN, None) == worn:
+            return
+        item.stash[WORN] = worn
         self._rollout.book.functions.add((str(item.path), qualified_name(item)))
-        planned = planned_gate(item, plan, self._rollout.phases)
+        planned = planned_gate(item, plan, markers, self._rollout.phases)
         if isinstance(planned, str):
             self._rollout.book.trouble(Reason.MISSING, planned)
         elif planned is not None:
@@ -152,7 +158,7 @@ class JudgingHooks:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Enter what a gate answered; only where the run is judged."""
         if self._workerinput is None:
-            if planned := planned_of(report):
+            if report.nodeid not in self._rollout.book.planned and (planned := planned_of(report)):
                 self._rollout.book.plan(planned)
             self._rollout.book.answer(answer_of(report))
 
@@ -166,7 +172,7 @@ class JudgingHooks:
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, object] | None:
         """HOLD and ROLLBACK as words beside PASSED."""
-        planned = planned_of(report)
+        planned = None if report.passed else planned_of(report)
         return terminal.status_word(planned, answer_of(report)) if planned else None
 
     def pytest_report_header(self) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Protocol
 
 from pytest_rollout.claims import Truth
@@ -72,6 +73,6 @@ def refuted_at(interval: Bounded, low: float, high: float) -> float:
     if interval.low == interval.value == interval.high:
         return 0.0
     if interval.refuting_level is None:
-        return 1.0 - interval.confidence
+        return float(1 - Fraction(repr(interval.confidence)))  # 0.05 at 0.95, and not a hair above it
     above = interval.low >= high
     return interval.refuting_level(high if above else low, above)

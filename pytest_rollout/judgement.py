@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from pytest_rollout.book import Answer, Ended, PlannedGate
 from pytest_rollout.claims import ClaimFacts, Truth, describe
-from pytest_rollout.decisions import Decision, Reason
+from pytest_rollout.decisions import MEANING, Decision, Reason
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,8 @@ def judge_part(gate: PlannedGate, answer: Answer) -> GateVerdict:
     claims = answer.claims
 
     def decided(decision: Decision, reason: str, sentence: str) -> GateVerdict:
-        return GateVerdict(gate=gate, decision=decision, reason=reason, sentence=sentence, claims=claims)
+        words = sentence or (MEANING[Reason(reason)] if reason in MEANING else reason)
+        return GateVerdict(gate=gate, decision=decision, reason=reason, sentence=words, claims=claims)
 
     if answer.ended is None:
         return decided(Decision.HOLD, Reason.MISSING, "its process ended before it could answer")

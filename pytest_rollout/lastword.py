@@ -77,8 +77,8 @@ def _decide(config: pytest.Config, rollout: Rollout, status: int) -> int:
     try:
         conclusion = rollout.conclude(status)
         if conclusion.judged:
-            write_receipt(output_folder(config), conclusion.run)
-        line, code = last_line(conclusion, rollout), conclusion.run.exit_code
+            write_receipt(output_folder(config), rollout.run_of(conclusion))
+        line, code = last_line(conclusion, rollout), conclusion.exit_code
     except Exception as error:  # noqa: BLE001 - whatever breaks here, a release must not go out for it
         code = status if status not in {0, 1} else 1
         line = f"VERDICT  HOLD[error]  no verdict could be written: {type(error).__name__}: {error} · exit {code}"

@@ -8,6 +8,7 @@ review shows a vanished gate as a red line.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ _HEADER = (
     "# The gates of this rollout: phases, id, and `rollback` where the gate takes the release back.\n"
     "# Written by `rollout lock`; commit it. A run whose gates differ from it is a HOLD.\n"
 )
+_ROLLBACK = "  [rollback]"
 
 
 @dataclass(frozen=True, order=True)
@@ -31,7 +33,7 @@ class LockedGate:
     rollback: bool = False
 
     def __str__(self) -> str:
-        return f"{','.join(self.phases)}  {self.id}" + ("  [rollback]" if self.rollback else "")
+        return f"{','.join(self.phases)}  {_shown(self.id)}" + (_ROLLBACK if self.rollback else "")
 
 
 @dataclass(frozen=True)
@@ -97,9 +99,25 @@ def read_lock(folder: Path) -> Lock | None:
 
 def _parse(line: str) -> LockedGate | None:
     phases, _, rest = line.strip().partition("  ")
-    rollback = rest.endswith("  [rollback]")
-    gate_id = rest.removesuffix("  [rollback]").strip()
+    rollback = rest.endswith(_ROLLBACK)
+    gate_id = _read(rest.removesuffix(_ROLLBACK).strip())
     names = tuple(phases.split(","))
     if not gate_id or not all(name.isidentifier() for name in names):
         return None
     return LockedGate(gate_id, names, rollback)
+
+
+def _shown(gate_id: str) -> str:
+    """An id as it stands in the lock; as a JSON string where a line of text could not give it back."""
+    odd = not gate_id.isprintable() or gate_id != gate_id.strip() or gate_id.startswith('"')
+    return json.dumps(gate_id) if odd or gate_id.endswith(_ROLLBACK) else gate_id
+
+
+def _read(shown: str) -> str:
+    """The id that `_shown` showed; empty when it is none."""
+    if not shown.startswith('"'):
+        return shown
+    try:
+        return str(json.loads(shown))
+    except ValueError:
+        return ""

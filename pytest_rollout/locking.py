@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import io
+import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -33,9 +34,11 @@ def lock_folders(folders: Sequence[Path], *, check: bool, say: Callable[[str], o
         0; or 1 when `check` is given and a lock would change.
 
     Raises:
-        UsageError: pytest cannot collect the gates, or there is no rollout.
+        UsageError: pytest cannot collect the gates, there is no rollout, only
+            a part of one was named, or a lock cannot be read or written.
     """
     rollout = _collect(folders)
+    _refuse_parts(rollout, folders)
     strays = [sentence for reason, sentence in rollout.book.troubles if reason is Reason.MISSING]
     if strays:
         raise UsageError("\n".join(strays))
@@ -44,9 +47,10 @@ def lock_folders(folders: Sequence[Path], *, check: bool, say: Callable[[str], o
 
 def _collect(folders: Sequence[Path]) -> Rollout:
     collected, screen = _Collected(), io.StringIO()
-    with redirect_stdout(screen):
-        arguments = ["--collect-only", "-q", "-p", "no:cacheprovider", *map(str, folders)]
-        status = pytest.main(arguments, plugins=[collected])
+    # A lock knows every phase, whatever -m the project's own options say, and leaves the last run's receipt alone.
+    options = ["--collect-only", "-q", "-m", "", "-p", "no:cacheprovider", "--disable-warnings"]
+    with tempfile.TemporaryDirectory() as out, redirect_stdout(screen), redirect_stderr(screen):
+        status = pytest.main([*options, "--rollout-out", out, *map(str, folders)], plugins=[collected])
     if status not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
         raise UsageError(f"pytest could not collect the gates (status {int(status)}):\n{screen.getvalue().strip()}")
     if collected.rollout is None or not collected.rollout.plans:
@@ -54,11 +58,24 @@ def _collect(folders: Sequence[Path]) -> Rollout:
     return collected.rollout
 
 
+def _refuse_parts(rollout: Rollout, folders: Sequence[Path]) -> None:
+    """A lock made from a part of a rollout would forget the gates of the rest."""
+    named = {folder.resolve() for folder in folders}
+    for plan in rollout.plans:
+        if named.isdisjoint({plan.folder, *plan.folder.parents}):
+            raise UsageError(
+                f"a lock holds every gate of a rollout: name the whole folder of {plan.rollout}, {plan.folder}"
+            )
+
+
 def _lock_one(rollout: Rollout, index: int, *, check: bool, say: Callable[[str], object]) -> int:
     plan = rollout.plans[index]
     gates = locked(gate for gate in rollout.book.planned.values() if gate.rollout == plan.rollout)
     path, text = plan.folder / LOCK_NAME, render(gates)
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    try:
+        before = path.read_bytes().decode("utf-8", errors="replace") if path.exists() else ""
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
     if before == text:
         say(f"{path}: {len(gates)} gates, unchanged")
         return 0
@@ -67,6 +84,9 @@ def _lock_one(rollout: Rollout, index: int, *, check: bool, say: Callable[[str],
     if check:
         say(f"{path}: differs from the gates that are there; run `rollout lock` and commit it")
         return 1
-    write_lock(plan.folder, gates)
+    try:
+        write_lock(plan.folder, gates)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
     say(f"{path}: {len(gates)} gates written")
     return 0

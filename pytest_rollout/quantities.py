@@ -137,7 +137,7 @@ def convert(value: float, unit: str, to: str) -> float:
     """Convert between two units of one kind.
 
     Raises:
-        QuantityError: The kinds differ; says how they differ.
+        QuantityError: The kinds differ (says how they differ), or the number is too large in the other unit.
     """
     if unit == to:
         return value
@@ -147,7 +147,10 @@ def convert(value: float, unit: str, to: str) -> float:
     if have.factor == want.factor or not math.isfinite(value):
         return value
     # In rationals, rounded once: 99.9 % is the share 0.999 and not its neighbour, so a limit met exactly is met.
-    return float(Fraction(repr(value)) * have.factor / want.factor)
+    try:
+        return float(Fraction(repr(float(value))) * have.factor / want.factor)
+    except OverflowError as error:
+        raise QuantityError(f"{with_unit(format_number(value), unit)} is too large a number in '{to}'") from error
 
 
 def _kinds_differ(have: Unit, want: Unit) -> str:
@@ -177,7 +180,7 @@ def parse_duration(text: str) -> timedelta:
         if match[2] not in _SUFFIXES:
             break
         seconds, end = seconds + float(match[1]) * _SUFFIXES[match[2]], match.end()
-    if not text.strip() or end != len(text.strip()) or not 0 < seconds < 3.2e9:
+    if not text.strip() or end != len(text.strip()) or not 1e-6 <= seconds < 3.2e9:
         raise QuantityError(f"'{text}' is not a duration: write 60s, 5m, 48h or 14d ('m' is minutes)")
     return timedelta(seconds=seconds)
 
@@ -203,6 +206,7 @@ def format_number(value: float, *, digits: int = 4) -> str:
         return "unbounded"
     if value and not 1e-6 <= abs(value) < 1e12:
         return f"{value:.{digits}g}"
+    value = value or 0.0  # no minus before a zero
     decimals = digits - 1 - math.floor(math.log10(abs(value))) if value else 0
     text = f"{value:,.{max(decimals, 0)}f}".replace(",", " ")
     return text.rstrip("0").rstrip(".") if "." in text else text

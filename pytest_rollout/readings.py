@@ -39,6 +39,7 @@ class Readings:
         self._at = at
         self._answers = AnswerBook(folder)
         self._sources: dict[str, Source] = {}
+        self._known: dict[str, Reading] = {}
 
     @property
     def target(self) -> str:
@@ -51,6 +52,11 @@ class Readings:
         Raises:
             RolloutError: The plan has no such metric; lists those it has.
         """
+        if name not in self._known:
+            self._known[name] = self._metric(name)
+        return self._known[name]
+
+    def _metric(self, name: str) -> Reading:
         metric = self._plan.metrics.get(name)
         if metric is None:
             lines = [f"{self._plan.rollout} has no metric '{name}'", f"metrics: {listed(self._plan.metrics)}"]

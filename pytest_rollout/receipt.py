@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, NoReturn
 
 from pytest_rollout.claims import Truth
-from pytest_rollout.decisions import Decision, ExitCode
+from pytest_rollout.decisions import WAITING, Decision, ExitCode
 from pytest_rollout.judgement import GateVerdict
 from pytest_rollout.quantities import format_duration
 from pytest_rollout.verdict import Because, RunVerdict, Verdict
@@ -99,10 +100,10 @@ def write_receipt(folder: Path, run: Run) -> Path:
         OSError: The folder cannot be written to; nothing is left behind.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(receipt(run), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    text = _rendered(receipt(run))
     handle, name = tempfile.mkstemp(dir=folder, prefix=f".{RECEIPT_NAME}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -112,6 +113,26 @@ def write_receipt(folder: Path, run: Run) -> Path:
         Path(name).unlink(missing_ok=True)
         raise
     return folder / RECEIPT_NAME
+
+
+def _rendered(document: dict[str, object]) -> str:
+    """A receipt as text that people can read and compare: a line a key, and a line for each gate and reason."""
+
+    def value(inner: object) -> str:
+        return json.dumps(inner, allow_nan=False, ensure_ascii=False)
+
+    def block(mapping: Mapping[str, object], indent: str) -> str:
+        lines = [f"{indent}  {value(key)}: {entry(inner, indent + '  ')}" for key, inner in mapping.items()]
+        return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
+
+    def entry(inner: object, indent: str) -> str:
+        if not isinstance(inner, list) or not inner:
+            return value(inner)
+        whole = "verdicts" in document and inner is document["verdicts"]
+        lines = [f"{indent}  " + (block(each, indent + "  ") if whole else value(each)) for each in inner]
+        return "[\n" + ",\n".join(lines) + f"\n{indent}]"
+
+    return block(document, "") + "\n"
 
 
 def remove_receipt(folder: Path) -> None:
@@ -144,26 +165,46 @@ def verify(path: Path, wanted: Wanted, *, now: datetime) -> tuple[int, list[str]
     try:
         if path.stat().st_size > _LARGEST_BYTES:
             return ExitCode.HOLD, [f"{path} is too large to be a receipt"]
-        document = json.loads(path.read_bytes())
+        document = json.loads(path.read_bytes(), object_pairs_hook=_each_key_once, parse_constant=_no_number)
         objections = _objections(document, wanted, now)
+        code, line = document["exit_code"], _line(document)
     except OSError as error:
         return ExitCode.HOLD, [f"no receipt, no go: {path}: {error.strerror}"]
-    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         return ExitCode.HOLD, [f"{path} is not a receipt: {type(error).__name__}: {error}"]
     if objections:
         return ExitCode.HOLD, objections
-    judged = ", ".join(f"{each['rollout']} {each['phase']} {each['decision']}" for each in document["verdicts"])
-    line = (
-        f"{document['decision']}  {judged or 'nothing judged'} · {document['environment']} · {document['evaluated_at']}"
-    )
-    return document["exit_code"], [line]
+    return code, [line]
+
+
+def _line(document: dict[str, object]) -> str:
+    judged = ", ".join(f"{each['rollout']} {each['phase']} {each['decision']}" for each in _list(document["verdicts"]))
+    return f"{document['decision']}  {judged} · {document['environment']} · {document['evaluated_at']}"
+
+
+def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """A JSON object; a key that stands twice would let two readers see two verdicts."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands there twice")
+    return found
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no JSON")
+
+
+def _list(value: object) -> list[dict[str, Any]]:
+    """A list of objects out of a document that anybody may have written; a wrong item raises where it is read."""
+    if not isinstance(value, list):
+        raise TypeError(f"a list was meant, not {type(value).__name__}")
+    return value
 
 
 def _objections(document: dict[str, object], wanted: Wanted, now: datetime) -> list[str]:
     if document["schema"] != SCHEMA:
         return [f"its schema is {document['schema']!r}, not {SCHEMA!r}"]
-    verdicts = document["verdicts"]
-    assert isinstance(verdicts, list)
+    verdicts = _list(document["verdicts"])
     found = [] if document["mode"] == "live" else [f"it is a {document['mode']} run: only a live one may release"]
     found += _wrong_subject(document, verdicts, wanted)
     found += _wrong_time(str(document["evaluated_at"]), wanted.max_age, now)
@@ -171,7 +212,7 @@ def _objections(document: dict[str, object], wanted: Wanted, now: datetime) -> l
     return found
 
 
-def _wrong_subject(document: dict[str, object], verdicts: list[dict[str, object]], wanted: Wanted) -> list[str]:
+def _wrong_subject(document: dict[str, object], verdicts: list[dict[str, Any]], wanted: Wanted) -> list[str]:
     found = []
     if wanted.environment and document["environment"] != wanted.environment:
         found.append(f"it judged environment '{document['environment']}', not '{wanted.environment}'")
@@ -197,25 +238,44 @@ def _wrong_time(evaluated_at: str, max_age: timedelta | None, now: datetime) -> 
     return []
 
 
-def _contradictions(document: dict[str, object], verdicts: list[dict[str, object]]) -> list[str]:
+def _contradictions(document: dict[str, object], verdicts: list[dict[str, Any]]) -> list[str]:
     """Where the decision is milder than what stands below it."""
     said = Decision(document["decision"])
     code = document["exit_code"]
     found = []
-    worst = Decision.worst(*(Decision(verdict["decision"]) for verdict in verdicts))
+    worst = Decision.worst(*(_worst(verdict) for verdict in verdicts))
     if said.severity < worst.severity or (said is Decision.PROCEED and document["reasons"]):
         found.append(f"it says {said.value}, its phases say {worst.value}")
-    if (code == ExitCode.PROCEED) != (said is Decision.PROCEED) or not isinstance(code, int) or isinstance(code, bool):
+    if type(code) is not int or not _fits(code, said, document, verdicts):
         found.append(f"it says {said.value} and exit code {code!r}")
     if said is Decision.PROCEED:
         found += [sentence for verdict in verdicts for sentence in _unearned(verdict)]
     return found
 
 
-def _unearned(verdict: dict[str, object]) -> list[str]:
-    gates = verdict["gates"]
-    assert isinstance(gates, list)
-    counting = [gate for gate in gates if gate["counts"] is True]
+def _worst(verdict: dict[str, Any]) -> Decision:
+    """The worst of what a phase and its gates that count say."""
+    gates = [Decision(gate["decision"]) for gate in _list(verdict["gates"]) if gate["counts"] is not False]
+    return Decision.worst(Decision(verdict["decision"]), *gates)
+
+
+def _fits(code: int, said: Decision, document: dict[str, object], verdicts: list[dict[str, Any]]) -> bool:
+    """Whether a process that decided so returns this code: its own, or a status of pytest's that stands.
+
+    No code beyond 255: a shell keeps the last eight bits, and those of 256 are 0.
+    """
+    if said is Decision.PROCEED:
+        return code == ExitCode.PROCEED
+    if code == ExitCode.HOLD_WAITING:
+        holding = [verdict for verdict in verdicts if verdict["decision"] == Decision.HOLD.value]
+        reasons = [{because["code"] for because in _list(verdict["reasons"])} for verdict in holding]
+        return said is Decision.HOLD and not document["reasons"] and all(each and each <= WAITING for each in reasons)
+    other = ExitCode.ROLLBACK if said is Decision.HOLD else ExitCode.HOLD
+    return ExitCode.HOLD <= code <= 255 and code != other
+
+
+def _unearned(verdict: dict[str, Any]) -> list[str]:
+    counting = [gate for gate in _list(verdict["gates"]) if gate["counts"] is True]
     if not counting or verdict["reasons"]:
         return [f"{verdict['phase']} is said to PROCEED without a gate that counts, or with reasons against it"]
     return [

@@ -21,14 +21,14 @@ from pytest_rollout.book import Book
 from pytest_rollout.claims import GateClaims
 from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.discovery import PLAN_NAME, governing
-from pytest_rollout.environment import open_environment, world_environment
+from pytest_rollout.environment import check_environment, chosen_environment, open_environment, world_environment
 from pytest_rollout.errors import PlanError, RolloutError
-from pytest_rollout.lock import Lock, read_lock
+from pytest_rollout.lock import LOCK_NAME, Lock, read_lock
 from pytest_rollout.plan.model import Environment, Plan
 from pytest_rollout.readings import Readings
 from pytest_rollout.receipt import Run
 from pytest_rollout.scope import Scope
-from pytest_rollout.strays import find_strays
+from pytest_rollout.strays import Stray, find_strays
 from pytest_rollout.verdict import Because, RunVerdict, Verdict, judge_phase
 from pytest_rollout.versions import git_facts, versions
 from pytest_rollout.world.running import Endpoints
@@ -49,9 +49,10 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Conclusion:
-    """How a run ends: its facts for the receipt, and the code that the process returns."""
+    """How a run ends: its verdict, the code that the process returns, and whether anything was judged at all."""
 
-    run: Run
+    verdict: RunVerdict
+    exit_code: int
     judged: bool
 
 
@@ -74,8 +75,10 @@ class Rollout:
         self.book = Book()
         self.folder: Path | None = None
         self._by_path = {plan.path: plan for plan in self.plans}
+        self._governed: dict[Path, Plan | None] = {}
         self._worlds: dict[str, Endpoints] = {}
         self._readings: dict[Path, Readings] = {}
+        self._passed_over: dict[Path, list[Stray]] = {}
         self._cleanup = ExitStack()
 
     @property
@@ -90,8 +93,10 @@ class Rollout:
 
     def plan_of(self, path: Path) -> Plan | None:
         """The plan that governs a file, if any."""
-        plan = governing(path, self._by_path)
-        return self._by_path[plan] if plan else None
+        if path not in self._governed:
+            plan = governing(path, self._by_path)
+            self._governed[path] = self._by_path[plan] if plan else None
+        return self._governed[path]
 
     def start(self) -> None:
         """Open the run's shared folder and every embedded world, on the controller only.
@@ -101,7 +106,7 @@ class Rollout:
         """
         self.folder = Path(tempfile.mkdtemp(prefix="pytest-rollout-"))
         self._cleanup.callback(shutil.rmtree, self.folder, ignore_errors=True)
-        worlds = [plan for plan in self.judged_plans if self._declared(plan).world is not None]
+        worlds = [plan for plan in self.judged_plans if self._has_world(plan)]
         if self.settings.fault and len(worlds) < len(self.judged_plans):
             raise RolloutError(
                 f"--rollout-fault {self.settings.fault} needs an embedded world; this environment has none"
@@ -153,22 +158,27 @@ class Rollout:
         return self._readings[plan.path]
 
     def _declared(self, plan: Plan) -> Environment:
+        check_environment(plan, self.settings.environment)
         return plan.environments[self.environment_of(plan)]
 
+    def _has_world(self, plan: Plan) -> bool:
+        name = self.environment_of(plan)
+        return name in plan.environments and plan.environments[name].world is not None
+
     def environment_of(self, plan: Plan) -> str:
-        """The name of the environment in which a plan is judged."""
-        return self.settings.environment or plan.environment
+        """The name of the environment in which a plan is judged; empty when nobody named one."""
+        return chosen_environment(plan, self.settings.environment)
 
     @property
     def environment(self) -> str:
         """The environment of the run, as reports name it; several when plans have different defaults."""
-        return ", ".join(sorted({self.environment_of(plan) for plan in self.judged_plans})) or "none"
+        names = {self.environment_of(plan) for plan in self.judged_plans}
+        return ", ".join(sorted(filter(None, names))) or "none"
 
     @property
     def embedded(self) -> bool:
         """Whether an embedded world is judged, which proves nothing about a real system."""
-        names = [(plan, self.environment_of(plan)) for plan in self.judged_plans]
-        return any(name in plan.environments and plan.environments[name].world is not None for plan, name in names)
+        return any(self._has_world(plan) for plan in self.judged_plans)
 
     @property
     def phases(self) -> frozenset[str]:
@@ -190,7 +200,7 @@ class Rollout:
         return Because(Reason.NO_PHASE, sentence)
 
     def _judge(self, plan: Plan, phase: str) -> Verdict:
-        lock, problems = _lock_of(plan)
+        lock, unlocked = _lock_of(plan)
         lines = [f"{PLAN_NAME}::{phase}::{name}" for name in plan.phases[phase].budgets]
         verdict = judge_phase(
             rollout=plan.rollout,
@@ -200,13 +210,23 @@ class Rollout:
             planned_lines=lines,
             plan_digest=plan.digest,
             today=self.at.date().isoformat(),
+            unlocked=unlocked,
         )
-        return verdict.with_reasons([*problems, *self._strays(plan, phase)])
+        return verdict.with_reasons(self._strays(plan, phase))
 
     def _strays(self, plan: Plan, phase: str) -> list[Because]:
+        if plan.path not in self._passed_over:
+            self._passed_over[plan.path] = self._find_strays(plan)
+        return [
+            Because(stray.reason, stray.sentence, f"{stray.file}::{stray.name}")
+            for stray in self._passed_over[plan.path]
+            if not stray.phases or phase in stray.phases
+        ]
+
+    def _find_strays(self, plan: Plan) -> list[Stray]:
         worlds = {environment.world for environment in plan.environments.values() if environment.world}
         inner = {other.folder for other in self.plans if plan.folder in other.folder.parents}
-        strays = find_strays(
+        return find_strays(
             plan.folder,
             collected=self.book.functions,
             fixtures=GATE_FIXTURES,
@@ -214,11 +234,6 @@ class Rollout:
             phases=plan.phases,
             ignore=worlds | inner,
         )
-        return [
-            Because(stray.reason, stray.sentence, f"{stray.file}::{stray.name}")
-            for stray in strays
-            if not stray.phases or phase in stray.phases
-        ]
 
     @property
     def answered(self) -> bool:
@@ -234,24 +249,24 @@ class Rollout:
         verdict = self.judge()
         if status != 0 and verdict.decision is Decision.PROCEED:
             sentence = f"pytest itself ended with status {status}, so this run proves nothing"
-            verdict = RunVerdict(
-                verdicts=verdict.verdicts, reasons=(*verdict.reasons, Because(Reason.FAILED, sentence))
-            )
-        code = status if status not in {0, 1} else int(verdict.exit_code)
-        judged = bool(self.asked)
-        if not judged and (self.settings.explore or not self.answered):
-            code = status
-        run = Run(
+            reasons = (*verdict.reasons, Because(Reason.FAILED, sentence))
+            verdict = RunVerdict(verdicts=verdict.verdicts, reasons=reasons)
+        judged = bool(self.asked) or (self.answered and not self.settings.explore)
+        code = status if status not in {0, 1} or not judged else int(verdict.exit_code)
+        return Conclusion(verdict=verdict, exit_code=code, judged=judged)
+
+    def run_of(self, conclusion: Conclusion) -> Run:
+        """The run as its receipt tells it."""
+        return Run(
             run_id=self.run_id,
             mode="live",
             environment=self.environment,
             evaluated_at=self.at,
-            exit_code=code,
-            verdict=verdict,
+            exit_code=conclusion.exit_code,
+            verdict=conclusion.verdict,
             versions=versions(),
             git=git_facts(self.plans[0].folder),
         )
-        return Conclusion(run=run, judged=judged or (self.answered and not self.settings.explore))
 
 
 def utc_now() -> datetime:
@@ -259,8 +274,13 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _lock_of(plan: Plan) -> tuple[Lock | None, list[Because]]:
+def _lock_of(plan: Plan) -> tuple[Lock | None, str]:
+    """A plan's lock, None where there is none; and the sentence that says why there is none."""
     try:
-        return read_lock(plan.folder), []
+        lock, found = read_lock(plan.folder), f"there is no {LOCK_NAME}"
     except PlanError as error:
-        return None, [Because(Reason.UNLOCKED, str(error).replace("\n", " "))]
+        first, *more = error.problems
+        found = f"{first.file}:{first.line}:{first.column}: {first.found}"
+        found += f", and {len(more)} more problems" if more else ""
+        lock = None
+    return lock, f"{found}: run `rollout lock` and commit it"

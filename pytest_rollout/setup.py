@@ -68,7 +68,8 @@ def load_plans(paths: Sequence[Path], root: Path) -> list[Plan]:
 
 
 def _misnamed(path: Path, plan: str) -> Problem:
-    found = "a second plan in one folder: it would not be read"
+    second = "a second plan in one folder: it would not be read"
+    found = second if Path(plan).exists() else f"a plan called {path.name} would not be read"
     return Problem(os.path.relpath(path), 1, 1, "", found, (f"a folder has one plan, called rollout.yaml ({plan})",))
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pytest_rollout.asserts import tree_of
 from pytest_rollout.decisions import Reason
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -57,18 +58,22 @@ def find_strays(
         ignore: Files and folders that hold no gates (the world, other rollouts).
     """
     trees = dict(_parsed(folder, ignore))
-    mentioned = {name for tree in trees.values() for name in _mentioned(tree)}
+    suspects: list[tuple[Path, _Defined]] = []
     strays: list[Stray] = []
     for path, tree in sorted(trees.items()):
         defined = list(_defined(tree.body, "", _marks_of_module(tree)))
         strays += _twice(folder, path, defined, phases)
         for each in defined:
-            known = (str(path), each.name) in collected or each.name.rpartition(".")[2] in mentioned
-            if not known and _looks_like_a_gate(each, fixtures, set(markers) | set(phases)):
-                sentence = (
-                    f"line {each.node.lineno}: looks like a gate and was not collected; call it test_… in a test_….py"
-                )
-                strays.append(_stray(folder, path, each, phases, Reason.MISSING, sentence))
+            collects = (str(path), each.name) in collected
+            if not collects and _looks_like_a_gate(each, fixtures, set(markers) | set(phases)):
+                suspects.append((path, each))
+    mentioned = {name for tree in trees.values() for name in _mentioned(tree)} if suspects else set()
+    for path, each in suspects:
+        if each.name.rpartition(".")[2] not in mentioned:
+            sentence = (
+                f"line {each.node.lineno}: looks like a gate and was not collected; call it test_… in a test_….py"
+            )
+            strays.append(_stray(folder, path, each, phases, Reason.MISSING, sentence))
     return sorted(strays)
 
 
@@ -81,10 +86,9 @@ def _parsed(folder: Path, ignore: Collection[Path]) -> Iterator[tuple[Path, ast.
     for path in folder.rglob("*.py"):
         if path in ignore or any(parent in ignore for parent in path.parents):
             continue
-        try:
-            yield path, ast.parse(path.read_bytes())
-        except (OSError, SyntaxError, ValueError):
-            continue  # pytest itself reports a file that it cannot import
+        tree = tree_of(str(path))
+        if tree is not None:  # pytest itself reports a file that it cannot import
+            yield path, tree
 
 
 def _defined(body: Iterable[ast.stmt], prefix: str, markers: frozenset[str]) -> Iterator[_Defined]:
@@ -99,18 +103,23 @@ def _looks_like_a_gate(each: _Defined, fixtures: Collection[str], markers: Colle
     if any("fixture" in ast.unparse(decorator) for decorator in each.node.decorator_list):
         return False
     wanted = {argument.arg for argument in (*each.node.args.args, *each.node.args.kwonlyargs)}
-    return bool(wanted & set(fixtures)) or bool(_marks(each.node.decorator_list) & set(markers))
+    named = each.node.name.startswith("test")  # a test wears its class's and its module's markers too
+    worn = each.markers if named else _marks(each.node.decorator_list)
+    return bool(wanted & set(fixtures)) or bool(worn & set(markers))
 
 
 def _twice(folder: Path, path: Path, defined: list[_Defined], phases: Collection[str]) -> Iterator[Stray]:
-    seen: dict[str, int] = {}
+    seen: dict[str, _Defined] = {}
     for each in defined:
-        short = each.name.rpartition(".")[2]
-        if each.name in seen and short.startswith("test"):
-            first = f"the function of that name in line {seen[each.name]}, which never runs"
-            sentence = f"line {each.node.lineno}: replaces {first}"
-            yield _stray(folder, path, each, phases, Reason.DUPLICATE, sentence)
-        seen[each.name] = each.node.lineno
+        first = seen.get(each.name)
+        if first and each.node.name.startswith("test"):
+            never = f"the function of that name in line {first.node.lineno}, which never runs"
+            sentence = f"line {each.node.lineno}: replaces {never}"
+            lost = _stray(folder, path, first, phases, Reason.DUPLICATE, sentence)  # its phases miss a gate
+            own = _stray(folder, path, each, phases, Reason.DUPLICATE, sentence)
+            either = lost.phases | own.phases if lost.phases and own.phases else frozenset()
+            yield replace(own, phases=either)
+        seen[each.name] = each
 
 
 def _mentioned(tree: ast.Module) -> Iterator[str]:

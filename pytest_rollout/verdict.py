@@ -44,8 +44,10 @@ class Verdict:
 
     @property
     def waiting(self) -> bool:
-        """A HOLD that only time or a signature ends."""
-        return self.decision is Decision.HOLD and all(because.code in WAITING for because in self.reasons)
+        """A HOLD that only time or a signature ends: it has such reasons, no others, and nothing is refuted."""
+        codes = {because.code for because in self.reasons}
+        refuted = any(claim.truth is Truth.REFUTED for gate in self.gates if gate.counts for claim in gate.claims)
+        return self.decision is Decision.HOLD and bool(codes) and codes <= WAITING and not refuted
 
     def with_reasons(self, reasons: Sequence[Because]) -> Verdict:
         """The verdict with further reasons against it; it can only become worse."""
@@ -89,6 +91,7 @@ def judge_phase(
     planned_lines: Sequence[str],
     plan_digest: str,
     today: str,
+    unlocked: str = f"there is no {LOCK_NAME}: run `rollout lock` and commit it",
 ) -> Verdict:
     """The verdict of one phase.
 
@@ -100,13 +103,14 @@ def judge_phase(
         planned_lines: Ids of the gates that the plan itself declares for the phase.
         plan_digest: Which plan was judged.
         today: The run's date (ISO 8601, UTC), against which shadow gates expire.
+        unlocked: Why there is no lock, where there is none.
     """
     collected = [gate for gate in book.planned.values() if gate.rollout == rollout and phase in gate.phases]
     gates = [_judged(gate, book, today) for gate in sorted(collected, key=lambda gate: gate.id)]
     gates += _missing(rollout, phase, {gate.gate.id for gate in gates}, lock, planned_lines)
     gates = _corrected(gates)
     reasons = [_because(gate) for gate in gates if gate.counts and gate.decision is not Decision.PROCEED]
-    reasons += _lock_reasons(gates, lock, phase)
+    reasons += _lock_reasons(gates, lock, phase) if lock else [Because(Reason.UNLOCKED, unlocked)]
     if not any(gate.counts for gate in gates):
         reasons.append(Because(Reason.MISSING, f"{phase} has no gate that counts"))
     decision = Decision.worst(
@@ -138,24 +142,22 @@ def _missing(
     rollout: str, phase: str, seen: set[str], lock: Lock | None, planned_lines: Sequence[str]
 ) -> list[GateVerdict]:
     """Gates that the lock or the plan knows and the run did not meet."""
-    known: dict[str, bool] = dict.fromkeys(planned_lines, False)
-    known |= {gate.id: gate.rollback for gate in (lock.of_phase(phase) if lock else ())}
-    sentence = f"is in {LOCK_NAME} and was not collected: deleted, renamed, not selected or not found"
+    locked = {gate.id: gate.rollback for gate in (lock.of_phase(phase) if lock else ())}
+    known = dict.fromkeys(planned_lines, False) | locked
+    gone = "and was not collected: deleted, renamed, not selected or not found"
     return [
         GateVerdict(
             gate=PlannedGate(id=each, nodeid="", rollout=rollout, phases=(phase,), rollback=rollback),
             decision=Decision.HOLD,
             reason=Reason.MISSING,
-            sentence=sentence,
+            sentence=f"is in {LOCK_NAME if each in locked else 'the plan'} {gone}",
         )
         for each, rollback in sorted(known.items())
         if each not in seen
     ]
 
 
-def _lock_reasons(gates: Iterable[GateVerdict], lock: Lock | None, phase: str) -> list[Because]:
-    if lock is None:
-        return [Because(Reason.UNLOCKED, f"there is no {LOCK_NAME}: run `rollout lock` and commit it")]
+def _lock_reasons(gates: Iterable[GateVerdict], lock: Lock, phase: str) -> list[Because]:
     locked = {gate.id: gate for gate in lock.of_phase(phase)}
     reasons = []
     for gate in gates:

@@ -22,6 +22,14 @@ def _shows(character: str) -> bool:
     return unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
+def columns_of(text: str) -> int:
+    """How many columns of a screen a text takes: two for a wide character, none for a mark on the one before."""
+    return sum(
+        0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in {"W", "F"} else 1
+        for each in text
+    )
+
+
 def fitted(rows: Sequence[Sequence[str]], width: int) -> list[str]:
     """Rows as lines no wider than `width`; the first row is the heading.
 
@@ -31,7 +39,7 @@ def fitted(rows: Sequence[Sequence[str]], width: int) -> list[str]:
     """
     trimmed = [_without_empty_end(row) for row in rows]
     widths = [
-        max((len(row[column]) for row in trimmed if _sets_width(row, column, len(rows[0]))), default=0)
+        max((columns_of(row[column]) for row in trimmed if _sets_width(row, column, len(rows[0]))), default=0)
         for column in range(len(rows[0]))
     ]
     room = width - len(_GAP) * (len(widths) - 1)
@@ -56,9 +64,18 @@ def _line(row: Sequence[str], widths: Sequence[int], width: int) -> str:
     line = ""
     for column, cell in enumerate(row):
         last = column == len(row) - 1
-        line += _cell(cell, width - len(line)) if last else _cell(cell, widths[column]).ljust(widths[column]) + _GAP
+        line += _cell(cell, width - columns_of(line)) if last else _padded(cell, widths[column]) + _GAP
     return line.rstrip()
 
 
+def _padded(text: str, width: int) -> str:
+    shown = _cell(text, width)
+    return shown + " " * (width - columns_of(shown))
+
+
 def _cell(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
+    if columns_of(text) <= width:
+        return text
+    while text and columns_of(text) > width - 1:
+        text = text[:-1]
+    return text + "…"

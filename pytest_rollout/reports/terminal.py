@@ -69,7 +69,7 @@ def write_summary(screen: Screen, rollout: Rollout, width: int, status: int) -> 
     conclusion = rollout.conclude(status)
     if not conclusion.judged and not rollout.answered:
         return
-    verdict = conclusion.run.verdict
+    verdict = conclusion.verdict
     screen.write_sep("=", "ROLLOUT", bold=True)
     screen.write_line(verdict_line(conclusion, rollout), **{COLOUR[verdict.decision]: True, "bold": True})
     width = min(width, _WIDEST)
@@ -165,9 +165,14 @@ def _ordered(gates: Iterable[GateVerdict]) -> list[GateVerdict]:
 
 def _short_names(gates: Sequence[GateVerdict]) -> dict[str, str]:
     """Each gate's name without its file, where that is still unique."""
-    short = {gate.gate.id: gate.gate.id.rpartition("::")[2].removeprefix("test_") for gate in gates}
+    short = {gate.gate.id: _short_name(gate.gate.id) for gate in gates}
     seen = list(short.values())
     return {each: name if seen.count(name) == 1 else each for each, name in short.items()}
+
+
+def _short_name(gate_id: str) -> str:
+    name, bracket, parameters = gate_id.partition("[")  # what stands in brackets may hold anything
+    return name.rpartition("::")[2].removeprefix("test_") + bracket + parameters
 
 
 def _write_gate(screen: Screen, gate: GateVerdict, width: int) -> None:
@@ -178,12 +183,20 @@ def _write_gate(screen: Screen, gate: GateVerdict, width: int) -> None:
     lines = [gate.gate.title, *(line for claim in claims for line in _told(claim, verbose=verbose))]
     if not claims:
         lines.append(gate.sentence)
+    lines.append(_shadow(gate))
     if gate.decision is not Decision.PROCEED:
         told = any(line.startswith("runbook: ") for line in lines)
         lines.append(f"runbook: {gate.gate.runbook}" if gate.gate.runbook and not told else "")
         lines.append(f"owner: {gate.gate.owner}" if gate.gate.owner else "")
     for line in dict.fromkeys(line for line in lines if line):
         _write_wrapped(screen, line, width)
+
+
+def _shadow(gate: GateVerdict) -> str:
+    if gate.gate.shadow_until is None:
+        return ""
+    over = ", which has passed, so it counts" if gate.counts else ""
+    return f"in shadow until {gate.gate.shadow_until}{over}: {gate.gate.shadow_why}"
 
 
 def _told(claim: ClaimFacts, *, verbose: bool) -> list[str]:
@@ -220,11 +233,11 @@ def _where(rollout: Rollout) -> str:
 
 def verdict_line(conclusion: Conclusion, rollout: Rollout) -> str:
     """Decision with its codes, every phase, environment and exit code in one line."""
-    verdict = conclusion.run.verdict
+    verdict = conclusion.verdict
     codes = _codes(verdict)
     judged = ", ".join(f"{each.rollout} {each.phase}" + _own(each, verdict) for each in verdict.verdicts) or "no phase"
     decision = verdict.decision.value + (f"[{', '.join(codes)}]" if codes else "")
-    return f"VERDICT  {decision}  {judged} · {_where(rollout)} · exit {conclusion.run.exit_code}"
+    return f"VERDICT  {decision}  {judged} · {_where(rollout)} · exit {conclusion.exit_code}"
 
 
 def _own(verdict: Verdict, run: RunVerdict) -> str:
@@ -251,5 +264,5 @@ def last_line(conclusion: Conclusion, rollout: Rollout) -> str:
     if conclusion.judged:
         return verdict_line(conclusion, rollout)
     if rollout.answered:
-        return f"NO VERDICT  {MEANING[Reason.NO_PHASE]} · {_where(rollout)} · exit {conclusion.run.exit_code}"
+        return f"NO VERDICT  {MEANING[Reason.NO_PHASE]} · {_where(rollout)} · exit {conclusion.exit_code}"
     return ""

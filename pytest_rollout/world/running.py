@@ -119,7 +119,8 @@ def running_world(
     except BaseException as error:
         _ended(process)
         if isinstance(error, WorldError):
-            raise WorldError(f"the world did not start: {error}") from None
+            where = "" if str(world_file) in str(error) else f"{world_file}: "
+            raise WorldError(f"the world did not start: {where}{error}") from None
         raise
 
 

@@ -10,8 +10,11 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
+import jsonschema
 import pytest
 from _pytest.pytester import LineMatcher
+
+from pytest_rollout.receipt_schema import receipt_schema
 
 PLAN = """
 rollout: shop
@@ -77,6 +80,38 @@ class Result:
         ]
         return {reason["code"] for reason in reasons}
 
+    @property
+    def text(self) -> str:
+        """All that was printed."""
+        return "\n".join([*self.stdout.lines, *self.stderr.lines])
+
+    def is_refused(self) -> None:
+        """A usage error: said in words, and no receipt of any kind."""
+        assert self.ret == 4, self.text
+        assert self.verdict is None
+        self.is_calm()
+
+    def holds(self, *codes: str, exit_code: int = 1) -> None:
+        """A verdict against the release for these reasons, of which exit code and receipt say the same."""
+        assert self.ret == exit_code, self.text
+        assert self.verdict is not None
+        assert self.verdict["exit_code"] == exit_code
+        assert self.verdict["decision"] == ("ROLLBACK" if exit_code == 20 else "HOLD")
+        assert self.codes == set(codes)
+        self.is_calm()
+
+    def proceeds(self) -> None:
+        """Exit code 0, and a receipt that says PROCEED."""
+        assert self.ret == 0, self.text
+        assert self.verdict is not None
+        assert self.verdict["decision"] == "PROCEED"
+        self.is_calm()
+
+    def is_calm(self) -> None:
+        """Nothing broke on the way."""
+        for word in ("Traceback", "INTERNALERROR"):
+            assert word not in self.text, self.text
+
 
 class RolloutProject:
     """A folder with a plan, gates, answers and a lock, and ways to change and run them."""
@@ -140,19 +175,36 @@ class RolloutProject:
         command = [sys.executable, *python, "-m", "pytest", "gates", *asked, "--rollout-env", "test", *_WITHOUT, *words]
         return self.result_of(self._process(command, env or {}))
 
-    def result_of(self, done: subprocess.CompletedProcess[str]) -> Result:
-        """A finished process as a result, with the receipt that is there now."""
-        receipt = self.folder / ".rollout" / "verdict.json"
+    def pytest(self, *words: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> Result:
+        """Run pytest with these arguments and no others, in the project's folder or in `cwd`."""
+        command = [sys.executable, "-m", "pytest", *_WITHOUT, *words]
+        return self.result_of(self._process(command, env or {}, cwd), cwd)
+
+    def result_of(self, done: subprocess.CompletedProcess[str], cwd: Path | None = None) -> Result:
+        """A finished process as a result, with the receipt that is there now: whole, sound, and alone in its folder."""
+        receipt = (cwd or self.folder) / ".rollout" / "verdict.json"
         verdict = json.loads(receipt.read_text("utf-8")) if receipt.exists() else None
+        if verdict is not None:
+            jsonschema.validate(verdict, receipt_schema())
+            assert [path.name for path in receipt.parent.iterdir()] == [receipt.name]
         return Result(
             done.returncode, LineMatcher(done.stdout.splitlines()), LineMatcher(done.stderr.splitlines()), verdict
         )
 
-    def _process(self, command: list[str], env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    def _process(
+        self, command: list[str], env: dict[str, str], cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "ROLLOUT_"))}
-        clean.pop("CI", None)
+        for name in ("CI", "PYTHONDONTWRITEBYTECODE"):
+            clean.pop(name, None)
         return subprocess.run(
-            command, cwd=self.folder, env={**clean, **env}, capture_output=True, text=True, timeout=120, check=False
+            command,
+            cwd=cwd or self.folder,
+            env={**clean, **env},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
 
 

@@ -41,7 +41,8 @@ def judged(folder: Path, fault: str, *words: str) -> tuple[subprocess.CompletedP
     """One run of phase 1 in the demo world, in a process of its own, with its receipt."""
     injected = ["--rollout-fault", fault] if fault else []
     command = [sys.executable, "-m", "pytest", "gates/dual_memory", "-m", "phase1", "--rollout-env", "demo", *injected]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "ROLLOUT_"))}
+    foreign = ("PYTEST_", "ROLLOUT_", "PYTHONDONTWRITE")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     options = ["--rollout-out", str(folder), "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *words]
     done = subprocess.run(
         [*command, *options], cwd=REPOSITORY, env=clean, capture_output=True, text=True, timeout=120, check=False

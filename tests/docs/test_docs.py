@@ -1,0 +1,183 @@
+"""What the pages say is what happens: every block of code is tried, every link leads somewhere, every list is whole."""
+
+import re
+from pathlib import Path
+
+import pytest
+from blocks import LANGUAGES, ROOT, blocks_of, matches, pages, prose_of, tables_of
+from page_project import Project
+
+from pytest_rollout import decisions, plugin
+from pytest_rollout.plan.grammar import NOT_JUDGED_YET, plan_shape
+from pytest_rollout.plan.structures import Fields
+from pytest_rollout.sources import FLAG_KINDS, KINDS
+
+PAGES = [pytest.param(page, id=page.relative_to(ROOT).as_posix()) for page in pages()]
+DOCS = ROOT / "docs"
+PACKAGE = ROOT / "pytest_rollout"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_does_what_the_page_says(page, tmp_path):
+    """Blocks run from top to bottom, in a project of the page's own."""
+    expected = [block for block in blocks_of(page) if block.kind != "not run"]
+
+    assert Project(page, tmp_path).run() == len(expected)
+
+
+def test_pages_have_blocks_that_run(record_property):
+    """None at all would pass every test above."""
+    blocks = [block for page in pages() for block in blocks_of(page)]
+    running = [block for block in blocks if block.kind not in {"not run", "text"}]
+    record_property("blocks", f"{len(running)} of {len(blocks)} run")
+
+    assert len(running) >= 60
+    for page in ("README.md", "docs/start.md", "docs/gates.md", "docs/plan.md", "docs/exit-code.md"):
+        assert any(block.page == ROOT / page for block in running), f"{page} has no block that runs"
+
+
+def test_blocks_that_do_not_run_say_why():
+    """`not run` is for what a test must not do, such as installing, and is rare."""
+    skipped = [block for page in pages() for block in blocks_of(page) if block.kind == "not run"]
+
+    assert all(len(block.rest) > 10 for block in skipped)
+    assert len([block for block in skipped if "rollouts" not in block.page.parts]) <= 12
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_blocks_are_of_a_known_language(page):
+    """A block without a language is one that nobody would try."""
+    assert {block.language for block in blocks_of(page)} <= LANGUAGES
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    """Files exist, and headings exist in them."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose_of(page)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        file = (page.parent / name).resolve() if name else page
+        assert file.exists(), f"{page.name}: {target}: there is no such file"
+        assert not anchor or anchor in _anchors(file), f"{page.name}: {target}: there is no such heading"
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", prose_of_headings(page), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def prose_of_headings(page: Path) -> str:
+    """A page without its blocks: a `# comment` in one is no heading."""
+    return re.sub(r"^( *)```.*?^\1```\s*$", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", [*PAGES, pytest.param(ROOT / "CHANGELOG.md", id="CHANGELOG.md")])
+def test_pages_hold_no_path_of_somebodys_machine(page):
+    """Nor the address of anybody's package index."""
+    found = re.findall(r"(?:/tmp/|/home/|/root/|/work/|index-url)\S*", page.read_text("utf-8"))
+
+    assert not found
+
+
+def test_every_page_is_linked_from_the_readme():
+    """A page that nothing leads to is not read."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+
+    for page in DOCS.glob("*.md"):
+        assert f"(docs/{page.name})" in readme, f"README.md does not lead to docs/{page.name}"
+
+
+def test_every_reason_code_is_explained():
+    """The table of reasons is `MEANING`, in its words; codes that nothing gives yet are marked."""
+    rows = {row[0].strip("`"): row for row in tables_of(DOCS / "exit-code.md", "reason")}
+
+    assert {code: row[2] for code, row in rows.items()} == {str(code): text for code, text in decisions.MEANING.items()}
+    assert {code for code, row in rows.items() if row[3] == "no"} == _reserved()
+
+
+def _reserved() -> set[str]:
+    """Codes that no module but `decisions` names."""
+    sources = [path.read_text("utf-8") for path in PACKAGE.rglob("*.py") if path.name != "decisions.py"]
+    named = {word for source in sources for word in re.findall(r"Reason\.([A-Z_]+)\b", source)}
+    return {str(code) for code in decisions.Reason if code.name not in named | {"WARNING", "CRITICAL"}}
+
+
+def test_every_exit_code_is_explained():
+    """The codes that the plugin sets stand in the table of exit codes."""
+    rows = {row[0] for row in tables_of(DOCS / "exit-code.md", "exit code")}
+
+    assert {str(int(code)) for code in decisions.ExitCode} <= rows
+
+
+def test_every_module_is_on_the_map():
+    """One noun, one module: the architecture page names each of them, and no other."""
+    named = {row[0].strip("`") for row in tables_of(DOCS / "architecture.md", "module")}
+    modules = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py") if path.name != "__init__.py"}
+
+    assert named == modules, f"missing: {sorted(modules - named)}; gone: {sorted(named - modules)}"
+
+
+def test_every_key_of_a_plan_is_explained():
+    """Each key that is judged has a row, under its full path; each that is refused stands in the other table."""
+    rows = {row[0].strip("`") for row in tables_of(DOCS / "plan.md", "key")}
+    shape = plan_shape(KINDS, FLAG_KINDS)
+    plan = {*shape.keys, *_below(shape, "metrics"), *_below(shape, "budgets"), *_below(shape, "phases")}
+
+    assert plan <= rows, f"missing: {sorted(plan - rows)}"
+
+
+def _below(shape: Fields, name: str) -> set[str]:
+    values = shape.keys[name].values
+    return {f"{name}.*.{key}" for key in values.keys}
+
+
+def test_every_refused_key_is_listed():
+    """Keys that come later are refused, and the page says which."""
+    rows = {
+        (row[0], each.strip(" `")) for row in tables_of(DOCS / "plan.md", "refused in") for each in row[1].split(",")
+    }
+
+    assert rows == {(where, key) for where, keys in NOT_JUDGED_YET.items() for key in keys}
+
+
+def test_every_kind_of_source_is_explained():
+    """With each of its options."""
+    rows = {(row[0].strip("`"), row[1].strip("`")) for row in tables_of(DOCS / "plan.md", "source kind")}
+    flags = {(row[0].strip("`"), row[1].strip("`")) for row in tables_of(DOCS / "plan.md", "flags kind")}
+
+    assert rows == {(name, option.name) for name, kind in KINDS.items() for option in kind.options}
+    assert flags == {(name, option.name) for name, kind in FLAG_KINDS.items() for option in kind.options}
+
+
+def test_every_option_is_explained(pytestparser):
+    """`--rollout-*` options of the plugin stand in the plan page, and no others stand anywhere."""
+    plugin.pytest_addoption(pytestparser)
+    options = {name for group in pytestparser._groups for option in group.options for name in option.names()}
+    text = "\n".join(page.read_text("utf-8") for page in pages())
+
+    assert set(re.findall(r"--rollout-[a-z]+", text)) == options
+
+
+@pytest.fixture
+def pytestparser():
+    """A parser of pytest's own, empty."""
+    from _pytest.config.argparsing import Parser
+
+    return Parser(_ispytest=True)
+
+
+@pytest.mark.parametrize(
+    ("expected", "printed", "same"),
+    [
+        ("a … c", "a b c", True),
+        ("a\n  b", "a b", True),
+        ("==== x ====", "======= x ===", True),
+        ("a ... c", "a b d", False),
+        ("a", "a b", False),
+        ("(x)", "(x)", True),
+    ],
+)
+def test_matching_ignores_widths_and_nothing_else(expected, printed, same):
+    """The one place where a page and the screen may differ is where the page says so."""
+    assert matches(expected, printed) is same

@@ -1,0 +1,210 @@
+"""A source that is down, slow, lying or hostile is doubt: HOLD with its reason, never a number, never a traceback."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+PLAN_FILE = "gates/shop/rollout.yaml"
+MEMORY = "{kind: memory, answers: answers.yaml}"
+IMPATIENT = "import pytest_rollout.readings\n\npytest_rollout.readings.TIMEOUT_SECONDS = 0.5\n"
+
+
+def _hostile():
+    spec = importlib.util.spec_from_file_location("hostile_server", Path(__file__).parents[1] / "hostile_server.py")
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+HOSTILE = _hostile()
+
+
+def telemetry(project, kind, **queries):
+    """Let the plan ask another kind of source, with other queries."""
+    plan = (project.folder / PLAN_FILE).read_text("utf-8").replace(MEMORY, kind)
+    for name, query in queries.items():
+        plan = plan.replace(f"query: {name}", f"query: {query!r}")
+    project.write(PLAN_FILE, plan)
+
+
+@pytest.fixture
+def shop():
+    """A telemetry server that is well; each test breaks one of its answers."""
+    with HOSTILE.HostileServer() as server:
+        server.reply("/errors", '{"value": 0}')
+        server.reply("/orders", '{"value": 500}')
+        server.reply("/latency", '{"value": 25}')
+        yield server
+
+
+@pytest.fixture
+def asking(project, shop):
+    """The project, asking that server."""
+    telemetry(
+        project,
+        '{kind: http_json, url: "${SHOP_URL}"}',
+        latency="/latency#value",
+        errors="/errors#value",
+        orders="/orders#value",
+    )
+    project.write("conftest.py", IMPATIENT)
+    return project
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one", "xdist"])
+def test_a_server_that_is_well(asking, shop, workers):
+    """The ground under the tests below."""
+    asking.run(*workers, env={"SHOP_URL": shop.url}).proceeds()
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "said"),
+    [
+        ("error", "status 500: database is on fire"),
+        ("html", "answered HTML, not JSON"),
+        ("empty", "the answer is empty"),
+        ("truncated", "not sound JSON"),
+        ("huge", "larger than 5 MiB"),
+        ("gzip-bomb", "larger than 5 MiB"),
+        ("hang-before-headers", "no answer within 0.5 s"),
+        ("drip-body", "no answer within 0.5 s"),
+        ("redirect", "redirects to elsewhere.example"),
+        ("no-http", "RemoteProtocolError"),
+    ],
+)
+def test_a_broken_answer_holds(asking, shop, behaviour, said):
+    """One metric cannot be read: its budget holds for want of data, in words, and the others are judged."""
+    plan = (asking.folder / PLAN_FILE).read_text("utf-8")
+    asking.write(PLAN_FILE, plan.replace("/latency#", f"/{behaviour}#"))
+
+    result = asking.run(env={"SHOP_URL": shop.url})
+
+    result.holds("no-data")
+    result.stdout.fnmatch_lines(["VERDICT  HOLD?no-data?  shop phase1 * exit 1", "*HOLD?no-data?  latency_ms  *"])
+    assert said in " ".join(result.text.split())
+    result.stdout.fnmatch_lines(["*PROCEED *orders_keep_coming*"])
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        pytest.param('{"value": NaN}', "answered NaN", id="nan"),
+        pytest.param('{"value": null}', "the result is empty", id="null"),
+        pytest.param('{"value": [25, 65]}', "2 rows where one was meant", id="two-rows"),
+    ],
+)
+def test_an_odd_answer_holds(asking, shop, body, said):
+    """What is not exactly one number is no number."""
+    shop.reply("/latency", body)
+
+    result = asking.run(env={"SHOP_URL": shop.url})
+
+    result.holds("no-data")
+    assert said in result.text
+
+
+def test_a_cached_answer_is_old(asking, shop):
+    """A proxy that serves yesterday's 200 says so in `Age`, and is believed."""
+    shop.reply("/latency", '{"value": 25}', "Age: 7200")
+
+    asking.run(env={"SHOP_URL": shop.url}).holds("stale")
+
+
+def test_a_server_that_is_gone(asking):
+    """Every gate holds, once for each address that was asked."""
+    result = asking.run("-n", "2", env={"SHOP_URL": HOSTILE.unused_url()})
+
+    result.holds("no-data")
+    result.stdout.fnmatch_lines(["*Connection refused*"])
+
+
+def test_an_address_that_is_none(asking):
+    """A URL that came out of the environment and is no URL: one cause, said once."""
+    result = asking.run(env={"SHOP_URL": "ftp://shop"})
+
+    result.holds("no-data")
+    result.stdout.fnmatch_lines(["HOLD?no-data? 3 gates, one cause", "*option 'url' is not an address*"])
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one", "xdist"])
+def test_a_source_that_hangs_is_waited_for_once(project, workers):
+    """The run ends, and the gate holds."""
+    project.write("conftest.py", IMPATIENT)
+    project.answers(latency={"hang": "60s"})
+
+    result = project.run(*workers)
+
+    result.holds("no-data")
+    result.stdout.fnmatch_lines(["*no answer within 0.5 s*"])
+
+
+def test_a_source_that_breaks_all_others_too(project):
+    """The file of the answers is not there."""
+    (project.gates / "answers.yaml").unlink()
+
+    result = project.run()
+
+    result.holds("no-data")
+    result.stdout.fnmatch_lines(["HOLD?no-data? 3 gates, one cause", "*No such*"])
+
+
+def test_a_database_that_is_not_there(project):
+    """It is not made by asking for it."""
+    telemetry(project, '{kind: sql, url: "duckdb:///shop.duckdb"}', latency="SELECT 25 AS value")
+
+    result = project.run()
+
+    result.holds("no-data")
+    result.stdout.fnmatch_lines(["*shop.duckdb: there is no such database*"])
+    assert not (project.gates / "shop.duckdb").exists()
+
+
+def test_a_database_that_is_none(project):
+    """And one that is a text file is left as it is."""
+    telemetry(project, '{kind: sql, url: "duckdb:///shop.duckdb"}', latency="SELECT 25 AS value")
+    project.write("gates/shop/shop.duckdb", "hello")
+
+    result = project.run()
+
+    result.holds("no-data")
+    assert "not a valid DuckDB database" in " ".join(result.text.split())
+    assert (project.gates / "shop.duckdb").read_text() == "hello"
+
+
+def test_a_query_that_changes_data_is_not_asked(project):
+    """Reading is all that a gate may do; a number without a time is of unknown age."""
+    import duckdb
+
+    with duckdb.connect(str(project.gates / "shop.duckdb")) as connection:
+        connection.execute("CREATE TABLE orders AS SELECT 500 AS value")
+    telemetry(
+        project,
+        '{kind: sql, url: "duckdb:///shop.duckdb"}',
+        latency="DROP TABLE orders",
+        errors="SELECT 0 AS value",
+        orders='SELECT value, now() AS "at" FROM orders',
+    )
+
+    result = project.run()
+
+    result.holds("no-data", "stale")
+    result.stdout.fnmatch_lines(["*the query is DROP, and only SELECT is asked*"])
+    result.stdout.fnmatch_lines(["*PROCEED *orders_keep_coming*"])
+
+
+def test_a_secret_is_in_no_line(asking, shop):
+    """A server that echoes the token, and a run that prints everything."""
+    shop.reply("/latency", "no entry for hunter22", status="403 Forbidden")
+    plan = (asking.folder / PLAN_FILE).read_text("utf-8")
+    asking.write(PLAN_FILE, plan.replace('"${SHOP_URL}"', '"${SHOP_URL}", bearer: "${SHOP_TOKEN}"'))
+
+    result = asking.run("-v", env={"SHOP_URL": shop.url, "SHOP_TOKEN": "hunter22"})
+
+    result.holds("no-data")
+    assert any("hunter22" in request for request in shop.requests)
+    assert "hunter22" not in result.text
+    assert "hunter22" not in (asking.folder / ".rollout" / "verdict.json").read_text("utf-8")

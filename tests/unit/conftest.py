@@ -1,0 +1,57 @@
+"""Small builders for what is judged: gates, answers, claims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from pytest_rollout.book import Answer, Ended, PlannedGate
+from pytest_rollout.claims import ClaimFacts, Truth
+
+
+def _gate(name: str = "test_a", **more) -> PlannedGate:
+    return PlannedGate(
+        **{"id": f"test_x.py::{name}", "nodeid": f"gates/test_x.py::{name}", "rollout": "shop", "phases": ("phase1",)}
+        | more
+    )
+
+
+def _fact(truth: Truth = Truth.PROVEN, **more) -> ClaimFacts:
+    alpha = 0.0 if truth is Truth.REFUTED else 1.0
+    return ClaimFacts(**{"text": "x < 5", "truth": truth, "subject": "x = 4", "value": 4.0, "alpha": alpha} | more)
+
+
+def _answer(gate: PlannedGate, when: str = "call", ended: Ended | None = Ended.PASSED, **more) -> Answer:
+    outcome = {Ended.PASSED: "passed", Ended.SKIPPED: "skipped"}.get(ended or Ended.ERROR, "failed")
+    return Answer(**{"nodeid": gate.nodeid, "when": when, "outcome": outcome, "ended": ended} | more)
+
+
+def _round(gate: PlannedGate, ended: Ended | None = Ended.PASSED, claims=None, **more) -> list[Answer]:
+    """The three reports of one run of a gate, of which the call ended so."""
+    claims = (_fact(),) if claims is None else tuple(claims)
+    return [_answer(gate, "setup"), _answer(gate, "call", ended, claims=claims, **more), _answer(gate, "teardown")]
+
+
+@pytest.fixture(scope="session")
+def make_gate() -> Callable[..., PlannedGate]:
+    """A planned gate of phase1 of the rollout `shop`."""
+    return _gate
+
+
+@pytest.fixture(scope="session")
+def make_fact() -> Callable[..., ClaimFacts]:
+    """The record of a claim, proven unless said otherwise."""
+    return _fact
+
+
+@pytest.fixture(scope="session")
+def make_answer() -> Callable[..., Answer]:
+    """What one report says of a gate."""
+    return _answer
+
+
+@pytest.fixture(scope="session")
+def make_round() -> Callable[..., list[Answer]]:
+    """The reports of set-up, call and tear-down."""
+    return _round
