@@ -106,9 +106,20 @@ def always_true(test: str) -> bool:
         return True
 
 
+def made_within(frame: FrameType | None, code: CodeType) -> bool:
+    """Whether the assert that a test framework reports at `frame` stands in a function or in what it called."""
+    while frame is not None and _is_framework(frame):
+        frame = frame.f_back
+    return any(each.f_code is code for each in _frames_of_the_gate(frame))
+
+
+def _is_framework(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0] in _BOUNDARIES
+
+
 def _frames_of_the_gate(frame: FrameType | None) -> Iterator[FrameType]:
     while frame is not None:
-        if frame.f_globals.get("__name__", "").partition(".")[0] in _BOUNDARIES:
+        if _is_framework(frame):
             return
         yield frame
         frame = frame.f_back

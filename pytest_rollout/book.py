@@ -70,7 +70,8 @@ class Answer:
     """What one report says of a gate.
 
     `outcome` is pytest's word for it; `ended` the gate's own, None when the
-    report came without one (the worker died).
+    report came without one (the worker died). `attempt` counts how often the
+    gate was set up, whoever did it; `subtest` is a part of the call.
     """
 
     nodeid: str
@@ -81,15 +82,20 @@ class Answer:
     reason: str = ""
     message: str = ""
     claims: tuple[ClaimFacts, ...] = ()
+    attempt: int = 1
+    subtest: bool = False
 
 
-def pack(ended: Ended, *, reason: str = "", message: str = "", claims: Iterable[ClaimFacts] = ()) -> str:
+def pack(
+    ended: Ended, *, reason: str = "", message: str = "", claims: Iterable[ClaimFacts] = (), attempt: int = 1
+) -> str:
     """One part's answer as the JSON string that travels on its report.
 
     A string, because execnet kills a worker that sends it anything richer.
     """
     facts = [claim.as_json() for claim in claims]
-    return json.dumps({"ended": ended.value, "reason": reason, "message": message, "claims": facts}, default=str)
+    record = {"ended": ended.value, "reason": reason, "message": message, "claims": facts, "attempt": attempt}
+    return json.dumps(record, default=str)
 
 
 def unpack(nodeid: str, when: str, outcome: str, packed: object, *, expected_failure: bool = False) -> Answer:
@@ -99,6 +105,7 @@ def unpack(nodeid: str, when: str, outcome: str, packed: object, *, expected_fai
         ended = Ended(record["ended"]) if record else None
         claims = tuple(ClaimFacts.from_json(claim) for claim in record["claims"]) if record else ()
         reason, said = (str(record["reason"]), str(record["message"])) if record else ("", "")
+        attempt = int(record["attempt"]) if record else 1
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         message = f"the gate's record could not be read: {error}"
         return Answer(nodeid=nodeid, when=when, outcome=outcome, ended=Ended.ERROR, message=message)
@@ -111,6 +118,7 @@ def unpack(nodeid: str, when: str, outcome: str, packed: object, *, expected_fai
         reason=reason,
         message=said,
         claims=claims,
+        attempt=attempt,
     )
 
 
@@ -122,6 +130,7 @@ class Book:
     deselected: set[str] = field(default_factory=set)
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     functions: set[tuple[str, str]] = field(default_factory=set)
+    skipped: set[str] = field(default_factory=set)
     troubles: list[tuple[Reason, str]] = field(default_factory=list)
 
     def plan(self, gate: PlannedGate) -> None:
@@ -143,6 +152,7 @@ class Book:
             "planned": [gate.as_json() for gate in self.planned.values()],
             "deselected": sorted(self.deselected),
             "functions": sorted(self.functions),
+            "skipped": sorted(self.skipped),
             "troubles": [[reason.value, sentence] for reason, sentence in self.troubles],
         }
         unfinished = folder / f"{worker}.page.part"
@@ -158,6 +168,7 @@ class Book:
                     self.plan(gate)
                 self.deselected |= set(page["deselected"])
                 self.functions |= {(str(file), str(name)) for file, name in page["functions"]}
+                self.skipped |= {str(path) for path in page["skipped"]}
                 for reason, sentence in page["troubles"]:
                     self.trouble(Reason(reason), sentence)
             except (OSError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:

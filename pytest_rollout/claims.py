@@ -5,19 +5,22 @@ a claim is proven, refuted or inconclusive. It joins the gate that is running
 when it is made and when its truth is asked, and remembers whether an
 `assert` did the asking. No metric is read here, and pytest is not imported.
 
-`_RUNNING` is the only module-level state of the package: which gate is being
-judged in this context, so that a bare `<` can find it.
+`_RUNNING` and `_LIVE` are the only module-level state of the package: which
+gate is being judged in this context, and which in this process, so that a bare
+`<` can find it, in a thread or an event loop of the gate too.
 """
 
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum
+from itertools import count
 
 from pytest_rollout.asserts import always_true, asserting_frame
 from pytest_rollout.decisions import Decision, Reason
@@ -95,7 +98,7 @@ class Claim:
     def __init__(self, facts: ClaimFacts, sources: frozenset[int] = frozenset()) -> None:
         self.facts = facts
         self._sources = sources
-        if gate := _RUNNING.get():
+        if gate := running_gate():
             gate.join(self)
 
     @property
@@ -109,7 +112,7 @@ class Claim:
         return self._sources
 
     def __bool__(self) -> bool:
-        if gate := _RUNNING.get():
+        if gate := running_gate():
             gate.ask(self, asserting_frame(sys._getframe(1)))
         if self.truth is Truth.INCONCLUSIVE:
             raise Inconclusive(str(self), reason=self.facts.reason or Reason.INCONCLUSIVE)
@@ -169,6 +172,7 @@ class GateClaims:
         self._asserted_lines: set[int] = set()
         self._reads: dict[int, str] = {}
         self._used: set[int] = set()
+        self._claimed_itself = False
         self.calling = False
 
     @property
@@ -178,7 +182,7 @@ class GateClaims:
 
     def read(self, name: str) -> int:
         """Note that the gate was handed a live value; the number identifies this read."""
-        identity = len(self._reads) + 1
+        identity = next(_READ_NUMBERS)
         self._reads[identity] = name
         return identity
 
@@ -212,45 +216,56 @@ class GateClaims:
         """What keeps a gate that raised nothing from passing, in words for its author."""
         for claim in self._claims:
             if claim.truth is not Truth.PROVEN:
-                yield f"a claim was {claim.truth.value} and did not end the gate: {_positive_form(claim.facts)}"
+                yield f"`{claim.facts.text}` was {claim.truth.value} and did not end the gate"
+                yield f"say what must hold in an assert of its own, as {_what_must_hold(claim.facts)}"
             elif id(claim) not in self._asserted:
                 yield f"a claim was made and never asserted: write `assert {claim.facts.text}`"
         for identity, name in self._reads.items():
             if identity not in self._used:
                 yield f"'{name}' was read and no assert claims anything of it: put `assert` before the comparison"
-        if not self._claims:
+        if not self._claimed_itself:
             yield "the gate made no claim: assert something of a live value, or `assert check(fact, 'what it shows')`"
 
     def _add(self, claim: Claim) -> None:
+        self._claimed_itself |= self.calling
         if not any(claim is each for each in self._claims):
             self._claims.append(claim)
 
 
 _QUERY_WIDTH = 60
+_OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
+_READ_NUMBERS = count(1)
 _RUNNING: ContextVar[GateClaims | None] = ContextVar("pytest_rollout_running_gate", default=None)
+_LIVE: list[GateClaims] = []
 
 
 def running_gate() -> GateClaims | None:
-    """The gate that is being judged in this context, if any."""
-    return _RUNNING.get()
+    """The gate that is being judged in this context; in a thread or a loop of its own, the one in this process."""
+    own = _RUNNING.get()
+    if any(own is each for each in _LIVE):
+        return own
+    return _LIVE[-1] if _LIVE else None
 
 
 @contextmanager
 def judging(gate: GateClaims, *, calling: bool) -> Iterator[None]:
     """Let claims find `gate` while its fixtures are set up or (`calling`) its function runs."""
     token = _RUNNING.set(gate)
+    _LIVE.append(gate)
     gate.calling = calling
     try:
         yield
     finally:
         gate.calling = False
+        _LIVE.remove(gate)
         _RUNNING.reset(token)
 
 
 def describe(facts: ClaimFacts) -> list[str]:
     """A claim in lines for a person: what was seen, against which limit, why, what it takes, and from where."""
     plain = facts.method in {"fact", "assert"}
-    lines = [facts.text if plain else facts.subject + (f"   limit {facts.limit}" if facts.limit else "")]
+    shows = facts.text if facts.truth is not Truth.REFUTED else f"not so: {facts.text}"
+    lines = [shows if plain else facts.subject + (f"   limit {facts.limit}" if facts.limit else "")]
     lines += [line for line in (facts.why, facts.needs, origin(facts)) if line]
     if facts.truth is Truth.REFUTED:
         lines += [f"action: {facts.action}"] if facts.action else []
@@ -268,8 +283,10 @@ def origin(facts: ClaimFacts, *, whole_query: bool = False) -> str:
     return ", ".join(part for part in (facts.source, query, when, method, f"n = {facts.n}" if facts.n else "") if part)
 
 
-def _positive_form(facts: ClaimFacts) -> str:
-    return f"{facts.text} (say what must hold, as `assert {facts.text}`, without `not`, `or` or `if`)"
+def _what_must_hold(facts: ClaimFacts) -> str:
+    """The claim that an author who wrote `assert not x > 40` meant: `assert x <= 40`."""
+    turned = re.sub(r" (<=|>=|<|>|==|!=) ", lambda sign: f" {_OPPOSITE[sign[1]]} ", facts.text, count=1)
+    return f"`assert {turned}`, without `not`, `or`, `if` or `except` around it"
 
 
 def bounded(value: float) -> float | None:

@@ -8,6 +8,7 @@ rollout schema plan|verdict        print a JSON Schema, for editors and for read
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,9 @@ from pytest_rollout.quantities import parse_duration
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code is returned, and errors are one message without a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a screen that knows ASCII only is no reason to break
     options = _parser().parse_args(arguments)
     try:
         code: int = options.run(options)
@@ -42,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--rollout", default="", help="the rollout that must have been judged")
     verify.add_argument("--phase", default="", help="the phase that must have been judged")
     verify.add_argument("--env", default="", help="the environment in which it must have been judged")
-    verify.add_argument("--max-age", type=_duration, default=None, help="how old it may be, such as 15m")
+    verify.add_argument("--max-age", type=_duration, default="1h", help="how old it may be, such as 15m (1h)")
     verify.set_defaults(run=_verify)
     schema = commands.add_parser("schema", help="print a JSON Schema")
     schema.add_argument("of", choices=["plan", "verdict"])

@@ -32,12 +32,17 @@ def find_plans(arguments: Iterable[str], *, start: Path, root: Path, skip: Seque
     found: set[Path] = set()
     entered: set[tuple[int, int]] = set()
     for argument in arguments:
-        path = (start / argument.partition("::")[0]).resolve()
+        path = absolute(start / argument.partition("::")[0])
         if path.is_dir():
             found.update(_below(path, skip, entered))
         if path.exists():
             found.update(_above(path, root))
     return sorted(found)
+
+
+def absolute(path: Path) -> Path:
+    """A path as pytest names what it collects: whole, without `..`, and with its links as they are."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links, and gates be under no plan
 
 
 def misnamed_plans(folder: Path) -> list[Path]:
@@ -75,9 +80,10 @@ def _skipped(name: str, skip: Sequence[str]) -> bool:
 
 
 def _above(path: Path, root: Path) -> Iterator[Path]:
+    inside = True
     for folder in (path, *path.parents):
-        if any((folder / name).is_file() for name in _NAMES):
+        # Above pytest's root folder (a pytest.ini below the plan moves it) only a locked plan is ours for certain.
+        if (inside or (folder / "gates.lock").is_file()) and any((folder / name).is_file() for name in _NAMES):
             yield folder / PLAN_NAME
             return
-        if folder == root:
-            return
+        inside = inside and folder != root

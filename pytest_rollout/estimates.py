@@ -307,8 +307,17 @@ def compare_with(estimate: Estimate, sign: str, other: object) -> Claim:
         low, high = (-math.inf, limit) if sign[0] == "<" else (limit, math.inf)
         truth = truth_within(estimate, low, high, closed=sign.endswith("="))
         alpha = refuted_at(estimate, low, high) if truth is Truth.REFUTED else 1.0
-    text = f"{estimate.name} {sign} {shown}"
+    text = f"{estimate.name} {sign} {_as_written(other)}"
     return claim_about(estimate, truth, text=text, limit=f"{sign} {shown}", near=limit, alpha=alpha)
+
+
+def _as_written(other: object) -> str:
+    """The other side of a comparison as it may stand in Python."""
+    if isinstance(other, Estimate):
+        return other.name
+    if isinstance(other, (str, Quantity)):
+        return repr(str(other))
+    return f"{other}"
 
 
 def _sampled(estimate: Estimate) -> bool:

@@ -48,7 +48,9 @@ class Fact:
         return self._ordered(">=", other)
 
     def __bool__(self) -> NoReturn:
-        raise QuestionError(f"{self.name} is compared, not tested: write `assert {self.name} == {self.value!r}`")
+        on = f"flags.{'on' if self.value else 'off'}('{self.name}')"
+        say = on if isinstance(self.value, bool) else f"flags('{self.name}') == {self.value!r}"
+        raise QuestionError(f"{self.name} is compared, not tested: write `assert {say}`")
 
     def _ordered(self, sign: str, other: object) -> Claim:
         if self.value is not None:

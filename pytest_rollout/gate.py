@@ -7,18 +7,21 @@ and what it leaves on its reports.
 from __future__ import annotations
 
 import json
+import traceback
 import unittest
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
-from types import CodeType
+from inspect import unwrap
+from pathlib import Path
+from types import CodeType, FrameType
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_rollout.asserts import asserts_by_hand
+from pytest_rollout.asserts import asserts_by_hand, made_within
 from pytest_rollout.book import Answer, Ended, PlannedGate, pack, unpack
 from pytest_rollout.claims import GateClaims, judging
 from pytest_rollout.errors import Inconclusive, Unclaimed, did_you_mean, listed
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 GATE: pytest.StashKey[Gate] = pytest.StashKey()
 WORN = pytest.StashKey[frozenset[str]]()
 """The markers that an item wore when it was entered in the book."""
+NO_DYING_THREADS = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+"""An assert that fails in a thread of a gate is no warning."""
 _RECORD = "rollout_record"
 _PLANNED = "rollout_gate"
 _QUIET = "rollout_quiet"
@@ -48,22 +53,37 @@ class Gate:
     scope: Scope
     claims: GateClaims
     code: CodeType | None
-    raised: BaseException | None = None
+    attempts: int = 0
+    raised: dict[str, BaseException] = field(default_factory=dict)
+
+    @contextmanager
+    def setting_up(self) -> Iterator[None]:
+        """Set the gate up; who does it again tries again."""
+        self.attempts += 1
+        with self.watching("setup"), judging(self.claims, calling=False):
+            yield
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Run the gate's function; raise when it ends well and has proven nothing.
-
-        The exception is remembered here, nearest to the gate, where no other
-        plugin has had a chance to swallow it.
-        """
-        try:
+        """Run the gate's function; raise when it ends well and has proven nothing."""
+        with self.watching("call"):
             with judging(self.claims, calling=True):
                 yield
             self._demand_proof()
+
+    @contextmanager
+    def watching(self, part: str) -> Iterator[None]:
+        """Remember what ended a part of the gate first, nearest to it, where nobody could swallow it yet."""
+        try:
+            yield
         except BaseException as error:
-            self.raised = error
+            self.raised.setdefault(part, error)
             raise
+
+    def plain_assert(self, line: int, text: str, frame: FrameType | None) -> None:
+        """A plain assert passed: the gate's own fact where the gate made it, not a fixture or a plugin."""
+        if self.claims.calling and self.code and made_within(frame, self.code):
+            self.claims.plain_assert(line, text)
 
     def _demand_proof(self) -> None:
         faults = [*self.claims.faults(), *self._by_hand()]
@@ -76,14 +96,23 @@ class Gate:
 
     def sign(self, report: pytest.TestReport, raised: BaseException | None) -> None:
         """Put the gate and its own answer on a report, as JSON strings that survive any transport."""
-        calling = report.when == "call"
-        if calling:
-            raised = self.raised or raised
+        first = self.raised.get(str(report.when))
+        if raised is None or (first is not None and not isinstance(first, Unclaimed)):
+            raised = first  # else unittest kept the exception to itself, and pytest knows it only now
         ended, reason = _ended(raised)
-        message = "" if raised is None else _message(ended, raised)
-        record = pack(ended, reason=reason, message=message, claims=self.claims.facts if calling else ())
+        message = "" if raised is None else _message(ended, raised) + self._where(ended, raised)
+        claims = self.claims.facts if report.when == "call" else ()
+        record = pack(ended, reason=reason, message=message, claims=claims, attempt=self.attempts)
         setattr(report, _RECORD, record)
         setattr(report, _PLANNED, self._packed)
+
+    def _where(self, ended: Ended, raised: BaseException) -> str:
+        """The gate's own line at which an error left it, for its author."""
+        if ended is not Ended.ERROR or self.code is None:
+            return ""
+        frames = traceback.extract_tb(raised.__traceback__)
+        own = [frame for frame in frames if frame.filename == self.code.co_filename]
+        return f"\nat {Path(own[-1].filename).name}:{own[-1].lineno}: {own[-1].line}" if own else ""
 
     @cached_property
     def _packed(self) -> str:
@@ -119,7 +148,8 @@ def answer_of(report: pytest.TestReport) -> Answer:
     outcome = "failed" if quiet else report.outcome
     expected = hasattr(report, "wasxfail") and not quiet
     packed = getattr(report, _RECORD, None)
-    return unpack(report.nodeid, str(report.when), outcome, packed, expected_failure=expected)
+    answer = unpack(report.nodeid, str(report.when), outcome, packed, expected_failure=expected)
+    return replace(answer, subtest=True, claims=()) if hasattr(report, "context") else answer
 
 
 def planned_of(report: pytest.TestReport) -> PlannedGate | None:
@@ -179,6 +209,12 @@ def relative_id(item: pytest.Item, plan: Plan) -> str:
     """An item's id from the rollout's folder on: the same wherever pytest was started."""
     inside = item.nodeid.split("::")[1:]
     return "::".join([item.path.relative_to(plan.folder).as_posix(), *inside])
+
+
+def code_of(item: pytest.Item) -> CodeType | None:
+    """The code of a gate's function, without the decorators around it; None for a line of a plan."""
+    function = getattr(item, "obj", None)
+    return getattr(unwrap(getattr(function, "__func__", function)), "__code__", None) if callable(function) else None
 
 
 def qualified_name(item: pytest.Item) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
-from pytest_rollout.claims import GateClaims, describe, judging, running_gate
+from pytest_rollout.claims import GateClaims, describe, running_gate
 from pytest_rollout.decisions import Reason
 from pytest_rollout.discovery import PLAN_NAME
 from pytest_rollout.errors import RolloutError
@@ -16,10 +17,11 @@ from pytest_rollout.estimates import Estimate
 from pytest_rollout.facts import Fact
 from pytest_rollout.gate import (
     GATE,
+    NO_DYING_THREADS,
     WORN,
     Gate,
     answer_of,
-    keep_shadow_quiet,
+    code_of,
     planned_gate,
     planned_of,
     qualified_name,
@@ -28,6 +30,7 @@ from pytest_rollout.gate import (
 from pytest_rollout.items import PlanFile
 from pytest_rollout.reports import terminal
 from pytest_rollout.rollout import Rollout
+from pytest_rollout.witness import Witness
 
 
 class WorkerNode(Protocol):
@@ -84,6 +87,21 @@ class JudgingHooks:
             refuse_bad_gates(made, collector.nodeid.partition("::")[0])
         return made
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """A module that skips itself leaves no gate behind that could be skipped."""
+        report = yield
+        if report.skipped:
+            self._rollout.book.skipped.add(str(collector.path))
+        return report
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """What could not be collected may have been a gate, whatever status pytest ends with."""
+        if report.failed:
+            self._rollout.book.trouble(Reason.ERROR, f"{report.nodeid or 'the run'} could not be collected")
+
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """Enter a gate in the book before anything can leave it out."""
         self._enter(item)
@@ -94,9 +112,10 @@ class JudgingHooks:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Enter gates again, with markers they were given late; a worker leaves its page."""
+        """Enter gates again, with markers given late; the witness takes its place, a worker leaves its page."""
         for item in session.items:
             self._enter(item)
+        self._config.pluginmanager.register(Witness(self._rollout))
         if self._workerinput is not None and self._rollout.folder:
             self._rollout.book.write_page(self._rollout.folder, str(self._workerinput["workerid"]))
 
@@ -116,44 +135,16 @@ class JudgingHooks:
         elif planned is not None:
             claims = GateClaims()
             scope = self._rollout.scope(plan, planned.phases, claims)
-            item.stash[GATE] = Gate(planned, scope, claims, getattr(getattr(item, "obj", None), "__code__", None))
+            item.stash[GATE] = Gate(planned, scope, claims, code_of(item))
+            item.add_marker(NO_DYING_THREADS, append=False)
             self._rollout.book.plan(planned)
 
     # -- running -----------------------------------------------------------
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Claims that fixtures ask are this gate's."""
-        gate = item.stash.get(GATE, None)
-        if gate is None:
-            return (yield)
-        with judging(gate.claims, calling=False):
-            return (yield)
-
-    @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Innermost: the gate is judged before any other plugin sees how it ended."""
-        gate = item.stash.get(GATE, None)
-        if gate is None:
-            return (yield)
-        with gate.running():
-            return (yield)
-
-    def pytest_assertion_pass(self, lineno: int, orig: str) -> None:
+    def pytest_assertion_pass(self, item: pytest.Item, lineno: int, orig: str) -> None:
         """A plain assert is a claim about a fact, in projects that enable this hook."""
-        if gate := running_gate():
-            gate.plain_assert(lineno, orig)
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(
-        self, item: pytest.Item, call: pytest.CallInfo[None]
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Outermost: the gate's own record goes on the report; a shadow gate cannot fail the run."""
-        report = yield
         if gate := item.stash.get(GATE, None):
-            gate.sign(report, call.excinfo.value if call.excinfo else None)
-            keep_shadow_quiet(report, gate.planned, self._rollout.at.date())
-        return report
+            gate.plain_assert(lineno, orig, sys._getframe(1))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Enter what a gate answered; only where the run is judged."""

@@ -18,13 +18,15 @@ from pytest_rollout.decisions import MEANING, Decision, Reason
 class GateVerdict:
     """What one gate decided, why (a stable code and a sentence), and the claims it made.
 
-    `counts` is False for a shadow gate: it reports and cannot block.
+    `message` is all that the gate said of an error or of a claim it did not
+    make; `counts` is False for a shadow gate: it reports and cannot block.
     """
 
     gate: PlannedGate
     decision: Decision
     reason: str = ""
     sentence: str = ""
+    message: str = ""
     claims: tuple[ClaimFacts, ...] = ()
     counts: bool = True
 
@@ -44,7 +46,8 @@ def judge(gate: PlannedGate, answers: Sequence[Answer], *, deselected: bool) -> 
         return GateVerdict(gate=gate, decision=Decision.HOLD, reason=reason, sentence=sentence)
     first = _first_round(answers)
     verdict = _worst_part(gate, first)
-    if len(answers) > len(first) and verdict.decision is not Decision.ROLLBACK:
+    again = len(answers) > len(first) or any(answer.attempt > 1 for answer in answers)
+    if again and verdict.decision is not Decision.ROLLBACK:
         sentence = (
             f"answered more than once ({len(answers)} reports): the first answer counts, and trying again is peeking"
         )
@@ -53,10 +56,10 @@ def judge(gate: PlannedGate, answers: Sequence[Answer], *, deselected: bool) -> 
 
 
 def _first_round(answers: Sequence[Answer]) -> list[Answer]:
-    """The reports of the first time a gate ran: at most one a part."""
+    """The reports of the first time a gate ran: at most one a part, and its subtests."""
     first: list[Answer] = []
     for answer in answers:
-        if answer.when in {each.when for each in first}:
+        if not answer.subtest and answer.when in {each.when for each in first if not each.subtest}:
             break
         first.append(answer)
     return first
@@ -65,7 +68,7 @@ def _first_round(answers: Sequence[Answer]) -> list[Answer]:
 def _worst_part(gate: PlannedGate, answers: Sequence[Answer]) -> GateVerdict:
     parts = [judge_part(gate, answer) for answer in answers]
     claims = tuple(claim for part in parts for claim in part.claims)
-    whens = {answer.when for answer in answers}
+    whens = {answer.when for answer in answers if not answer.subtest}
     if not {"setup", "call", "teardown"} <= whens and all(part.decision is Decision.PROCEED for part in parts):
         sentence = "was started and gave no answer: its process ended, or it was interrupted"
         return GateVerdict(gate=gate, decision=Decision.HOLD, reason=Reason.MISSING, sentence=sentence, claims=claims)
@@ -79,7 +82,9 @@ def judge_part(gate: PlannedGate, answer: Answer) -> GateVerdict:
 
     def decided(decision: Decision, reason: str, sentence: str) -> GateVerdict:
         words = sentence or (MEANING[Reason(reason)] if reason in MEANING else reason)
-        return GateVerdict(gate=gate, decision=decision, reason=reason, sentence=words, claims=claims)
+        told = any(claim.truth is Truth.REFUTED for claim in claims) and reason != Reason.NO_CLAIM
+        message = "" if told or answer.ended is Ended.INCONCLUSIVE else answer.message
+        return GateVerdict(gate=gate, decision=decision, reason=reason, sentence=words, message=message, claims=claims)
 
     if answer.ended is None:
         return decided(Decision.HOLD, Reason.MISSING, "its process ended before it could answer")
@@ -111,7 +116,7 @@ def judge_part(gate: PlannedGate, answer: Answer) -> GateVerdict:
 def _passed(gate: PlannedGate, answer: Answer) -> GateVerdict:
     """A part that says it passed; the call is believed only with claims that are all proven."""
     unproven = [claim for claim in answer.claims if claim.truth is not Truth.PROVEN]
-    if answer.when == "call" and (unproven or not answer.claims):
+    if answer.when == "call" and not answer.subtest and (unproven or not answer.claims):
         sentence = "passed without a proven claim" if not unproven else f"passed although {describe(unproven[0])[0]}"
         return GateVerdict(
             gate=gate, decision=Decision.HOLD, reason=Reason.NO_CLAIM, sentence=sentence, claims=answer.claims

@@ -7,18 +7,32 @@ so it is the outermost around pytest's main function and speaks last.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from pytest_rollout.discovery import find_plans
 
 if TYPE_CHECKING:
     from pytest_rollout.rollout import Rollout
 
 ROLLOUT: pytest.StashKey[Rollout] = pytest.StashKey()
 """Where a run keeps its `Rollout`; absent in a run without plans."""
+
+
+LOOKED: pytest.StashKey[bool] = pytest.StashKey()
+"""Set when a run has looked for its plans."""
+
+
+def plans_of(config: pytest.Config) -> list[Path]:
+    """The plans that a run concerns."""
+    skip = [*config.getini("norecursedirs")]
+    return find_plans(config.args, start=config.invocation_params.dir, root=config.rootpath, skip=skip)
 
 
 def output_folder(config: pytest.Config) -> Path:
@@ -45,21 +59,24 @@ class LastWord:
                 f"an earlier verdict cannot be removed: {folder / 'verdict.json'}: {error}"
             ) from error
 
+    def __init__(self) -> None:
+        self._process = os.getpid()
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, int | None, int | None]:
         """Let pytest run, whatever it does, and then decide."""
         try:
-            status = int((yield) or 0)
+            status = _carried(int((yield) or 0))
         except pytest.UsageError:
             raise
         except BaseException as error:
             status = _status_of(error)
             if ROLLOUT not in config.stash:
                 raise
+        if os.getpid() != self._process:  # a gate forked, and the child ran on: the run is its parent's to judge
+            return int(pytest.ExitCode.INTERNAL_ERROR)
         rollout = config.stash.get(ROLLOUT, None)
-        if rollout is None:
-            return status
-        return _decide(config, rollout, status)
+        return _unopened(config, status) if rollout is None else _decide(config, rollout, status)
 
 
 def _status_of(error: BaseException) -> int:
@@ -67,7 +84,20 @@ def _status_of(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt):
         return int(pytest.ExitCode.INTERRUPTED)
     code = error.code if isinstance(error, SystemExit) else None
-    return code if isinstance(code, int) and code not in {0, 1} else int(pytest.ExitCode.INTERNAL_ERROR)
+    return _carried(code) if isinstance(code, int) and code not in {0, 1} else int(pytest.ExitCode.INTERNAL_ERROR)
+
+
+def _carried(status: int) -> int:
+    """A status that arrives as it is: a process has one byte for it, so 256 would be 0, and 10 and 20 are verdicts."""
+    return status if 0 <= status < 256 and status not in {10, 20} else int(pytest.ExitCode.INTERNAL_ERROR)
+
+
+def _unopened(config: pytest.Config, status: int) -> int:
+    """A run that ended well before its rollouts were opened has judged nothing."""
+    if status or LOOKED in config.stash or not config.getoption("markexpr", "") or not plans_of(config):
+        return status
+    _say(config, "VERDICT  HOLD[missing]  pytest ended before any gate was collected · exit 1")
+    return 1
 
 
 def _decide(config: pytest.Config, rollout: Rollout, status: int) -> int:
@@ -76,16 +106,23 @@ def _decide(config: pytest.Config, rollout: Rollout, status: int) -> int:
 
     try:
         conclusion = rollout.conclude(status)
+        line, code = last_line(conclusion, rollout), conclusion.exit_code
         if conclusion.judged:
             write_receipt(output_folder(config), rollout.run_of(conclusion))
-        line, code = last_line(conclusion, rollout), conclusion.exit_code
     except Exception as error:  # noqa: BLE001 - whatever breaks here, a release must not go out for it
         code = status if status not in {0, 1} else 1
         line = f"VERDICT  HOLD[error]  no verdict could be written: {type(error).__name__}: {error} · exit {code}"
     finally:
         rollout.stop()
     if line:
-        reporter = config.pluginmanager.get_plugin("terminalreporter")
-        stream = reporter._tw._file if reporter else sys.stdout
-        print(line, file=stream, flush=True)  # after pytest's own last line, where CI logs end
+        _say(config, line)
     return code
+
+
+def _say(config: pytest.Config, line: str) -> None:
+    """Print a line after pytest's own last one, where CI logs end; a screen that takes none changes no verdict."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    stream = reporter._tw._file if reporter else sys.stdout
+    with suppress(OSError, ValueError):
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        print(line.encode(encoding, "replace").decode(encoding), file=stream, flush=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import io
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pytest_rollout.decisions import Reason
+from pytest_rollout.discovery import absolute
 from pytest_rollout.errors import UsageError
 from pytest_rollout.lastword import ROLLOUT
 from pytest_rollout.lock import LOCK_NAME, locked, render, write_lock
@@ -60,7 +62,7 @@ def _collect(folders: Sequence[Path]) -> Rollout:
 
 def _refuse_parts(rollout: Rollout, folders: Sequence[Path]) -> None:
     """A lock made from a part of a rollout would forget the gates of the rest."""
-    named = {folder.resolve() for folder in folders}
+    named = {absolute(folder) for folder in folders}
     for plan in rollout.plans:
         if named.isdisjoint({plan.folder, *plan.folder.parents}):
             raise UsageError(
@@ -72,21 +74,22 @@ def _lock_one(rollout: Rollout, index: int, *, check: bool, say: Callable[[str],
     plan = rollout.plans[index]
     gates = locked(gate for gate in rollout.book.planned.values() if gate.rollout == plan.rollout)
     path, text = plan.folder / LOCK_NAME, render(gates)
+    shown = os.path.relpath(path)
     try:
         before = path.read_bytes().decode("utf-8", errors="replace") if path.exists() else ""
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
     if before == text:
-        say(f"{path}: {len(gates)} gates, unchanged")
+        say(f"{shown}: {len(gates)} gates, unchanged")
         return 0
     for line in difflib.unified_diff(before.splitlines(), text.splitlines(), "before", "now", lineterm="", n=0):
         say(line)
     if check:
-        say(f"{path}: differs from the gates that are there; run `rollout lock` and commit it")
+        say(f"{shown}: differs from the gates that are there; run `rollout lock` and commit it")
         return 1
     try:
         write_lock(plan.folder, gates)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from error
-    say(f"{path}: {len(gates)} gates written")
+    say(f"{shown}: {len(gates)} gates written")
     return 0

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_rollout.discovery import find_plans
-from pytest_rollout.lastword import LastWord, output_folder
+from pytest_rollout.lastword import LOOKED, LastWord, output_folder, plans_of
 
 MARKERS = (
     "rollback: a gate whose failure takes the release back",
@@ -44,21 +43,25 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
             raise pytest.UsageError(
                 "--rollout-* options are not taken from PYTEST_ADDOPTS: say them on the command line"
             )
+        explore = early_config.known_args_namespace.rollout_explore
+        if explore and "--rollout-explore" not in early_config.invocation_params.args:
+            raise pytest.UsageError("--rollout-explore judges nothing: it is said on the command line or not at all")
     yield
     if not worker:
-        early_config.pluginmanager.register(LastWord(), "rollout-last-word")
+        _add(early_config, LastWord(), "rollout-last-word")
+
+
+def _add(config: pytest.Config, plugin: object, name: str) -> None:
+    if config.pluginmanager.register(plugin, name) is None:
+        raise pytest.UsageError(f"-p no:{name} takes a part out of pytest-rollout: -p no:rollout takes out the whole")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register markers, and the hooks that judge where there is a plan."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
-    plans = find_plans(
-        config.args,
-        start=config.invocation_params.dir,
-        root=config.rootpath,
-        skip=[*config.getini("norecursedirs")],
-    )
+    plans = plans_of(config)
+    config.stash[LOOKED] = True
     if plans:
         _register(config, plans)
 
@@ -71,5 +74,5 @@ def _register(config: pytest.Config, plans: list[Path]) -> None:
     from pytest_rollout.setup import open_rollout
 
     rollout = open_rollout(config, plans)
-    config.pluginmanager.register(fixtures, "rollout-fixtures")
-    config.pluginmanager.register(JudgingHooks(config, rollout), "rollout-hooks")
+    _add(config, fixtures, "rollout-fixtures")
+    _add(config, JudgingHooks(config, rollout), "rollout-hooks")

@@ -80,7 +80,7 @@ class Readings:
         except SourceError as error:
             return Fact(None, name, str(error), error.reason, provenance)
         if name not in flags:
-            why = "\n  ".join([f"there is no flag '{name}'", *did_you_mean(name, flags)])
+            why = "; ".join([f"there is no flag '{name}'", *did_you_mean(name, flags)])
             return Fact(None, name, why, provenance=provenance)
         value = flags[name]
         if isinstance(value, (bool, str)):

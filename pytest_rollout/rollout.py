@@ -23,6 +23,7 @@ from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.discovery import PLAN_NAME, governing
 from pytest_rollout.environment import check_environment, chosen_environment, open_environment, world_environment
 from pytest_rollout.errors import PlanError, RolloutError
+from pytest_rollout.judgement import GateVerdict, judge
 from pytest_rollout.lock import LOCK_NAME, Lock, read_lock
 from pytest_rollout.plan.model import Environment, Plan
 from pytest_rollout.readings import Readings
@@ -194,6 +195,11 @@ class Rollout:
             return RunVerdict(verdicts=(), reasons=(*troubles, self._no_phase()))
         return RunVerdict(verdicts=tuple(self._judge(plan, phase) for plan, phase in self.pairs), reasons=troubles)
 
+    def tried(self) -> list[GateVerdict]:
+        """What each gate that ran would say, where no phase was asked for."""
+        gates = (gate for gate in self.book.planned.values() if gate.nodeid in self.book.answers)
+        return [judge(gate, self.book.answers[gate.nodeid], deselected=False) for gate in gates]
+
     def _no_phase(self) -> Because:
         phases = sorted(self.phases)
         sentence = f"gates ran, but -m asked for no phase, so nothing was judged; phases: {', '.join(phases)}"
@@ -211,17 +217,26 @@ class Rollout:
             plan_digest=plan.digest,
             today=self.at.date().isoformat(),
             unlocked=unlocked,
+            skipped=self._skipped(plan),
         )
         return verdict.with_reasons(self._strays(plan, phase))
 
     def _strays(self, plan: Plan, phase: str) -> list[Because]:
         if plan.path not in self._passed_over:
             self._passed_over[plan.path] = self._find_strays(plan)
+        skipped = self._skipped(plan)
         return [
-            Because(stray.reason, stray.sentence, f"{stray.file}::{stray.name}")
+            Because(
+                Reason.SKIPPED if stray.file in skipped else stray.reason, stray.sentence, f"{stray.file}::{stray.name}"
+            )
             for stray in self._passed_over[plan.path]
             if not stray.phases or phase in stray.phases
         ]
+
+    def _skipped(self, plan: Plan) -> frozenset[str]:
+        """Files of a rollout that skipped themselves as a whole, from its folder on."""
+        paths = map(Path, self.book.skipped)
+        return frozenset(path.relative_to(plan.folder).as_posix() for path in paths if plan.folder in path.parents)
 
     def _find_strays(self, plan: Plan) -> list[Stray]:
         worlds = {environment.world for environment in plan.environments.values() if environment.world}

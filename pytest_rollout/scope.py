@@ -77,8 +77,8 @@ class Metrics:
         Raises:
             RolloutError: The plan has no such metric.
         """
-        reading = self._scope.readings().metric(name)
-        return replace(reading, sources=frozenset({self._scope.claims.read(name)}))
+        read = self._scope.claims.read(name)  # first, so that a question that failed and was swallowed is still seen
+        return replace(self._scope.readings().metric(name), sources=frozenset({read}))
 
 
 @dataclass(frozen=True)
@@ -117,8 +117,8 @@ class Flags:
 
     def __call__(self, name: str) -> Fact | Reading:
         """A switch or word as a `Fact`, a number as a `Reading`; unknown where there is no such flag."""
-        flag = self._scope.readings().flag(name)
-        return replace(flag, sources=frozenset({self._scope.claims.read(name)}))
+        read = self._scope.claims.read(name)
+        return replace(self._scope.readings().flag(name), sources=frozenset({read}))
 
     def on(self, name: str) -> Claim:
         """The claim that a switch is on."""

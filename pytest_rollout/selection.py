@@ -11,11 +11,14 @@ from collections.abc import Collection
 from itertools import product
 from types import CodeType
 
+from _pytest.mark import expression as marker_expression
 from _pytest.mark.expression import Expression
 
 from pytest_rollout.errors import UsageError, did_you_mean, listed
 
 _MOST_NAMES = 12
+# pytest 8 has an exception of its own for what pytest 9 calls a syntax error.
+_MALFORMED = (SyntaxError, getattr(marker_expression, "ParseError", SyntaxError))
 
 
 def phases_asked(expression: str, *, phases: Collection[str], markers: Collection[str]) -> tuple[str, ...]:
@@ -34,8 +37,8 @@ def phases_asked(expression: str, *, phases: Collection[str], markers: Collectio
         return ()
     try:
         compiled = Expression.compile(expression)
-    except SyntaxError as error:
-        raise UsageError(f"-m {expression!r} is no marker expression: {error.msg}") from error
+    except _MALFORMED as error:
+        raise UsageError(f"-m {expression!r} is no marker expression: {getattr(error, 'msg', error)}") from error
     names = _names(compiled)
     unknown = sorted(names - set(phases) - set(markers))
     if unknown:

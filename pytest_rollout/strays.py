@@ -36,6 +36,7 @@ class _Defined:
     node: ast.FunctionDef | ast.AsyncFunctionDef
     name: str
     markers: frozenset[str]
+    branch: bool
 
 
 def find_strays(
@@ -69,7 +70,7 @@ def find_strays(
                 suspects.append((path, each))
     mentioned = {name for tree in trees.values() for name in _mentioned(tree)} if suspects else set()
     for path, each in suspects:
-        if each.name.rpartition(".")[2] not in mentioned:
+        if each.node.name.startswith("test") or each.node.name not in mentioned:
             sentence = (
                 f"line {each.node.lineno}: looks like a gate and was not collected; call it test_… in a test_….py"
             )
@@ -91,12 +92,26 @@ def _parsed(folder: Path, ignore: Collection[Path]) -> Iterator[tuple[Path, ast.
             yield path, tree
 
 
-def _defined(body: Iterable[ast.stmt], prefix: str, markers: frozenset[str]) -> Iterator[_Defined]:
+def _defined(
+    body: Iterable[ast.stmt], prefix: str, markers: frozenset[str], *, branch: bool = False
+) -> Iterator[_Defined]:
     for node in body:
         if isinstance(node, _FUNCTIONS):
-            yield _Defined(node, prefix + node.name, markers | _marks(node.decorator_list))
+            yield _Defined(node, prefix + node.name, markers | _marks(node.decorator_list), branch)
         elif isinstance(node, ast.ClassDef):
-            yield from _defined(node.body, f"{prefix}{node.name}.", markers | _marks(node.decorator_list))
+            worn = markers | _marks(node.decorator_list)
+            yield from _defined(node.body, f"{prefix}{node.name}.", worn, branch=branch)
+        else:
+            yield from _defined(_inside(node), prefix, markers, branch=True)
+
+
+def _inside(node: ast.AST) -> Iterator[ast.stmt]:
+    """Statements in the branches of another (`if`, `try`, `with`, a loop)."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt):
+            yield child
+        elif isinstance(child, (ast.ExceptHandler, ast.match_case)):
+            yield from child.body
 
 
 def _looks_like_a_gate(each: _Defined, fixtures: Collection[str], markers: Collection[str]) -> bool:
@@ -112,7 +127,8 @@ def _twice(folder: Path, path: Path, defined: list[_Defined], phases: Collection
     seen: dict[str, _Defined] = {}
     for each in defined:
         first = seen.get(each.name)
-        if first and each.node.name.startswith("test"):
+        either_way = first and first.branch and each.branch  # of two branches, one is taken
+        if first and not either_way and each.node.name.startswith("test"):
             never = f"the function of that name in line {first.node.lineno}, which never runs"
             sentence = f"line {each.node.lineno}: replaces {never}"
             lost = _stray(folder, path, first, phases, Reason.DUPLICATE, sentence)  # its phases miss a gate

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import httpx
 
+from pytest_rollout.claims import Claim, ClaimFacts, Truth
 from pytest_rollout.decisions import Reason
 from pytest_rollout.errors import Inconclusive, RolloutError
 
@@ -28,9 +29,10 @@ class ServiceClient(httpx.Client):
             return super().send(request, **options)  # type: ignore[arg-type]  # passed through as they came
         except httpx.HTTPError as error:
             where = f"{request.method} {request.url.copy_with(userinfo=None, query=None)}"
-            raise Inconclusive(
-                f"the service did not answer {where}: {str(error) or type(error).__name__}", reason=Reason.NO_DATA
-            ) from error
+            why = f"the service did not answer {where}: {str(error) or type(error).__name__}"
+            # A claim, so that a gate that swallows the exception has still met doubt.
+            Claim(ClaimFacts(text=f"{where} is answered", truth=Truth.INCONCLUSIVE, subject=where, why=why))
+            raise Inconclusive(why, reason=Reason.NO_DATA) from error
 
 
 def service_client(base_url: str) -> ServiceClient:

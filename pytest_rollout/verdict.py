@@ -7,7 +7,7 @@ only uncorrected into a HOLD.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_rollout.book import Book, PlannedGate
@@ -92,6 +92,7 @@ def judge_phase(
     plan_digest: str,
     today: str,
     unlocked: str = f"there is no {LOCK_NAME}: run `rollout lock` and commit it",
+    skipped: Collection[str] = (),
 ) -> Verdict:
     """The verdict of one phase.
 
@@ -104,10 +105,12 @@ def judge_phase(
         plan_digest: Which plan was judged.
         today: The run's date (ISO 8601, UTC), against which shadow gates expire.
         unlocked: Why there is no lock, where there is none.
+        skipped: Files that skipped themselves as a whole, from the rollout's folder on.
     """
     collected = [gate for gate in book.planned.values() if gate.rollout == rollout and phase in gate.phases]
     gates = [_judged(gate, book, today) for gate in sorted(collected, key=lambda gate: gate.id)]
-    gates += _missing(rollout, phase, {gate.gate.id for gate in gates}, lock, planned_lines)
+    missing = _missing(rollout, phase, {gate.gate.id for gate in gates}, lock, planned_lines)
+    gates += [_skipped(gate) if gate.gate.id.partition("::")[0] in skipped else gate for gate in missing]
     gates = _corrected(gates)
     reasons = [_because(gate) for gate in gates if gate.counts and gate.decision is not Decision.PROCEED]
     reasons += _lock_reasons(gates, lock, phase) if lock else [Because(Reason.UNLOCKED, unlocked)]
@@ -155,6 +158,11 @@ def _missing(
         for each, rollback in sorted(known.items())
         if each not in seen
     ]
+
+
+def _skipped(missing: GateVerdict) -> GateVerdict:
+    sentence = f"{missing.gate.id.partition('::')[0]} skipped itself as a whole, so its gates proved nothing"
+    return replace(missing, reason=Reason.SKIPPED, sentence=sentence)
 
 
 def _lock_reasons(gates: Iterable[GateVerdict], lock: Lock, phase: str) -> list[Because]:

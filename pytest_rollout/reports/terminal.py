@@ -69,14 +69,24 @@ def write_summary(screen: Screen, rollout: Rollout, width: int, status: int) -> 
     conclusion = rollout.conclude(status)
     if not conclusion.judged and not rollout.answered:
         return
-    verdict = conclusion.verdict
+    verdict, width = conclusion.verdict, min(width, _WIDEST)
     screen.write_sep("=", "ROLLOUT", bold=True)
+    if not conclusion.judged:
+        _write_tried(screen, rollout, conclusion, width)
+        return
     screen.write_line(verdict_line(conclusion, rollout), **{COLOUR[verdict.decision]: True, "bold": True})
-    width = min(width, _WIDEST)
     for each in verdict.verdicts:
         _write_phase(screen, each, width)
     for because in verdict.reasons:
         _write_because(screen, because, width)
+    if not verdict.verdicts:
+        _write_bad(screen, rollout.tried(), width)
+
+
+def _write_tried(screen: Screen, rollout: Rollout, conclusion: Conclusion, width: int) -> None:
+    """Gates that were only run: what is not good of each, and that nothing was judged."""
+    screen.write_line(last_line(conclusion, rollout), bold=True)
+    _write_bad(screen, rollout.tried(), width)
 
 
 def _write_phase(screen: Screen, verdict: Verdict, width: int) -> None:
@@ -87,13 +97,7 @@ def _write_phase(screen: Screen, verdict: Verdict, width: int) -> None:
         colours = [None, *(_colour(gate) for gate in _ordered(verdict.gates))]
         for line, colour in zip(lines, colours, strict=True):
             screen.write_line(f"  {line}", **({colour: True} if colour else {}))
-    names = _short_names(verdict.gates)
-    for alike in _alike(gate for gate in _ordered(verdict.gates) if gate.decision is not Decision.PROCEED):
-        if len(alike) > 1 and screen.verbosity <= 0:
-            _write_alike(screen, alike, [names[gate.gate.id] for gate in alike], width)
-        else:
-            for gate in alike:
-                _write_gate(screen, gate, width)
+    _write_bad(screen, verdict.gates, width)
     if screen.verbosity > 0:
         for gate in _ordered(gate for gate in verdict.gates if gate.decision is Decision.PROCEED):
             _write_gate(screen, gate, width)
@@ -103,24 +107,38 @@ def _write_phase(screen: Screen, verdict: Verdict, width: int) -> None:
             _write_because(screen, because, width)
 
 
+def _write_bad(screen: Screen, gates: Sequence[GateVerdict], width: int) -> None:
+    """Every gate that is not good; those with one cause together."""
+    names = _short_names(gates)
+    for alike in _alike(gate for gate in _ordered(gates) if gate.decision is not Decision.PROCEED):
+        if len(alike) > 1 and screen.verbosity <= 0:
+            _write_alike(screen, alike, [names[gate.gate.id] for gate in alike], width)
+        else:
+            for gate in alike:
+                _write_gate(screen, gate, width)
+
+
 def _alike(gates: Iterable[GateVerdict]) -> list[list[GateVerdict]]:
     """Gates that hold for one and the same cause together: a source that is down is one trouble, not sixteen."""
     groups: dict[tuple[str, ...], list[GateVerdict]] = {}
     for gate in gates:
-        claim = telling(gate)
-        cause = (gate.reason, claim.source, claim.why) if claim and claim.why else (gate.gate.id,)
-        groups.setdefault(cause, []).append(gate)
+        groups.setdefault((gate.reason, *(_cause(gate) or [gate.gate.id])), []).append(gate)
     return list(groups.values())
 
 
+def _cause(gate: GateVerdict) -> list[str]:
+    """The lines that say why, where other gates may hold for the same; none where the cause is the gate's own."""
+    claim = telling(gate)
+    if claim and claim.why:
+        return [f"{claim.source}: {claim.why}", claim.needs]
+    return gate.message.partition("\nat ")[0].splitlines() if gate.reason == Reason.ERROR else []
+
+
 def _write_alike(screen: Screen, gates: Sequence[GateVerdict], names: Sequence[str], width: int) -> None:
-    claim = telling(gates[0])
-    assert claim is not None
+    colour = {COLOUR[gates[0].decision]: True}
     screen.write_line("")
-    screen.write_line(
-        f"{headline(gates[0])} {len(gates)} gates, one cause", bold=True, **{COLOUR[gates[0].decision]: True}
-    )
-    for line in (f"{claim.source}: {claim.why}", claim.needs, ", ".join(names)):
+    screen.write_line(f"{headline(gates[0])} {len(gates)} gates, one cause", bold=True, **colour)
+    for line in (*_cause(gates[0]), ", ".join(names)):
         _write_wrapped(screen, line, width)
     owners = sorted({gate.gate.owner for gate in gates if gate.gate.owner})
     if owners:
@@ -140,10 +158,23 @@ def _rows(verdict: Verdict) -> Iterator[Sequence[str]]:
 def _seen_and_limit(gate: GateVerdict, claim: ClaimFacts | None) -> tuple[str, str]:
     if claim is None:
         return gate.sentence or "no claim", ""
+    if gate.decision is Decision.PROCEED and len(gate.claims) > 1:
+        return _all_of(gate.claims)
     if claim.method in {"fact", "assert"}:
-        return claim.text, ""
-    seen = "unknown" if claim.value is None else claim.subject.partition(" = ")[2] or claim.subject
-    return seen, claim.limit if claim.level else claim.limit.partition(" (")[0]
+        return describe(claim)[0], ""
+    return _seen(claim), claim.limit if claim.level else claim.limit.partition(" (")[0]
+
+
+def _all_of(claims: Sequence[ClaimFacts]) -> tuple[str, str]:
+    """Several proven claims in one row: a range by both its ends, different things by their number."""
+    seen = {_seen(claim) for claim in claims if claim.method not in {"fact", "assert"}}
+    if len(seen) == 1 and len({claim.method for claim in claims}) == 1:
+        return seen.pop(), ", ".join(claim.limit for claim in claims)
+    return f"{len(claims)} claims, all proven", ""
+
+
+def _seen(claim: ClaimFacts) -> str:
+    return "unknown" if claim.value is None else claim.subject.partition(" = ")[2] or claim.subject
 
 
 def telling(gate: GateVerdict) -> ClaimFacts | None:
@@ -181,7 +212,9 @@ def _write_gate(screen: Screen, gate: GateVerdict, width: int) -> None:
     verbose = screen.verbosity > 0
     claims = [claim for claim in gate.claims if verbose or claim.truth is not Truth.PROVEN]
     lines = [gate.gate.title, *(line for claim in claims for line in _told(claim, verbose=verbose))]
-    if not claims:
+    if gate.message:
+        lines = [gate.gate.title, *gate.message.splitlines()]
+    elif not claims:
         lines.append(gate.sentence)
     lines.append(_shadow(gate))
     if gate.decision is not Decision.PROCEED:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -153,9 +154,9 @@ class RolloutProject:
     def _sources(self) -> list[Path]:
         return sorted([*self.gates.rglob("*.py"), *self.gates.rglob("rollout.yaml"), *self.folder.glob("*.ini")])
 
-    def rollout(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def rollout(self, *words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run the `rollout` command."""
-        return self._process([sys.executable, "-m", "pytest_rollout.cli", *words], {})
+        return self._process([sys.executable, "-m", "pytest_rollout.cli", *words], env or {})
 
     def run(
         self,
@@ -212,3 +213,9 @@ class RolloutProject:
 def project(tmp_path: Path) -> RolloutProject:
     """A healthy rollout that PROCEEDs until a test breaks it."""
     return RolloutProject(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def new_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], RolloutProject]:
+    """Make healthy rollouts for several tests of one module to look at."""
+    return lambda: RolloutProject(tmp_path_factory.mktemp("project"))

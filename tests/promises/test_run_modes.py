@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 HEALTHY = "VERDICT  PROCEED  shop phase1 · environment test · exit 0"
@@ -13,14 +16,12 @@ ASKED = ("-m", "phase1", "--rollout-env", "test")
     "words",
     [
         pytest.param(("-n", "2"), id="xdist"),
-        pytest.param(("--assert=plain",), id="plain-asserts"),
-        pytest.param(("--assert=plain", "-n", "2"), id="plain-asserts-xdist"),
+        pytest.param(("--assert=plain", "--import-mode=prepend"), id="plain-asserts"),
         pytest.param(("-p", "no:terminal"), id="no-terminal"),
         pytest.param(("-q", "--no-header", "--no-summary"), id="quiet"),
         pytest.param(("-v", "--color=yes"), id="verbose-colour"),
         pytest.param(("-s", "--tb=no"), id="no-capture-no-tracebacks"),
         pytest.param(("-p", "no:cacheprovider", "--import-mode=importlib"), id="no-cache-importlib"),
-        pytest.param(("--import-mode=prepend", "-p", "no:randomly"), id="prepend"),
     ],
 )
 def test_every_mode_gives_the_same_code(project, words):
@@ -96,6 +97,59 @@ def test_with_another_rootdir(project):
     project.run("--rootdir", "elsewhere").proceeds()
 
 
+def test_through_a_link(project):
+    """A workspace that is a link holds the same gates."""
+    project.lock()
+    (project.folder / "link").symlink_to("gates")
+
+    project.pytest("link", *ASKED).proceeds()
+
+    project.answers(errors=2)
+    project.pytest(str(project.folder / "link" / "shop"), *ASKED, "-n", "2").holds("failed")
+
+
+def test_with_a_plan_at_the_projects_root(project):
+    """No argument, and the plan beside pytest.ini."""
+    project.lock()
+    for path in project.gates.glob("*.*"):
+        path.rename(project.folder / path.name)
+
+    project.pytest(*ASKED).proceeds()
+
+
+def test_in_a_folder_with_an_odd_name(project):
+    """Blanks and letters of other alphabets are nothing special."""
+    project.lock()
+    (project.folder / "gates").rename(project.folder / "gätes of doom")
+
+    project.pytest("gätes of doom/shop", *ASKED).proceeds()
+
+
+def test_on_a_screen_that_knows_ascii_only(project):
+    """Signs that cannot be shown are replaced; run, lock and verify end as ever."""
+    project.lock()
+    ascii_only = {"PYTHONIOENCODING": "ascii"}
+
+    project.pytest("gates", *ASKED, env=ascii_only).proceeds()
+
+    for words in (("verify",), ("lock", "--check", "gates")):
+        done = project.rollout(*words, env=ascii_only)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("screen", ["| head -1", "> /dev/full"])
+def test_when_nobody_can_read_it(project, screen):
+    """A screen that is gone or full is no go, and the exit code says so where a pipe keeps it."""
+    project.lock()
+    command = f"set -o pipefail; {sys.executable} -m pytest gates {' '.join(ASKED)} -v {screen}"
+
+    done = subprocess.run(["bash", "-c", command], cwd=project.folder, capture_output=True, text=True, check=False)
+
+    result = project.result_of(done)
+    assert result.ret != 0
+    assert result.verdict is None or result.verdict["decision"] == "HOLD"
+
+
 def test_with_the_output_elsewhere(project):
     """`--rollout-out` names the folder; nothing is left in the usual one."""
     project.lock()
@@ -146,7 +200,7 @@ def test_gates_without_a_phase_are_not_judged(project, workers):
     result = project.run(*workers, phase="")
 
     result.holds("no-phase")
-    result.stdout.fnmatch_lines(["NO VERDICT  *-m asked for no phase*exit 1"])
+    result.stdout.fnmatch_lines(["VERDICT  HOLD?no-phase?  no phase · environment test · exit 1"])
 
 
 def test_exploring_gates_is_an_ordinary_run(project):
@@ -156,3 +210,5 @@ def test_exploring_gates_is_an_ordinary_run(project):
     assert result.ret == 0
     assert result.verdict is None
     result.is_calm()
+    assert result.stdout.lines[-1].startswith("NO VERDICT  ")
+    assert result.stdout.lines[-1].endswith(" · environment test · exit 0")

@@ -13,6 +13,7 @@ def two(project):
     """The project with a second rollout beside the first: the same gates, called `pay`."""
     shutil.copytree(project.gates, project.folder / "gates" / "pay")
     rename(project, "rollout: shop", "rollout: pay")
+    project.write("pytest.ini", "[pytest]\nstrict_markers = true\naddopts = --import-mode=importlib\n")
     return project
 
 

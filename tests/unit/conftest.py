@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from hypothesis import settings
 
 from pytest_rollout.book import Answer, Ended, PlannedGate
 from pytest_rollout.claims import ClaimFacts, Truth
+
+settings.register_profile("unit", deadline=None)  # no test of this suite depends on a wall clock
+settings.load_profile("unit")
 
 
 def _gate(name: str = "test_a", **more) -> PlannedGate:

@@ -214,7 +214,8 @@ def test_an_action_is_told_only_when_there_is_one_to_take():
 def test_text_of_a_claim():
     claim = check(False, "the flag is off")
 
-    assert (str(claim), repr(claim)) == ("the flag is off", "<refuted: the flag is off>")
+    assert "the flag is off" in str(claim)
+    assert repr(claim).startswith("<refuted: ")
 
 
 @pytest.mark.parametrize(("value", "bound"), [(5.0, 5.0), (math.inf, None), (-math.inf, None), (math.nan, None)])

@@ -58,10 +58,16 @@ def test_naming_one_gate_finds_the_plan_that_governs_it(tree, argument):
     assert tree.find(argument) == ["gates/a/rollout.yaml"]
 
 
-def test_every_plan_around_a_file_is_found(tree):
+def test_the_nearest_plan_around_a_file_is_found(tree):
     tree.add("rollout.yaml", "gates/rollout.yaml", "gates/a/test_a.py")
 
-    assert tree.find("gates/a/test_a.py") == ["gates/rollout.yaml", "rollout.yaml"]
+    assert tree.find("gates/a/test_a.py") == ["gates/rollout.yaml"]
+
+
+def test_a_misnamed_plan_around_a_file_is_not_passed_over(tree):
+    tree.add("rollout.yaml", "gates/rollout.yml", "gates/a/test_a.py")
+
+    assert tree.find("gates/a/test_a.py") == ["gates/rollout.yaml"]
 
 
 def test_nothing_above_the_root_is_looked_at(tree):

@@ -134,6 +134,7 @@ IDIOMS = {
     "asserted-twice": (PASSES, "claim = metrics('five') < 6\nassert claim\nassert claim"),
     "match": (PASSES, "match metrics('five') < 6:\n    case claim:\n        assert claim"),
     "assert-in-except": (PASSES, "try:\n    raise KeyError\nexcept KeyError:\n    assert metrics('five') < 6"),
+    "thread": (PASSES, "def inner():\n    assert metrics('five') < 6\nin_a_thread(inner)"),
     "exactly-one-of-any": (PASSES, "assert any([metrics('five') < 6])"),
     # -- what is not so -----------------------------------------------------
     "refuted": (FAILS, "assert metrics('seven') < 6"),
@@ -202,7 +203,6 @@ IDIOMS = {
         FAULTS,
         "def inner():\n  try:\n    assert metrics('seven') < 6\n  except AssertionError:\n    pass\nin_a_thread(inner)",
     ),
-    "thread-proven": (FAULTS, "def inner():\n    assert metrics('five') < 6\nin_a_thread(inner)"),
     "thread-beside-a-claim": (FAULTS, "in_a_thread(lambda: metrics('five') < 6)\nassert metrics('seven') < 8"),
     "unused-generator": (FAULTS, "assert (metrics(name) < 6 for name in ('five', 'seven'))"),
     "zip-cut-short": (
@@ -302,7 +302,10 @@ def test_while_fixtures_are_set_up_only_asking_makes_a_claim_the_gates():
         ("pass", ["made no claim", "check(fact"]),
         ("metrics('five') < 6", ["never asserted", "assert five < 6"]),
         ("metrics('five')\nassert check(True, 'x')", ["'five' was read", "put `assert` before"]),
-        ("assert not metrics('seven') < 6", ["was refuted", "without `not`, `or` or `if`", "assert seven < 6"]),
+        (
+            "assert not metrics('seven') < 6",
+            ["was refuted", "say what must hold", "assert seven >= 6", "without `not`"],
+        ),
         ("try:\n    assert metrics('wide') < 6\nexcept Inconclusive:\n    pass", ["was inconclusive", "did not end"]),
     ],
 )
@@ -325,7 +328,8 @@ def test_the_last_refuted_claim_explains_a_failure(run):
 
 def test_a_plain_assert_is_a_claim_of_a_fact():
     gate = GateClaims()
-    gate.plain_assert(3, "response.status_code == 200")
+    with judging(gate, calling=True):
+        gate.plain_assert(3, "response.status_code == 200")
 
     assert [(facts.text, facts.truth, facts.method) for facts in gate.facts] == [
         ("response.status_code == 200", Truth.PROVEN, "assert")

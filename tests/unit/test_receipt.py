@@ -107,6 +107,14 @@ def test_every_receipt_fits_the_published_schema(make_run, decision):
     jsonschema.Draft202012Validator(receipt_schema()).validate(document)
 
 
+@pytest.mark.parametrize("decision", Decision)
+def test_the_file_holds_the_document(tmp_path, make_run, decision):
+    """However its lines are laid out for people."""
+    run = make_run(decision, reasons=[Because("missing", "x"), Because("stale", "y")], verdicts=2)
+
+    assert json.loads(write_receipt(tmp_path, run).read_bytes()) == receipt(run)
+
+
 def test_a_receipt_is_written_whole(tmp_path, make_run):
     """Nothing else is left in the folder, and everybody may read it."""
     for _ in range(2):

@@ -1,0 +1,163 @@
+"""`rollout verify`: the receipt gives the verdict again, and objects to everything that it is not about."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+RECEIPT = ".rollout/verdict.json"
+WANTED = ("--rollout", "shop", "--phase", "phase1", "--env", "test", "--max-age", "15m")
+
+
+def verify(project, *words):
+    """Exit code and everything said, after a look that nothing broke."""
+    done = project.rollout("verify", RECEIPT, *words)
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("answers", "exit_code", "decision"),
+    [
+        pytest.param({}, 0, "PROCEED", id="proceed"),
+        pytest.param({"latency": 45}, 1, "HOLD", id="hold"),
+        pytest.param({"latency": 65}, 20, "ROLLBACK", id="rollback"),
+    ],
+)
+def test_it_answers_with_the_runs_own_code(project, answers, exit_code, decision):
+    """Whatever became of the exit code in a pipe."""
+    project.answers(**answers)
+    assert project.run().ret == exit_code
+
+    code, out, err = verify(project, *WANTED)
+
+    assert code == exit_code
+    verdict = "VERIFIED" if exit_code == 0 else "NO GO"
+    assert (out or err).startswith(f"{verdict}  {decision}  shop phase1 {decision} · test · ")
+    assert (out or err).endswith(f" · exit {exit_code}\n")
+
+
+def test_pytests_own_status_is_verified_too(project):
+    """A run that was interrupted at collection: 2, from both."""
+    project.gate("def (:\n")
+
+    assert project.run(lock=False).ret == 2
+    assert verify(project, *WANTED)[0] == 2
+
+
+@pytest.fixture(scope="module")
+def receipts():
+    """The receipt of one run that PROCEEDs, for all tests that only read or change it."""
+    return []
+
+
+@pytest.fixture
+def go(project, receipts):
+    """The project after a run that PROCEEDs."""
+    if not receipts:
+        project.run().proceeds()
+        receipts.append((project.folder / RECEIPT).read_text("utf-8"))
+    project.write(RECEIPT, receipts[0])
+    return project
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        pytest.param(("--phase", "phase2"), "it does not judge phase2; it judged shop phase1", id="phase"),
+        pytest.param(("--rollout", "pay"), "it does not judge pay", id="rollout"),
+        pytest.param(("--env", "production"), "it judged environment 'test', not 'production'", id="environment"),
+        pytest.param(("--max-age", "15m"), "1 h old, and at most 15 min is allowed", id="age"),
+    ],
+)
+def test_a_receipt_about_something_else(go, wanted, said):
+    """A PROCEED of another phase, rollout, environment or time is none."""
+    if "--max-age" in wanted:
+        aged(go, timedelta(hours=1))
+
+    code, out, err = verify(go, *wanted)
+
+    assert code == 1
+    assert not out
+    assert said in err
+
+
+def tampered(project, change):
+    """Rewrite the receipt."""
+    path = project.folder / RECEIPT
+    document = json.loads(path.read_text("utf-8"))
+    change(document)
+    path.write_text(json.dumps(document), encoding="utf-8")
+
+
+def aged(project, by):
+    """Date the receipt back."""
+    at = (datetime.now(UTC) - by).isoformat(timespec="seconds")
+    tampered(project, lambda document: document.update(evaluated_at=at))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda it: it.update(mode="replay"), id="replay"),
+        pytest.param(lambda it: it.update(exit_code=1), id="code-against-decision"),
+        pytest.param(lambda it: it.update(verdicts=[]), id="nothing-judged"),
+        pytest.param(lambda it: it["verdicts"][0].update(decision="HOLD"), id="phase-holds"),
+        pytest.param(lambda it: it["verdicts"][0].update(gates=[]), id="no-gates"),
+        pytest.param(lambda it: it["verdicts"][0]["gates"][0].update(decision="HOLD"), id="gate-holds"),
+        pytest.param(lambda it: it["verdicts"][0]["gates"][0].update(claims=[]), id="no-claims"),
+        pytest.param(lambda it: it["verdicts"][0]["gates"][0]["claims"][0].update(truth="refuted"), id="refuted"),
+        pytest.param(lambda it: it["verdicts"][0].update(reasons=[{"code": "stale"}]), id="reasons"),
+        pytest.param(lambda it: it.pop("schema"), id="no-schema"),
+        pytest.param(lambda it: it.update(evaluated_at="2999-01-01T00:00:00+00:00"), id="from-the-future"),
+        pytest.param(lambda it: it.update(evaluated_at="2026-01-01T00:00:00"), id="no-offset"),
+    ],
+)
+def test_a_receipt_that_contradicts_itself(go, change):
+    """Whoever edited it, and whatever was forgotten: no go, in words."""
+    from pytest_rollout.cli import main
+
+    tampered(go, change)
+
+    assert main(["verify", str(go.folder / RECEIPT), *WANTED]) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b'{"schema": "urn:', id="cut-off"),
+        pytest.param(b"[]", id="list"),
+        pytest.param(b"\xff\xfe", id="binary"),
+        pytest.param(b"[" * 100_000, id="deep"),
+        pytest.param(None, id="missing"),
+    ],
+)
+def test_what_is_no_receipt(tmp_path, capsys, content):
+    """No receipt, no go, in words."""
+    from pytest_rollout.cli import main
+
+    if content is not None:
+        (tmp_path / "verdict.json").write_bytes(content)
+
+    assert main(["verify", str(tmp_path / "verdict.json"), *WANTED]) == 1
+    assert capsys.readouterr().err.startswith("NO GO  ")
+
+
+def test_an_older_receipt_is_gone_before_anything_is_refused(go):
+    """Yesterday's PROCEED must not answer for a run that could not start."""
+    go.write("gates/shop/rollout.yaml", "rollout: [")
+
+    go.run(lock=False).is_refused()
+
+    assert verify(go, *WANTED)[0] == 1
+
+
+def test_every_rollout_that_was_judged_can_be_asked_for(go):
+    """Without wishes any PROCEED will do, from the usual place."""
+    done = go.rollout("verify")
+
+    assert done.returncode == 0
+    assert done.stdout.startswith("VERIFIED  PROCEED  shop phase1 PROCEED · test · ")
