@@ -35,7 +35,8 @@ class PlannedGate:
     """A gate as it was collected.
 
     `id` is relative to the rollout's folder and the same wherever pytest was
-    started; `nodeid` is pytest's own. `shadow_until` is the last day on which
+    started; `nodeid` is pytest's own. `trigger` says that its limit may take
+    the release back though the gate itself is not marked `rollback`. `shadow_until` is the last day on which
     the gate only reports; None for a gate that counts.
     """
 
@@ -48,6 +49,7 @@ class PlannedGate:
     severity: str = ""
     runbook: str = ""
     rollback: bool = False
+    trigger: bool = False
     shadow_until: date | None = None
     shadow_why: str = ""
 

@@ -217,7 +217,7 @@ class GateClaims:
         for claim in self._claims:
             if claim.truth is not Truth.PROVEN:
                 yield f"`{claim.facts.text}` was {claim.truth.value} and did not end the gate"
-                yield f"say what must hold in an assert of its own, as {_what_must_hold(claim.facts)}"
+                yield _what_must_hold(claim.facts)
             elif id(claim) not in self._asserted:
                 yield f"a claim was made and never asserted: write `assert {claim.facts.text}`"
         for identity, name in self._reads.items():
@@ -284,9 +284,13 @@ def origin(facts: ClaimFacts, *, whole_query: bool = False) -> str:
 
 
 def _what_must_hold(facts: ClaimFacts) -> str:
-    """The claim that an author who wrote `assert not x > 40` meant: `assert x <= 40`."""
-    turned = re.sub(r" (<=|>=|<|>|==|!=) ", lambda sign: f" {_OPPOSITE[sign[1]]} ", facts.text, count=1)
-    return f"`assert {turned}`, without `not`, `or`, `if` or `except` around it"
+    """How to say it so that it counts; for `assert not x > 40` that is `assert x <= 40`."""
+    advice = "say what must hold in an assert of its own, without `not`, `or`, `if` or `except` around it"
+    sign = re.search(r" (<=|>=|<|>|==|!=) ", facts.text)
+    if sign is None or facts.truth is not Truth.REFUTED or facts.method in {"fact", "assert"}:
+        return advice
+    opposite = facts.text[: sign.start(1)] + _OPPOSITE[sign[1]] + facts.text[sign.end(1) :]
+    return f"{advice}; the opposite of `{facts.text}` is `{opposite}`"
 
 
 def bounded(value: float) -> float | None:

@@ -101,7 +101,7 @@ class Gate:
             raised = first  # else unittest kept the exception to itself, and pytest knows it only now
         ended, reason = _ended(raised)
         message = "" if raised is None else _message(ended, raised) + self._where(ended, raised)
-        claims = self.claims.facts if report.when == "call" else ()
+        claims = self.claims.facts if report.when == "call" or (report.when == "setup" and raised) else ()
         record = pack(ended, reason=reason, message=message, claims=claims, attempt=self.attempts)
         setattr(report, _RECORD, record)
         setattr(report, _PLANNED, self._packed)
@@ -199,6 +199,7 @@ def _planned(item: pytest.Item, plan: Plan, phases: tuple[str, ...], markers: Se
         owner=said.get("owner", plan.owner),
         severity=said.get("severity", ""),
         runbook=said.get("runbook", plan.runbook),
+        trigger=bool(getattr(item, "can_roll_back", False)),
         rollback=any(marker.name == "rollback" for marker in markers),
         shadow_until=date.fromisoformat(shadow.kwargs["until"]) if shadow else None,
         shadow_why=shadow.kwargs["why"] if shadow else "",

@@ -151,6 +151,8 @@ class JudgingHooks:
         if self._workerinput is None:
             if report.nodeid not in self._rollout.book.planned and (planned := planned_of(report)):
                 self._rollout.book.plan(planned)
+            if report.failed and report.nodeid not in self._rollout.book.planned:
+                self._rollout.book.trouble(Reason.FAILED, f"{report.nodeid} failed, which is no gate of a rollout")
             self._rollout.book.answer(answer_of(report))
 
     # -- reporting ---------------------------------------------------------

@@ -68,6 +68,8 @@ class LastWord:
         try:
             status = _carried(int((yield) or 0))
         except pytest.UsageError:
+            if (rollout := config.stash.get(ROLLOUT, None)) and os.getpid() == self._process:
+                rollout.stop()
             raise
         except BaseException as error:
             status = _status_of(error)

@@ -197,7 +197,7 @@ def _corrected(gates: list[GateVerdict]) -> list[GateVerdict]:
 
 def _could_fire_by_chance(gate: GateVerdict) -> bool:
     sampled = [claim for claim in gate.claims if claim.confidence < 1]
-    if gate.gate.rollback:
+    if gate.gate.rollback or gate.gate.trigger:
         return bool(sampled) or not gate.claims
     return any(claim.trigger for claim in sampled)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pytest_rollout.decisions import Decision
+from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.errors import QuantityError, did_you_mean, listed
 from pytest_rollout.limits import DEFAULT_DECISIONS, Level, Limit, out_of_order
 from pytest_rollout.plan.grammar import BUDGET_KEYS
@@ -12,6 +12,8 @@ from pytest_rollout.plan.metrics import Metrics
 from pytest_rollout.plan.model import Budget, Metric, Phase
 from pytest_rollout.plan.nodes import Findings, Kind, Node, quoted
 from pytest_rollout.plan.thresholds import Threshold
+
+_TAKEN = {reason.value for reason in Reason} - DEFAULT_DECISIONS.keys()
 
 
 def build_phases(checked: Node, written: Node, metrics: Metrics, findings: Findings) -> dict[str, Phase]:
@@ -69,6 +71,9 @@ def _levels(metric: Metric, node: Node, findings: Findings) -> dict[str, Level]:
     nodes = {name: below for name, below in node.fields.items() if name not in BUDGET_KEYS}
     levels = {}
     for name, below in nodes.items():
+        if name in _TAKEN:
+            fix = f"reason codes mean something else in a verdict: {listed(_TAKEN)}"
+            findings.at_key(below, f"a level cannot be called {quoted(name)}", fix)
         limit = below.fields.get("limit", below)
         sides = _sides(metric, limit, findings) if limit.text else None
         if sides is not None:

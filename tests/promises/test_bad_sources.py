@@ -208,3 +208,40 @@ def test_a_secret_is_in_no_line(asking, shop):
     assert any("hunter22" in request for request in shop.requests)
     assert "hunter22" not in result.text
     assert "hunter22" not in (asking.folder / ".rollout" / "verdict.json").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("declared", "gate", "codes", "said"),
+    [
+        pytest.param("", 'flags.on("checkout")', {"no-data"}, "names no flags", id="no-flags"),
+        pytest.param(
+            "flags: {kind: file, path: flags.json}", 'flags.on("checkout")', {"no-data"}, "no such file", id="no-file"
+        ),
+        pytest.param(
+            "flags: {kind: memory, flags: {chekout: true}}",
+            'flags.on("checkout")',
+            {"no-data"},
+            "did you mean 'chekout'?",
+            id="no-such-flag",
+        ),
+        pytest.param("", "check(target.get('/').is_success, 'up')", {"error"}, "names no `target`", id="no-target"),
+        pytest.param(
+            f"target: {HOSTILE.unused_url()}",
+            "check(target.get('/').is_success, 'up')",
+            {"no-data"},
+            "the service did not answer",
+            id="target-down",
+        ),
+    ],
+)
+def test_flags_and_service_are_doubted_alike(project, declared, gate, codes, said):
+    """What is not known of a flag or a service is not known to be good."""
+    plan = (project.folder / PLAN_FILE).read_text("utf-8")
+    project.write(PLAN_FILE, plan.replace("  test:\n", f"  test:\n    {declared}\n"))
+    fixture = gate.partition(".")[0].removeprefix("check(")
+    project.gate(f"def test_it({fixture}):\n    assert {gate}\n")
+
+    result = project.run()
+
+    result.holds(*codes)
+    assert said in " ".join(result.text.split())

@@ -47,9 +47,13 @@ def small_world(project):
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one", "xdist"])
 def test_a_world_is_served_and_said_to_be_one(small_world, workers):
     """Healthy: PROCEED, and the first and the last line say what it proves."""
-    result = small_world.run(*workers)
+    shared = small_world.folder / "shared"
+    shared.mkdir()
+
+    result = small_world.run(*workers, env={"TMPDIR": str(shared)})
 
     result.proceeds()
+    assert not list(shared.glob("pytest-rollout-*"))
     assert sum(EMBEDDED in line for line in result.stdout.lines) >= 3
     assert EMBEDDED in result.stdout.lines[-1]
 
@@ -91,17 +95,21 @@ def test_an_unknown_fault(small_world, workers):
     ],
 )
 def test_a_world_that_cannot_start(small_world, world, said):
-    """The world file and its line, before any gate runs."""
+    """The world file and its line, before any gate runs; nothing of the run is left."""
     if world is None:
         (small_world.gates / "world.py").unlink()
     else:
         small_world.write("gates/shop/world.py", world)
 
-    result = small_world.run()
+    shared = small_world.folder / "shared"
+    shared.mkdir()
+
+    result = small_world.run(env={"TMPDIR": str(shared)})
 
     result.is_refused()
     result.stderr.fnmatch_lines(["ERROR: the world did not start: */gates/shop/world.py:*"])
     assert said in result.text
+    assert not list(shared.glob("pytest-rollout-*"))
 
 
 def test_a_world_that_hangs(small_world):

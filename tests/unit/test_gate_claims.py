@@ -304,7 +304,7 @@ def test_while_fixtures_are_set_up_only_asking_makes_a_claim_the_gates():
         ("metrics('five')\nassert check(True, 'x')", ["'five' was read", "put `assert` before"]),
         (
             "assert not metrics('seven') < 6",
-            ["was refuted", "say what must hold", "assert seven >= 6", "without `not`"],
+            ["was refuted", "say what must hold", "opposite of `seven < 6` is `seven >= 6`", "without `not`"],
         ),
         ("try:\n    assert metrics('wide') < 6\nexcept Inconclusive:\n    pass", ["was inconclusive", "did not end"]),
     ],

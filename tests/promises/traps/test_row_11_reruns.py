@@ -55,7 +55,8 @@ from _pytest.runner import runtestprotocol
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item, nextitem):
     for attempt in range(3):
-        item._initrequest()
+        if hasattr(item, "_initrequest"):
+            item._initrequest()
         reports = runtestprotocol(item, nextitem=nextitem, log=False)
         if all(report.passed for report in reports):
             break

@@ -16,8 +16,8 @@ SETTERS = {
     "unconfigure-sys-exit": "def pytest_unconfigure():\n    raise SystemExit(0)\n",
     "summary-sys-exit": "def pytest_terminal_summary():\n    raise SystemExit(0)\n",
     "sessionfinish-pytest-exit": "def pytest_sessionfinish():\n    pytest.exit('fine', returncode=0)\n",
-    "cleanup-sys-exit": "def pytest_configure(config):\n    config.add_cleanup(lambda: (_ for _ in ()).throw(SystemExit(0)))\n",
-    "atexit-sys-exit": "import atexit\n\natexit.register(lambda: (_ for _ in ()).throw(SystemExit(0)))\n",
+    "cleanup-sys-exit": "import sys\n\n\ndef pytest_configure(config):\n    config.add_cleanup(lambda: sys.exit(0))\n",
+    "atexit-sys-exit": "import atexit\nimport sys\n\natexit.register(sys.exit, 0)\n",
     "main-wrapper": (
         "@pytest.hookimpl(wrapper=True, tryfirst=True)\ndef pytest_cmdline_main():\n    yield\n    return 0\n"
     ),
@@ -43,9 +43,10 @@ STATUSES = {
 def test_row_14_a_conftest_sets_the_status(project, blocked, case):
     """Ours is last."""
     project.gate(FAILING)
+    project.lock()
     project.write("gates/conftest.py", "import pytest\n\n\n" + SETTERS[case])
 
-    blocked(project.run(), ret=STATUSES.get(case, 1))
+    blocked(project.run(lock=False), ret=STATUSES.get(case, 1))
 
 
 @pytest.mark.parametrize("case", ["sessionfinish", "sessionfinish-wrapper", "main-wrapper"])

@@ -14,7 +14,7 @@ STAGES = {
     "setup": "def pytest_runtest_setup(item):\n    if 'errors' in item.name:\n        os._exit(0)\n",
     "call": "def pytest_runtest_call(item):\n    if 'errors' in item.name:\n        os._exit(0)\n",
     "teardown": "def pytest_runtest_teardown(item):\n    if 'errors' in item.name:\n        os._exit(0)\n",
-    "logreport": "def pytest_runtest_logreport(report):\n    if WORKER and report.when == 'call':\n        os._exit(0)\n",
+    "logreport": "def pytest_runtest_logreport(report):\n    if WORKER and report.when == 'call': os._exit(0)\n",
     "sessionfinish": "def pytest_sessionfinish():\n    if WORKER:\n        os._exit(0)\n",
     "killed": "def pytest_runtest_call(item):\n    if 'errors' in item.name:\n        os.kill(os.getpid(), 9)\n",
 }

@@ -38,7 +38,13 @@ BODIES = {
     "row_05_unexpected_pass_strict": f"@pytest.mark.xfail(strict=True)\ndef test_NAME(metrics):\n    {GOOD}\n",
     "row_06_empty_parametrize": (f"@pytest.mark.parametrize('node', [])\ndef test_NAME(metrics, node):\n    {GOOD}\n"),
 }
-ALSO = {"row_04_hides_doubt": {"no-data"}, "row_02_teardown": {"error"}, "row_05_unexpected_pass_strict": {"error"}}
+ALSO = {
+    "row_04_mark": {"failed"},  # refuted, which says more than that it was expected
+    "row_04_mark_raises": {"failed"},
+    "row_04_hides_doubt": {"no-data"},
+    "row_02_teardown": {"error"},
+    "row_05_unexpected_pass_strict": {"error"},
+}
 
 
 @pytest.fixture(scope="module", params=[(), ("-n", "2")], ids=["one", "xdist"])
