@@ -9,6 +9,7 @@ the plugin installed.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
@@ -47,7 +48,7 @@ def absolute(path: Path) -> Path:
 
 def misnamed_plans(folder: Path) -> list[Path]:
     """Files beside a plan that somebody may take for it."""
-    return [folder / name for name in _MISNAMED if (folder / name).exists()]
+    return [folder / name for name in _MISNAMED if (folder / name).exists() and not _of_kubernetes(folder / name)]
 
 
 def governing(path: Path, plans: Iterable[Path]) -> Path | None:
@@ -68,11 +69,25 @@ def _below(folder: Path, skip: Sequence[str], entered: set[tuple[int, int]]) -> 
     names = {entry.name for entry in entries}
     if "pyvenv.cfg" in names:
         return
-    if not names.isdisjoint(_NAMES):
+    if names & _NAMES and _has_plan(folder):
         yield folder / PLAN_NAME
     for entry in entries:
         if entry.is_dir(follow_symlinks=True) and not _skipped(entry.name, skip):
             yield from _below(Path(entry.path), skip, entered)
+
+
+def _has_plan(folder: Path) -> bool:
+    return any((folder / name).is_file() and not _of_kubernetes(folder / name) for name in _NAMES)
+
+
+def _of_kubernetes(path: Path) -> bool:
+    """Whether a file is a manifest: Argo calls its own resource a rollout, and people name the file after it."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(4096)
+    except OSError:
+        return False
+    return all(re.search(rb"^" + key + rb"\s*:", start, re.MULTILINE) for key in (b"apiVersion", b"kind"))
 
 
 def _skipped(name: str, skip: Sequence[str]) -> bool:
@@ -83,7 +98,7 @@ def _above(path: Path, root: Path) -> Iterator[Path]:
     inside = True
     for folder in (path, *path.parents):
         # Above pytest's root folder (a pytest.ini below the plan moves it) only a locked plan is ours for certain.
-        if (inside or (folder / "gates.lock").is_file()) and any((folder / name).is_file() for name in _NAMES):
+        if (inside or (folder / "gates.lock").is_file()) and _has_plan(folder):
             yield folder / PLAN_NAME
             return
         inside = inside and folder != root

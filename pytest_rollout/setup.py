@@ -7,13 +7,14 @@ judged is a usage error with all of its problems, before any test runs.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from pytest_rollout.discovery import misnamed_plans
-from pytest_rollout.environment import check_environment, open_environment
+from pytest_rollout.environment import check_environment, ci_variable, open_environment
 from pytest_rollout.errors import PlanError, Problem, RolloutError
 from pytest_rollout.lastword import ROLLOUT, output_folder
 from pytest_rollout.plan.model import Plan
@@ -97,8 +98,13 @@ def _settings(config: pytest.Config) -> Settings:
         environment=config.option.rollout_env or os.environ.get("ROLLOUT_ENV", ""),
         fault=config.option.rollout_fault,
         out=output_folder(config),
-        explore=config.option.rollout_explore,
+        explore=config.option.rollout_explore or _somebody_looks(),
     )
+
+
+def _somebody_looks() -> bool:
+    """Whether a person tries gates at a terminal; a pipeline that forgot -m is none, terminal or not."""
+    return sys.stdout.isatty() and not ci_variable()
 
 
 def _phases(plans: Sequence[Plan]) -> dict[str, str]:

@@ -174,3 +174,16 @@ def test_the_nearest_plan_governs(path, plan):
     plans = [Path(each) for each in ("/g/rollout.yaml", "/g/a/rollout.yaml", "/g/a/inner/rollout.yaml")]
 
     assert governing(Path(path), plans) == (Path(plan) if plan else None)
+
+
+def test_a_kubernetes_manifest_of_that_name_is_no_plan(tmp_path):
+    """Argo Rollouts calls its resource a rollout, and such a file must not stop a project's tests."""
+    manifest = tmp_path / "deploy" / "rollout.yaml"
+    manifest.parent.mkdir()
+    manifest.write_text("apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: shop}\n")
+    plan = tmp_path / "gates" / "rollout.yaml"
+    plan.parent.mkdir()
+    plan.write_text("rollout: shop\nkind: of a comment\n")
+
+    assert find_plans([str(tmp_path)], start=tmp_path, root=tmp_path, skip=[]) == [plan]
+    assert find_plans([str(manifest.parent)], start=tmp_path, root=tmp_path, skip=[]) == []
