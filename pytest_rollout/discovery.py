@@ -77,7 +77,9 @@ def _below(folder: Path, skip: Sequence[str], entered: set[tuple[int, int]]) -> 
 
 
 def _has_plan(folder: Path) -> bool:
-    return any((folder / name).is_file() and not _of_kubernetes(folder / name) for name in _NAMES)
+    """Whether a folder has a plan; a link that leads nowhere is one that cannot be read, not none."""
+    paths = (folder / name for name in _NAMES)
+    return any((path.is_file() or path.is_symlink()) and not _of_kubernetes(path) for path in paths)
 
 
 def _of_kubernetes(path: Path) -> bool:

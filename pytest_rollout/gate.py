@@ -232,6 +232,15 @@ def _title(item: pytest.Item) -> str:
     return " ".join(words.split()) or item.name.removeprefix("test_").replace("_", " ")
 
 
+def foreign_fixtures(item: pytest.Function) -> Iterator[str]:
+    """Fixtures of a gate that have a name of ours and are somebody else's."""
+    definitions = item._fixtureinfo.name2fixturedefs
+    for name in sorted(GATE_FIXTURES & set(definitions)):
+        owner = definitions[name][-1].func.__module__
+        if owner != _FIXTURES_MODULE:
+            yield f"{item.name}: the fixture '{name}' comes from {owner}, not from pytest-rollout: rename that one"
+
+
 def refuse_bad_gates(items: Iterable[object], file: str) -> None:
     """Refuse gates whose fixtures are somebody else's, or whose markers cannot be read.
 
@@ -244,11 +253,7 @@ def refuse_bad_gates(items: Iterable[object], file: str) -> None:
 
 
 def _problems(item: pytest.Function) -> Iterator[str]:
-    definitions = item._fixtureinfo.name2fixturedefs
-    for name in sorted(GATE_FIXTURES & set(definitions)):
-        owner = definitions[name][-1].func.__module__
-        if owner != _FIXTURES_MODULE:
-            yield f"{item.name}: the fixture '{name}' comes from {owner}, not from pytest-rollout: rename that one"
+    yield from foreign_fixtures(item)
     yield from (f"{item.name}: {problem}" for problem in _unreadable_markers(item.iter_markers()))
 
 

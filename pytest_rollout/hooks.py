@@ -22,6 +22,7 @@ from pytest_rollout.gate import (
     Gate,
     answer_of,
     code_of,
+    foreign_fixtures,
     planned_gate,
     planned_of,
     qualified_name,
@@ -138,6 +139,8 @@ class JudgingHooks:
             item.stash[GATE] = Gate(planned, scope, claims, code_of(item))
             item.add_marker(NO_DYING_THREADS, append=False)
             self._rollout.book.plan(planned)
+            for problem in foreign_fixtures(item) if isinstance(item, pytest.Function) else ():
+                self._rollout.book.trouble(Reason.ERROR, problem)  # pytest does not ask before it makes unittest's
 
     # -- running -----------------------------------------------------------
 

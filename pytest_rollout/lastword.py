@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,14 +25,14 @@ ROLLOUT: pytest.StashKey[Rollout] = pytest.StashKey()
 """Where a run keeps its `Rollout`; absent in a run without plans."""
 
 
-LOOKED: pytest.StashKey[bool] = pytest.StashKey()
-"""Set when a run has looked for its plans."""
+PLANS: pytest.StashKey[list[Path]] = pytest.StashKey()
+"""The plans that a run has found; absent before it has looked."""
 
 
-def plans_of(config: pytest.Config) -> list[Path]:
-    """The plans that a run concerns."""
+def plans_of(config: pytest.Config, arguments: Sequence[str]) -> list[Path]:
+    """The plans that a run over these paths concerns."""
     skip = [*config.getini("norecursedirs")]
-    return find_plans(config.args, start=config.invocation_params.dir, root=config.rootpath, skip=skip)
+    return find_plans(arguments, start=config.invocation_params.dir, root=config.rootpath, skip=skip)
 
 
 def output_folder(config: pytest.Config) -> Path:
@@ -78,7 +78,9 @@ class LastWord:
         if os.getpid() != self._process:  # a gate forked, and the child ran on: the run is its parent's to judge
             return int(pytest.ExitCode.INTERNAL_ERROR)
         rollout = config.stash.get(ROLLOUT, None)
-        return _unopened(config, status) if rollout is None else _decide(config, rollout, status)
+        if rollout is None or config.option.help:  # pytest reads no argument behind --help
+            return _unopened(config, status)
+        return _decide(config, rollout, status)
 
 
 def _status_of(error: BaseException) -> int:
@@ -96,7 +98,9 @@ def _carried(status: int) -> int:
 
 def _unopened(config: pytest.Config, status: int) -> int:
     """A run that ended well before its rollouts were opened has judged nothing."""
-    if status or LOOKED in config.stash or not config.getoption("markexpr", "") or not plans_of(config):
+    said = config.known_args_namespace
+    looked = PLANS in config.stash and not config.option.help
+    if status or looked or not said.markexpr or not plans_of(config, said.file_or_dir or ["."]):
         return status
     _say(config, "VERDICT  HOLD[missing]  pytest ended before any gate was collected · exit 1")
     return 1

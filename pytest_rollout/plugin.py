@@ -14,13 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from pytest_rollout.lastword import LOOKED, LastWord, output_folder, plans_of
+from pytest_rollout.discovery import find_plans
+from pytest_rollout.lastword import PLANS, LastWord, output_folder, plans_of
 
 MARKERS = (
     "rollback: a gate whose failure takes the release back",
     "shadow(until, why): the gate reports and cannot block, until the day given (ISO 8601)",
     "gate(owner, severity, runbook): who answers for a gate, how bad its failure is, what to do then",
 )
+
+AROUND: pytest.StashKey[dict[Path, list[Path]]] = pytest.StashKey()
+"""The plans around each folder in which a file was collected."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -60,10 +64,18 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register markers, and the hooks that judge where there is a plan."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
-    plans = plans_of(config)
-    config.stash[LOOKED] = True
+    plans = config.stash[PLANS] = plans_of(config, config.args)
     if plans:
         _register(config, plans)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> None:
+    """Refuse gates whose plan was not found in time, as when `--pyargs` names them by module."""
+    known, around = parent.config.stash[PLANS], parent.config.stash.setdefault(AROUND, {})
+    if file_path.parent not in around:
+        around[file_path.parent] = find_plans([str(file_path)], start=Path(), root=parent.config.rootpath, skip=())
+    if unknown := [plan for plan in around[file_path.parent] if plan not in known]:
+        raise parent.CollectError(f"{file_path} is governed by {unknown[0]}, which no path of this run leads to")
 
 
 def _register(config: pytest.Config, plans: list[Path]) -> None:

@@ -76,6 +76,10 @@ def _padded(text: str, width: int) -> str:
 def _cell(text: str, width: int) -> str:
     if columns_of(text) <= width:
         return text
-    while text and columns_of(text) > width - 1:
-        text = text[:-1]
-    return text + "…"
+    kept, room = "", width - 1
+    for each in text:
+        room -= columns_of(each)
+        if room < 0:
+            break
+        kept += each
+    return kept + "…"

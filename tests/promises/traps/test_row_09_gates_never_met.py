@@ -18,7 +18,7 @@ NOT_COLLECTED = {
     ),
     "class-with-init": (
         "gates/shop/test_more.py",
-        "@pytest.mark.phase1\nclass TestLatency:\n    __init__ = None\n    def test_latency(self, metrics): {claim}\n",
+        "@pytest.mark.phase1\nclass TestA:\n    def __init__(self):...\n    def test_p99(self, metrics): {claim}\n",
     ),
     "class-with-init-without-fixtures": (
         "gates/shop/test_more.py",
