@@ -23,9 +23,6 @@ MARKERS = (
     "gate(owner, severity, runbook): who answers for a gate, how bad its failure is, what to do then",
 )
 
-AROUND: pytest.StashKey[dict[Path, list[Path]]] = pytest.StashKey()
-"""The plans around each folder in which a file was collected."""
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the few options; the plan says everything else."""
@@ -69,13 +66,14 @@ def pytest_configure(config: pytest.Config) -> None:
         _register(config, plans)
 
 
-def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Refuse gates whose plan was not found in time, as when `--pyargs` names them by module."""
-    known, around = parent.config.stash[PLANS], parent.config.stash.setdefault(AROUND, {})
-    if file_path.parent not in around:
-        around[file_path.parent] = find_plans([str(file_path)], start=Path(), root=parent.config.rootpath, skip=())
-    if unknown := [plan for plan in around[file_path.parent] if plan not in known]:
-        raise parent.CollectError(f"{file_path} is governed by {unknown[0]}, which no path of this run leads to")
+    one_of_each = {item.path.parent: item.path for item in items}
+    for folder, path in one_of_each.items():
+        plans = find_plans([str(path)], start=Path(), root=config.rootpath, skip=())
+        if unknown := [plan for plan in plans if plan not in config.stash[PLANS]]:
+            raise pytest.UsageError(f"{folder} is governed by {unknown[0]}, which no path of this run leads to")
 
 
 def _register(config: pytest.Config, plans: list[Path]) -> None:

@@ -18,8 +18,9 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 PAGE = REPOSITORY / "docs" / "rollouts" / "dual_memory" / "index.md"
 ROW = re.compile(
-    r"^\| (?:`(?P<fault>\w+)`|none) \| [^|]+ \| (?P<exit>\d+) \| (?P<reason>[\w–-]+) \| (?P<gates>[^|]+) \|$"
+    r"^\| (?:`(?P<fault>\w+)`|none) \| [^|]+ \| (?P<exit>\d+) \| (?P<reason>[^ |]+) \| (?P<gates>[^|]+) \|$"
 )
+DASH = "\N{EN DASH}"  # how the page says "none"
 TELEMETRY = {"metrics_down", "stale", "nan"}
 
 
@@ -64,7 +65,7 @@ def test_every_fault_gets_its_verdict(tmp_path, fault, exit_code, reason, gates,
     bad = {gate["id"].rpartition("::")[2]: gate["reason"] for gate in verdict["gates"] if gate["decision"] != "PROCEED"}
 
     assert done.returncode == exit_code == receipt["exit_code"], done.stdout
-    assert reason in {"–", *bad.values()}
+    assert reason in {DASH, *bad.values()}
     if fault in TELEMETRY:
         sources = {gate["id"]: {claim["source"] for claim in gate["claims"]} for gate in verdict["gates"]}
         assert {each for each, asked in sources.items() if "telemetry" in asked} == {
