@@ -127,12 +127,11 @@ def _frames_of_the_gate(frame: FrameType | None) -> Iterator[FrameType]:
 
 def _reads_by_hand(test: ast.expr) -> bool:
     """Whether a comparison has `.value`, `.low` or `.high` on one side; inside `check()` it is said on purpose."""
+    by_hand = False
     for node in ast.walk(test):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "check":
             return False
-    return any(
-        isinstance(side, ast.Attribute) and side.attr in _BY_HAND
-        for node in ast.walk(test)
-        if isinstance(node, ast.Compare)
-        for side in (node.left, *node.comparators)
-    )
+        if isinstance(node, ast.Compare) and not by_hand:
+            sides = (node.left, *node.comparators)
+            by_hand = any(isinstance(side, ast.Attribute) and side.attr in _BY_HAND for side in sides)
+    return by_hand

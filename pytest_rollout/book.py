@@ -13,7 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from pytest_rollout.claims import ClaimFacts
 from pytest_rollout.decisions import Reason
@@ -95,33 +97,50 @@ def pack(
 
     A string, because execnet kills a worker that sends it anything richer.
     """
-    facts = [claim.as_json() for claim in claims]
-    record = {"ended": ended.value, "reason": reason, "message": message, "claims": facts, "attempt": attempt}
+    told = list(claims)
+    if not told:
+        return _packed_without_claims(ended, reason, message, attempt)
+    return _packed(ended, reason, message, attempt, [claim.as_json() for claim in told])
+
+
+@lru_cache(maxsize=256)
+def _packed_without_claims(ended: Ended, reason: str, message: str, attempt: int) -> str:
+    """Most parts of most gates say the same: nothing was wrong."""
+    return _packed(ended, reason, message, attempt, [])
+
+
+def _packed(ended: Ended, reason: str, message: str, attempt: int, claims: list[dict[str, object]]) -> str:
+    record = {"ended": ended.value, "reason": reason, "message": message, "claims": claims, "attempt": attempt}
     return json.dumps(record, default=str)
 
 
 def unpack(nodeid: str, when: str, outcome: str, packed: object, *, expected_failure: bool = False) -> Answer:
     """An answer from a report; one that cannot be read counts as none at all."""
+    said = _read(packed) if isinstance(packed, str) else _Said()
+    return Answer(nodeid=nodeid, when=when, outcome=outcome, expected_failure=expected_failure, **said._asdict())
+
+
+class _Said(NamedTuple):
+    ended: Ended | None = None
+    reason: str = ""
+    message: str = ""
+    claims: tuple[ClaimFacts, ...] = ()
+    attempt: int = 1
+
+
+@lru_cache(maxsize=256)
+def _read(packed: str) -> _Said:
     try:
-        record = json.loads(packed) if isinstance(packed, str) else None
-        ended = Ended(record["ended"]) if record else None
-        claims = tuple(ClaimFacts.from_json(claim) for claim in record["claims"]) if record else ()
-        reason, said = (str(record["reason"]), str(record["message"])) if record else ("", "")
-        attempt = int(record["attempt"]) if record else 1
+        record = json.loads(packed)
+        return _Said(
+            ended=Ended(record["ended"]),
+            reason=str(record["reason"]),
+            message=str(record["message"]),
+            claims=tuple(ClaimFacts.from_json(claim) for claim in record["claims"]),
+            attempt=int(record["attempt"]),
+        )
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        message = f"the gate's record could not be read: {error}"
-        return Answer(nodeid=nodeid, when=when, outcome=outcome, ended=Ended.ERROR, message=message)
-    return Answer(
-        nodeid=nodeid,
-        when=when,
-        outcome=outcome,
-        expected_failure=expected_failure,
-        ended=ended,
-        reason=reason,
-        message=said,
-        claims=claims,
-        attempt=attempt,
-    )
+        return _Said(ended=Ended.ERROR, message=f"the gate's record could not be read: {error}")
 
 
 @dataclass
@@ -134,6 +153,13 @@ class Book:
     functions: set[tuple[str, str]] = field(default_factory=set)
     skipped: set[str] = field(default_factory=set)
     troubles: list[tuple[Reason, str]] = field(default_factory=list)
+
+    @property
+    def state(self) -> tuple[int, ...]:
+        """How much stands in the book: entries are added and never changed, so equal states are equal books."""
+        answers = sum(map(len, self.answers.values()))
+        parts = (self.planned, self.deselected, self.functions, self.skipped, self.troubles)
+        return (answers, *map(len, parts))
 
     def plan(self, gate: PlannedGate) -> None:
         """Enter a collected gate."""

@@ -1,6 +1,7 @@
 """Fixtures: the words that gates are written in.
 
-Each is one short function; what they hand out lives in `scope.py`.
+Each is one short function; what they hand out lives in `scope.py`. They ask
+the config for the running gate, which is cheaper than pytest's `request`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_rollout.gate import GATE, Gate
+from pytest_rollout.gate import RUNNING
 from pytest_rollout.scope import Budgets, Flags, Metrics, Scope
 
 if TYPE_CHECKING:
@@ -18,35 +19,35 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def metrics(request: pytest.FixtureRequest) -> Metrics:
+def metrics(pytestconfig: pytest.Config) -> Metrics:
     """`metrics("name")`: the plan's metric, read as of the run's instant."""
-    return scope_of(request).metrics
+    return _scope(pytestconfig, "metrics").metrics
 
 
 @pytest.fixture
-def budget(request: pytest.FixtureRequest) -> Budgets:
+def budget(pytestconfig: pytest.Config) -> Budgets:
     """`budget("name")`: the plan's limit in this phase, for use with `in`."""
-    return scope_of(request).budgets
+    return _scope(pytestconfig, "budget").budgets
 
 
 @pytest.fixture
-def flags(request: pytest.FixtureRequest) -> Flags:
+def flags(pytestconfig: pytest.Config) -> Flags:
     """`flags("name")`, `flags.on("name")`, `flags.off("name")`: feature flags as they are now."""
-    return scope_of(request).flags
+    return _scope(pytestconfig, "flags").flags
 
 
 @pytest.fixture
-def target(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
+def target(pytestconfig: pytest.Config) -> Iterator[httpx.Client]:
     """An `httpx.Client` on the service; a service that does not answer is doubt, not failure."""
-    with scope_of(request).client() as client:
+    with _scope(pytestconfig, "target").client() as client:
         yield client
 
 
-def scope_of(request: pytest.FixtureRequest) -> Scope:
+def _scope(config: pytest.Config, name: str) -> Scope:
     """The running gate's scope, or an error that says why there is none."""
-    gate: Gate | None = request.node.stash.get(GATE, None)
+    gate = config.stash.get(RUNNING, None)
     if gate is None:
-        lines = [f"'{request.fixturename}' belongs to gates, and this test is none:"]
+        lines = [f"'{name}' belongs to gates, and this test is none:"]
         lines.append("a gate stands in or below the folder of a rollout.yaml and carries a phase marker of that plan")
         pytest.fail(" ".join(lines), pytrace=False)
     return gate.scope

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cached_property
+from functools import lru_cache
 from inspect import unwrap
 from pathlib import Path
 from types import CodeType, FrameType
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from pytest_rollout.scope import Scope
 
 GATE: pytest.StashKey[Gate] = pytest.StashKey()
+RUNNING: pytest.StashKey[Gate | None] = pytest.StashKey()
+"""Where the config keeps the gate that is set up or running; None while another test is."""
 WORN = pytest.StashKey[frozenset[str]]()
 """The markers that an item wore when it was entered in the book."""
 NO_DYING_THREADS = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
@@ -94,8 +96,11 @@ class Gate:
         for line in asserts_by_hand(self.code) if self.code else ():
             yield f"line {line} compares a bare .value, .low or .high, which claims nothing: compare the estimate"
 
-    def sign(self, report: pytest.TestReport, raised: BaseException | None) -> None:
-        """Put the gate and its own answer on a report, as JSON strings that survive any transport."""
+    def sign(self, report: pytest.TestReport, raised: BaseException | None, *, travels: bool) -> None:
+        """Put the gate's own answer on a report, and the gate itself where the report travels to another process.
+
+        As JSON strings, which survive any transport.
+        """
         first = self.raised.get(str(report.when))
         if raised is None or (first is not None and not isinstance(first, Unclaimed)):
             raised = first  # else unittest kept the exception to itself, and pytest knows it only now
@@ -104,7 +109,8 @@ class Gate:
         claims = self.claims.facts if report.when == "call" or (report.when == "setup" and raised) else ()
         record = pack(ended, reason=reason, message=message, claims=claims, attempt=self.attempts)
         setattr(report, _RECORD, record)
-        setattr(report, _PLANNED, self._packed)
+        if travels:
+            setattr(report, _PLANNED, json.dumps(self.planned.as_json()))
 
     def _where(self, ended: Ended, raised: BaseException) -> str:
         """The gate's own line at which an error left it, for its author."""
@@ -113,10 +119,6 @@ class Gate:
         frames = traceback.extract_tb(raised.__traceback__)
         own = [frame for frame in frames if frame.filename == self.code.co_filename]
         return f"\nat {Path(own[-1].filename).name}:{own[-1].lineno}: {own[-1].line}" if own else ""
-
-    @cached_property
-    def _packed(self) -> str:
-        return json.dumps(self.planned.as_json())
 
 
 def _ended(raised: BaseException | None) -> tuple[Ended, str]:
@@ -209,7 +211,12 @@ def _planned(item: pytest.Item, plan: Plan, phases: tuple[str, ...], markers: Se
 def relative_id(item: pytest.Item, plan: Plan) -> str:
     """An item's id from the rollout's folder on: the same wherever pytest was started."""
     inside = item.nodeid.split("::")[1:]
-    return "::".join([item.path.relative_to(plan.folder).as_posix(), *inside])
+    return "::".join([_relative(item.path, plan.folder), *inside])
+
+
+@lru_cache(maxsize=1024)
+def _relative(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix()
 
 
 def code_of(item: pytest.Item) -> CodeType | None:

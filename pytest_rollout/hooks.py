@@ -116,7 +116,7 @@ class JudgingHooks:
         """Enter gates again, with markers given late; the witness takes its place, a worker leaves its page."""
         for item in session.items:
             self._enter(item)
-        self._config.pluginmanager.register(Witness(self._rollout))
+        self._config.pluginmanager.register(Witness(self._rollout, travels=self._workerinput is not None))
         if self._workerinput is not None and self._rollout.folder:
             self._rollout.book.write_page(self._rollout.folder, str(self._workerinput["workerid"]))
 
@@ -128,9 +128,9 @@ class JudgingHooks:
         worn = frozenset(marker.name for marker in markers)
         if item.stash.get(WORN, None) == worn:
             return
-        item.stash[WORN] = worn
         self._rollout.book.functions.add((str(item.path), qualified_name(item)))
         planned = planned_gate(item, plan, markers, self._rollout.phases)
+        item.stash[WORN] = worn if isinstance(planned, str | None) else worn | {NO_DYING_THREADS.name}
         if isinstance(planned, str):
             self._rollout.book.trouble(Reason.MISSING, planned)
         elif planned is not None:
@@ -168,7 +168,7 @@ class JudgingHooks:
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, object] | None:
         """HOLD and ROLLBACK as words beside PASSED."""
-        planned = None if report.passed else planned_of(report)
+        planned = None if report.passed else planned_of(report) or self._rollout.book.planned.get(report.nodeid)
         return terminal.status_word(planned, answer_of(report)) if planned else None
 
     def pytest_report_header(self) -> list[str]:

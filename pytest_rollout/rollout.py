@@ -80,6 +80,7 @@ class Rollout:
         self._worlds: dict[str, Endpoints] = {}
         self._readings: dict[Path, Readings] = {}
         self._passed_over: dict[Path, list[Stray]] = {}
+        self._judged: tuple[tuple[int, ...], RunVerdict] | None = None
         self._cleanup = ExitStack()
 
     @property
@@ -190,6 +191,11 @@ class Rollout:
         """The verdict on what the book, with the pages of all workers, holds now."""
         if self.folder:
             self.book.read_pages(self.folder)
+        if self._judged is None or self._judged[0] != self.book.state:
+            self._judged = (self.book.state, self._judge_now())
+        return self._judged[1]
+
+    def _judge_now(self) -> RunVerdict:
         troubles = tuple(Because(reason, sentence) for reason, sentence in self.book.troubles)
         if not self.asked:
             return RunVerdict(verdicts=(), reasons=(*troubles, self._no_phase()))

@@ -12,7 +12,7 @@ from collections.abc import Generator
 
 import pytest
 
-from pytest_rollout.gate import GATE, keep_shadow_quiet
+from pytest_rollout.gate import GATE, RUNNING, keep_shadow_quiet
 from pytest_rollout.rollout import Rollout
 
 
@@ -21,15 +21,17 @@ class Witness:
 
     Args:
         rollout: The run; its date says whether a shadow gate still is one.
+        travels: Whether reports are read in another process than this.
     """
 
-    def __init__(self, rollout: Rollout) -> None:
+    def __init__(self, rollout: Rollout, *, travels: bool) -> None:
         self._rollout = rollout
+        self._travels = travels
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
         """Claims that fixtures ask are this gate's."""
-        gate = item.stash.get(GATE, None)
+        gate = item.config.stash[RUNNING] = item.stash.get(GATE, None)
         if gate is None:
             return (yield)
         with gate.setting_up():
@@ -69,6 +71,6 @@ class Witness:
         """The gate's own record goes on the report; a shadow gate cannot fail the run."""
         report = yield
         if gate := item.stash.get(GATE, None):
-            gate.sign(report, call.excinfo.value if call.excinfo else None)
+            gate.sign(report, call.excinfo.value if call.excinfo else None, travels=self._travels)
             keep_shadow_quiet(report, gate.planned, self._rollout.at.date())
         return report
