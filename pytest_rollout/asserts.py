@@ -22,16 +22,21 @@ from types import CodeType, FrameType
 _BOUNDARIES = ("_pytest", "pluggy", "unittest", "xdist", "execnet")
 _NEVER_FALSE = (ast.Constant, ast.Tuple, ast.List, ast.Set, ast.Dict, ast.JoinedStr, ast.Lambda, ast.GeneratorExp)
 _BLOCKS = (ast.stmt, ast.excepthandler, ast.match_case)
+_READERS = frozenset({"metrics", "flags"})
 _BY_HAND = frozenset({"value", "low", "high"})
 
 
 @dataclass(frozen=True)
 class AssertLine:
-    """One `assert` of a file: its line, the last line of its test, and whether that reads by hand."""
+    """One `assert` of a file: its line, the last line of its test, and what is wrong with it.
+
+    `by_hand` compares a bare `.value`; `hollow` holds whatever the facts are.
+    """
 
     line: int
     last: int
     by_hand: bool
+    hollow: bool = False
 
 
 @lru_cache(maxsize=256)
@@ -47,8 +52,14 @@ def tree_of(filename: str) -> ast.Module | None:
 def asserts_of(filename: str) -> tuple[AssertLine, ...]:
     """The asserts of a file in line order; empty when there is no source to read."""
     tree = tree_of(filename)
+    readings = _readings(tree) if tree else frozenset()
     found = [
-        AssertLine(node.lineno, node.test.end_lineno or node.test.lineno, _reads_by_hand(node.test))
+        AssertLine(
+            node.lineno,
+            node.test.end_lineno or node.test.lineno,
+            _reads_by_hand(node.test, readings),
+            isinstance(node.test, _NEVER_FALSE),
+        )
         for node in (_asserts(tree.body) if tree else ())
     ]
     return tuple(sorted(found, key=lambda each: each.line))
@@ -82,8 +93,16 @@ def asserting_frame(frame: FrameType | None) -> tuple[str, int] | None:
 
 
 def asserts_by_hand(code: CodeType) -> tuple[int, ...]:
-    """Lines of a function that assert on `.value`, `.low` or `.high` of something."""
-    lines = _by_hand_in(code.co_filename)
+    """Lines of a function that assert on the bare `.value`, `.low` or `.high` of a metric or flag."""
+    return _lines_within(code, _by_hand_in(code.co_filename))
+
+
+def hollow_asserts(code: CodeType) -> tuple[int, ...]:
+    """Lines of a function that assert what cannot be false: a generator, a tuple, a constant."""
+    return _lines_within(code, _hollow_in(code.co_filename))
+
+
+def _lines_within(code: CodeType, lines: tuple[int, ...]) -> tuple[int, ...]:
     if not lines:
         return ()
     last = max((line or 0 for _, _, line in code.co_lines()), default=0)
@@ -93,6 +112,11 @@ def asserts_by_hand(code: CodeType) -> tuple[int, ...]:
 @lru_cache(maxsize=1024)
 def _by_hand_in(filename: str) -> tuple[int, ...]:
     return tuple(each.line for each in asserts_of(filename) if each.by_hand)
+
+
+@lru_cache(maxsize=1024)
+def _hollow_in(filename: str) -> tuple[int, ...]:
+    return tuple(each.line for each in asserts_of(filename) if each.hollow)
 
 
 def always_true(test: str) -> bool:
@@ -125,13 +149,27 @@ def _frames_of_the_gate(frame: FrameType | None) -> Iterator[FrameType]:
         frame = frame.f_back
 
 
-def _reads_by_hand(test: ast.expr) -> bool:
-    """Whether a comparison has `.value`, `.low` or `.high` on one side; inside `check()` it is said on purpose."""
-    by_hand = False
-    for node in ast.walk(test):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "check":
-            return False
-        if isinstance(node, ast.Compare) and not by_hand:
-            sides = (node.left, *node.comparators)
-            by_hand = any(isinstance(side, ast.Attribute) and side.attr in _BY_HAND for side in sides)
-    return by_hand
+def _reads_by_hand(test: ast.expr, readings: frozenset[str]) -> bool:
+    """Whether a comparison has the bare `.value`, `.low` or `.high` of something read on one side."""
+    return any(
+        isinstance(side, ast.Attribute) and side.attr in _BY_HAND and _is_reading(side.value, readings)
+        for node in ast.walk(test)
+        if isinstance(node, ast.Compare)
+        for side in (node.left, *node.comparators)
+    )
+
+
+def _is_reading(node: ast.expr, readings: frozenset[str]) -> bool:
+    called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _READERS
+    return called or (isinstance(node, ast.Name) and node.id in readings)
+
+
+def _readings(tree: ast.Module) -> frozenset[str]:
+    """Names that a file gives to what it reads: `latency = metrics("latency")`."""
+    return frozenset(
+        target.id
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Assign, ast.NamedExpr)) and _is_reading(node.value, frozenset())
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Name)
+    )

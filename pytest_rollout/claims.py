@@ -186,6 +186,15 @@ class GateClaims:
         self._reads[identity] = name
         return identity
 
+    def use(self, identity: int) -> None:
+        """Note that a read was looked at, where looking is all that can be seen of it (a response)."""
+        self._used.add(identity)
+
+    @property
+    def has_read(self) -> bool:
+        """Whether the gate was handed any live value."""
+        return bool(self._reads)
+
     def join(self, claim: Claim) -> None:
         """A claim was made; while fixtures are set up, only asking makes it this gate's."""
         if self.calling:

@@ -16,7 +16,8 @@ from pathlib import Path
 
 PLAN_NAME = "rollout.yaml"
 _MISNAMED = ("rollout.yml", "rollouts.yaml")
-_NAMES = frozenset({PLAN_NAME, *_MISNAMED})
+_LOCK_NAME = "gates.lock"  # a lock without its plan: the plan is missing, not unwanted
+_NAMES = frozenset({PLAN_NAME, _LOCK_NAME, *_MISNAMED})
 
 
 def find_plans(arguments: Iterable[str], *, start: Path, root: Path, skip: Sequence[str]) -> list[Path]:
@@ -100,7 +101,7 @@ def _above(path: Path, root: Path) -> Iterator[Path]:
     inside = True
     for folder in (path, *path.parents):
         # Above pytest's root folder (a pytest.ini below the plan moves it) only a locked plan is ours for certain.
-        if (inside or (folder / "gates.lock").is_file()) and _has_plan(folder):
+        if (inside or (folder / _LOCK_NAME).is_file()) and _has_plan(folder):
             yield folder / PLAN_NAME
             return
         inside = inside and folder != root

@@ -49,7 +49,7 @@ def check_environment(plan: Plan, named: str) -> None:
     chosen = chosen_environment(plan, named)
     known = f"  environments of {plan.rollout}: {listed(plan.environments)}"
     if not chosen:
-        under = f" (under CI, {ci_variable()} is set, the plan's default does not count)" if ci_variable() else ""
+        under = f" ({ci_variable()} is set, so this is CI, and no default counts)" if ci_variable() else ""
         lines = [f"name the environment to judge {plan.rollout} in: --rollout-env NAME{under}", known]
         raise UsageError("\n".join(lines))
     if chosen not in plan.environments:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_rollout.asserts import asserts_by_hand, made_within
+from pytest_rollout.asserts import asserts_by_hand, hollow_asserts, made_within
 from pytest_rollout.book import Answer, Ended, PlannedGate, pack, unpack
 from pytest_rollout.claims import GateClaims, judging
 from pytest_rollout.errors import Inconclusive, Unclaimed, did_you_mean, listed
@@ -55,6 +55,7 @@ class Gate:
     scope: Scope
     claims: GateClaims
     code: CodeType | None
+    live_words: frozenset[str] = frozenset()
     attempts: int = 0
     raised: dict[str, BaseException] = field(default_factory=dict)
 
@@ -88,13 +89,19 @@ class Gate:
             self.claims.plain_assert(line, text)
 
     def _demand_proof(self) -> None:
-        faults = [*self.claims.faults(), *self._by_hand()]
+        faults = [*self.claims.faults(), *self._by_hand(), *self._hollow()]
         if faults:
             raise Unclaimed("HOLD[no-claim] " + "\n  ".join(faults))
 
     def _by_hand(self) -> Iterator[str]:
         for line in asserts_by_hand(self.code) if self.code else ():
             yield f"line {line} compares a bare .value, .low or .high, which claims nothing: compare the estimate"
+
+    def _hollow(self) -> Iterator[str]:
+        for line in hollow_asserts(self.code) if self.code else ():
+            yield f"line {line} asserts what is never false (a generator without `all`, a tuple, a constant)"
+        if self.live_words and not self.claims.has_read:
+            yield f"the gate asked for {listed(self.live_words)} and read nothing: perhaps a loop over an empty list"
 
     def sign(self, report: pytest.TestReport, raised: BaseException | None, *, travels: bool) -> None:
         """Put the gate's own answer on a report, and the gate itself where the report travels to another process.
@@ -105,12 +112,21 @@ class Gate:
         if raised is None or (first is not None and not isinstance(first, Unclaimed)):
             raised = first  # else unittest kept the exception to itself, and pytest knows it only now
         ended, reason = _ended(raised)
+        if ended is Ended.FAILED and not self._failed_itself(raised):
+            ended = Ended.ERROR  # a library's own assert, or a fixture's: the gate has not judged
         message = "" if raised is None else _message(ended, raised) + self._where(ended, raised)
         claims = self.claims.facts if report.when == "call" or (report.when == "setup" and raised) else ()
         record = pack(ended, reason=reason, message=message, claims=claims, attempt=self.attempts)
         setattr(report, _RECORD, record)
         if travels:
             setattr(report, _PLANNED, json.dumps(self.planned.as_json()))
+
+    def _failed_itself(self, raised: BaseException | None) -> bool:
+        """Whether an assertion failed in the gate or a helper beside it, and not in somebody else's code."""
+        if self.code is None or self.claims.last_refuted:
+            return True
+        frames = traceback.extract_tb(raised.__traceback__) if raised else []
+        return bool(frames) and self.scope.plan.folder in Path(frames[-1].filename).parents
 
     def _where(self, ended: Ended, raised: BaseException) -> str:
         """The gate's own line at which an error left it, for its author."""
@@ -131,7 +147,7 @@ def _ended(raised: BaseException | None) -> tuple[Ended, str]:
             return Ended.NO_CLAIM, ""
         case pytest.skip.Exception() | pytest.xfail.Exception() | unittest.SkipTest():
             return Ended.SKIPPED, ""
-        case AssertionError() | pytest.fail.Exception():
+        case AssertionError():
             return Ended.FAILED, ""
         case _:
             return Ended.ERROR, ""
@@ -217,6 +233,12 @@ def relative_id(item: pytest.Item, plan: Plan) -> str:
 @lru_cache(maxsize=1024)
 def _relative(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix()
+
+
+def live_words(item: pytest.Item) -> frozenset[str]:
+    """The fixtures of a gate's own signature that read something live."""
+    asked = getattr(getattr(item, "_fixtureinfo", None), "argnames", ())
+    return (GATE_FIXTURES - {"budget"}) & set(asked)
 
 
 def code_of(item: pytest.Item) -> CodeType | None:

@@ -23,6 +23,7 @@ from pytest_rollout.gate import (
     answer_of,
     code_of,
     foreign_fixtures,
+    live_words,
     planned_gate,
     planned_of,
     qualified_name,
@@ -136,7 +137,7 @@ class JudgingHooks:
         elif planned is not None:
             claims = GateClaims()
             scope = self._rollout.scope(plan, planned.phases, claims)
-            item.stash[GATE] = Gate(planned, scope, claims, code_of(item))
+            item.stash[GATE] = Gate(planned, scope, claims, code_of(item), live_words(item))
             item.add_marker(NO_DYING_THREADS, append=False)
             self._rollout.book.plan(planned)
             for problem in foreign_fixtures(item) if isinstance(item, pytest.Function) else ():

@@ -95,6 +95,8 @@ def judge_part(gate: PlannedGate, answer: Answer) -> GateVerdict:
     if answer.ended is Ended.FAILED:
         refuted = next((claim for claim in reversed(claims) if claim.truth is Truth.REFUTED), None)
         sentence = describe(refuted)[0] if refuted else _first_line(answer.message)
+        if not refuted and answer.when != "call":
+            return decided(Decision.HOLD, Reason.ERROR, f"an assert failed in its {answer.when}: {sentence}")
         if gate.rollback:
             return decided(Decision.ROLLBACK, Reason.TRIGGER, sentence)
         return decided(Decision.HOLD, Reason.FAILED, sentence)

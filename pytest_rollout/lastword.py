@@ -114,7 +114,12 @@ def _decide(config: pytest.Config, rollout: Rollout, status: int) -> int:
         conclusion = rollout.conclude(status)
         line, code = last_line(conclusion, rollout), conclusion.exit_code
         if conclusion.judged:
-            write_receipt(output_folder(config), rollout.run_of(conclusion))
+            try:
+                write_receipt(output_folder(config), rollout.run_of(conclusion))
+            except OSError as error:  # what takes a release back stays; nothing else may pass without a receipt
+                code = code or 1
+                decision = line.partition(" · exit ")[0]
+                line = f"{decision} · no receipt could be written: {error} · exit {code}"
     except Exception as error:  # noqa: BLE001 - whatever breaks here, a release must not go out for it
         code = status if status not in {0, 1} else 1
         line = f"VERDICT  HOLD[error]  no verdict could be written: {type(error).__name__}: {error} · exit {code}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,18 +23,21 @@ _HEADER = (
     "# Written by `rollout lock`; commit it. A run whose gates differ from it is a HOLD.\n"
 )
 _ROLLBACK = "  [rollback]"
+_SHADOW = re.compile(r"  \[shadow until (\d{4}-\d\d-\d\d)\]$")
 
 
 @dataclass(frozen=True, order=True)
 class LockedGate:
-    """One line of the lock: a gate's phases, its id, and whether it takes the release back."""
+    """One line of the lock: a gate's phases and id, whether it takes the release back, until when it is in shadow."""
 
     id: str
     phases: tuple[str, ...]
     rollback: bool = False
+    shadow: str = ""
 
     def __str__(self) -> str:
-        return f"{','.join(self.phases)}  {_shown(self.id)}" + (_ROLLBACK if self.rollback else "")
+        shadow = f"  [shadow until {self.shadow}]" if self.shadow else ""
+        return f"{','.join(self.phases)}  {_shown(self.id)}" + (_ROLLBACK if self.rollback else "") + shadow
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,12 @@ class Lock:
 
 def locked(gates: Iterable[PlannedGate]) -> tuple[LockedGate, ...]:
     """The lines that a rollout's collected gates make, sorted by id."""
-    return tuple(sorted(LockedGate(gate.id, tuple(sorted(gate.phases)), gate.rollback) for gate in gates))
+    return tuple(
+        sorted(
+            LockedGate(gate.id, tuple(sorted(gate.phases)), gate.rollback, str(gate.shadow_until or ""))
+            for gate in gates
+        )
+    )
 
 
 def render(gates: Iterable[LockedGate]) -> str:
@@ -99,18 +108,20 @@ def read_lock(folder: Path) -> Lock | None:
 
 def _parse(line: str) -> LockedGate | None:
     phases, _, rest = line.strip().partition("  ")
+    shadow = _SHADOW.search(rest)
+    rest = rest[: shadow.start()] if shadow else rest
     rollback = rest.endswith(_ROLLBACK)
     gate_id = _read(rest.removesuffix(_ROLLBACK).strip())
     names = tuple(phases.split(","))
     if not gate_id or not all(name.isidentifier() for name in names):
         return None
-    return LockedGate(gate_id, names, rollback)
+    return LockedGate(gate_id, names, rollback, shadow[1] if shadow else "")
 
 
 def _shown(gate_id: str) -> str:
     """An id as it stands in the lock; as a JSON string where a line of text could not give it back."""
     odd = not gate_id.isprintable() or gate_id != gate_id.strip() or gate_id.startswith('"')
-    return json.dumps(gate_id) if odd or gate_id.endswith(_ROLLBACK) else gate_id
+    return json.dumps(gate_id) if odd or gate_id.endswith(_ROLLBACK) or _SHADOW.search(gate_id) else gate_id
 
 
 def _read(shown: str) -> str:

@@ -44,6 +44,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
             raise pytest.UsageError(
                 "--rollout-* options are not taken from PYTEST_ADDOPTS: say them on the command line"
             )
+        fault = early_config.known_args_namespace.rollout_fault
+        if fault and not any(str(word).startswith("--rollout-fault") for word in early_config.invocation_params.args):
+            raise pytest.UsageError("--rollout-fault is said on the command line or not at all")
         explore = early_config.known_args_namespace.rollout_explore
         if explore and "--rollout-explore" not in early_config.invocation_params.args:
             raise pytest.UsageError("--rollout-explore judges nothing: it is said on the command line or not at all")
@@ -62,6 +65,11 @@ def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
     plans = config.stash[PLANS] = plans_of(config, config.args)
+    if plans and not (hasattr(config, "workerinput") or config.pluginmanager.has_plugin("rollout-last-word")):
+        raise pytest.UsageError(
+            "pytest-rollout was loaded by a conftest, too late to have the last word: "
+            "install it, or say -p pytest_rollout.plugin on the command line"
+        )
     if plans:
         _register(config, plans)
 

@@ -35,6 +35,8 @@ class Run:
     run_id: str
     mode: str
     environment: str
+    embedded: bool
+    fault: str
     evaluated_at: datetime
     exit_code: int
     verdict: RunVerdict
@@ -51,6 +53,8 @@ def receipt(run: Run) -> dict[str, object]:
         "decision": run.verdict.decision.value,
         "exit_code": int(run.exit_code),
         "environment": run.environment,
+        "embedded": run.embedded,
+        "fault": run.fault or None,
         "evaluated_at": run.evaluated_at.astimezone(UTC).isoformat(timespec="seconds"),
         "versions": dict(run.versions),
         "git": run.git,
@@ -206,6 +210,12 @@ def _objections(document: dict[str, object], wanted: Wanted, now: datetime) -> l
         return [f"its schema is {document['schema']!r}, not {SCHEMA!r}"]
     verdicts = _list(document["verdicts"])
     found = [] if document["mode"] == "live" else [f"it is a {document['mode']} run: only a live one may release"]
+    if document["embedded"] is not False and not wanted.environment:
+        found.append(
+            f"it judged '{document['environment']}', an embedded world and not your system: name it with --env"
+        )
+    if document["fault"] and document["decision"] == Decision.PROCEED.value:
+        found.append(f"it judged a world with the fault '{document['fault']}' injected")
     found += _wrong_subject(document, verdicts, wanted)
     found += _wrong_time(str(document["evaluated_at"]), wanted.max_age, now)
     found += _contradictions(document, verdicts)

@@ -27,6 +27,8 @@ def receipt_schema() -> Schema:
                 "decision": _decision("The worst of all phases; HOLD when nothing was judged."),
                 "exit_code": {"type": "integer", "minimum": 0, "description": "What the process returned."},
                 "environment": _text("Where it was judged; 'demo' worlds prove nothing about a real system."),
+                "embedded": {"type": "boolean", "description": "An embedded world, not your system."},
+                "fault": _maybe("string", "The fault that was injected into it."),
                 "evaluated_at": {"type": "string", "format": "date-time", "description": "The run's instant, UTC."},
                 "versions": {"type": "object", "additionalProperties": {"type": "string"}},
                 "git": {

@@ -282,6 +282,8 @@ class Rollout:
             run_id=self.run_id,
             mode="live",
             environment=self.environment,
+            embedded=self.embedded,
+            fault=self.settings.fault,
             evaluated_at=self.at,
             exit_code=conclusion.exit_code,
             verdict=conclusion.verdict,

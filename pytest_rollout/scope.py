@@ -62,7 +62,7 @@ class Scope:
         """
         from pytest_rollout.target import service_client
 
-        return service_client(self.readings().target)
+        return service_client(self.readings().target, self.claims)
 
 
 @dataclass(frozen=True)

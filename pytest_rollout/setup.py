@@ -95,16 +95,26 @@ def _check(rollout: Rollout) -> None:
 
 def _settings(config: pytest.Config) -> Settings:
     return Settings(
-        environment=config.option.rollout_env or os.environ.get("ROLLOUT_ENV", ""),
+        environment=_named_environment(config),
         fault=config.option.rollout_fault,
         out=output_folder(config),
-        explore=config.option.rollout_explore or _somebody_looks(),
+        explore=config.option.rollout_explore or _somebody_looks(config),
     )
 
 
-def _somebody_looks() -> bool:
+def _named_environment(config: pytest.Config) -> str:
+    """The environment that somebody named for this run; what an ini file always says is nobody's word under CI."""
+    named: str = config.option.rollout_env
+    said = any(str(word).startswith("--rollout-env") for word in config.invocation_params.args)
+    if named and not said and ci_variable():
+        named = ""
+    return named or os.environ.get("ROLLOUT_ENV", "")
+
+
+def _somebody_looks(config: pytest.Config) -> bool:
     """Whether a person tries gates at a terminal; a pipeline that forgot -m is none, terminal or not."""
-    return sys.stdout.isatty() and not ci_variable()
+    forgot = "-m" in config.invocation_params.args  # `-m "$PHASE"` with nothing in PHASE
+    return sys.stdout.isatty() and not ci_variable() and not forgot
 
 
 def _phases(plans: Sequence[Plan]) -> dict[str, str]:

@@ -117,10 +117,18 @@ def _inside(node: ast.AST) -> Iterator[ast.stmt]:
 def _looks_like_a_gate(each: _Defined, fixtures: Collection[str], markers: Collection[str]) -> bool:
     if any("fixture" in ast.unparse(decorator) for decorator in each.node.decorator_list):
         return False
+    if not _may_be_collected(each):
+        return bool(_marks(each.node.decorator_list) & set(markers))
     wanted = {argument.arg for argument in (*each.node.args.args, *each.node.args.kwonlyargs)}
     named = each.node.name.startswith("test")  # a test wears its class's and its module's markers too
     worn = each.markers if named else _marks(each.node.decorator_list)
     return bool(wanted & set(fixtures)) or bool(worn & set(markers))
+
+
+def _may_be_collected(each: _Defined) -> bool:
+    """A test by its name, a function of the module, or of a class for tests; other classes have their own methods."""
+    classes = each.name.split(".")[:-1]
+    return each.node.name.startswith("test") or all("test" in name.lower() for name in classes)
 
 
 def _twice(folder: Path, path: Path, defined: list[_Defined], phases: Collection[str]) -> Iterator[Stray]:

@@ -175,6 +175,9 @@ def _lock_reasons(gates: Iterable[GateVerdict], lock: Lock, phase: str) -> list[
         elif gate.gate.nodeid and line.rollback != gate.gate.rollback:
             now = "takes the release back" if gate.gate.rollback else "no longer takes the release back"
             reasons.append(Because(Reason.UNLOCKED, f"{now}, {LOCK_NAME} says otherwise", gate.gate.id))
+        elif gate.gate.nodeid and line.shadow != str(gate.gate.shadow_until or ""):
+            now = f"is in shadow until {gate.gate.shadow_until}" if gate.gate.shadow_until else "is no longer in shadow"
+            reasons.append(Because(Reason.UNLOCKED, f"{now}, {LOCK_NAME} says otherwise", gate.gate.id))
     return reasons
 
 

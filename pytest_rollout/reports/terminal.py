@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import Protocol
 
 from pytest_rollout.book import Answer, PlannedGate
 from pytest_rollout.claims import ClaimFacts, Truth, describe, origin
 from pytest_rollout.decisions import MEANING, Decision, Reason
 from pytest_rollout.judgement import GateVerdict, judge_part
+from pytest_rollout.quantities import format_duration
 from pytest_rollout.reports.table import fitted, plain
 from pytest_rollout.rollout import Conclusion, Rollout
 from pytest_rollout.verdict import Because, RunVerdict, Verdict
@@ -140,6 +143,9 @@ def _write_alike(screen: Screen, gates: Sequence[GateVerdict], names: Sequence[s
     screen.write_line(f"{headline(gates[0])} {len(gates)} gates, one cause", bold=True, **colour)
     for line in (*_cause(gates[0]), ", ".join(names)):
         _write_wrapped(screen, line, width)
+    runbooks = sorted({gate.gate.runbook for gate in gates if gate.gate.runbook})
+    for runbook in runbooks[:3]:
+        _write_wrapped(screen, f"runbook: {runbook}", width)
     owners = sorted({gate.gate.owner for gate in gates if gate.gate.owner})
     if owners:
         _write_wrapped(screen, f"owner: {', '.join(owners)}", width)
@@ -174,6 +180,8 @@ def _all_of(claims: Sequence[ClaimFacts]) -> tuple[str, str]:
 
 
 def _seen(claim: ClaimFacts) -> str:
+    if claim.value is None and claim.reason == Reason.STALE and claim.age:
+        return f"{format_duration(timedelta(seconds=claim.age))} old"
     return "unknown" if claim.value is None else claim.subject.partition(" = ")[2] or claim.subject
 
 
@@ -233,8 +241,9 @@ def _shadow(gate: GateVerdict) -> str:
 
 
 def _told(claim: ClaimFacts, *, verbose: bool) -> list[str]:
-    lines = describe(claim)
-    return [origin(claim, whole_query=True) if verbose and line == origin(claim) else line for line in lines]
+    """A claim's lines; the query, which tells little until it is whole, only where everything is told."""
+    shown = origin(claim, whole_query=True) if verbose else origin(replace(claim, query=""))
+    return [shown if line == origin(claim) else line for line in describe(claim) if line]
 
 
 def _write_because(screen: Screen, because: Because, width: int) -> None:

@@ -141,22 +141,26 @@ def test_no_frame_asks_nothing():
         ("x.low > 1", True),
         ("x.high < 9", True),
         ("0 < x.value < 5", True),
-        ("f(x).value == 5", True),
+        ("metrics('x').value == 5", True),
+        ("f(y).value == 5", False),
+        ("state.value == 'on'", False),
         ("a and x.value < 5", True),
         ("x < 5", False),
-        ("check(x.value < 5, 'on purpose')", False),
+        ("check(x.value < 5, 'by hand all the same')", True),
         ("x.values < 5", False),
         ("lower(x) < 5", False),
     ],
 )
 def test_bare_values_are_noticed(module, test, found):
-    _, names = module(f"def gate(x):\n    assert {test}\n")
+    _, names = module(f"def gate(metrics):\n    x = metrics('x')\n    assert {test}\n")
 
-    assert asserts_by_hand(names["gate"].__code__) == ((2,) if found else ())
+    assert asserts_by_hand(names["gate"].__code__) == ((3,) if found else ())
 
 
 def test_only_the_functions_own_asserts_are_looked_at(module):
-    _, names = module("def other(x):\n    assert x.value < 5\n\ndef gate(x):\n    assert x < 5\n\nassert True\n")
+    _, names = module(
+        "def other(metrics):\n    assert metrics('x').value < 5\n\ndef gate(x):\n    assert x < 5\n\nassert True\n"
+    )
 
     assert asserts_by_hand(names["gate"].__code__) == ()
 

@@ -138,7 +138,7 @@ def test_a_part_that_did_not_answer_holds(make_gate, make_fact, make_answer, ans
         (Ended.ERROR, HOLD, "error"),
         (Ended.SKIPPED, HOLD, "skipped"),
         (Ended.INCONCLUSIVE, HOLD, "inconclusive"),
-        (Ended.FAILED, HOLD, "failed"),
+        (Ended.FAILED, HOLD, "error"),
     ],
 )
 def test_a_set_up_or_tear_down_that_is_not_good_holds(

@@ -53,6 +53,8 @@ def make_run(make_gate, make_fact):
             "run_id": "1",
             "mode": "live",
             "environment": "production",
+            "embedded": False,
+            "fault": "",
             "evaluated_at": AT,
             "exit_code": int(run.exit_code) if code is None else code,
             "verdict": run,
