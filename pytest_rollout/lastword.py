@@ -107,6 +107,7 @@ def _unopened(config: pytest.Config, status: int) -> int:
 
 
 def _decide(config: pytest.Config, rollout: Rollout, status: int) -> int:
+    from pytest_rollout.decisions import ExitCode
     from pytest_rollout.receipt import write_receipt
     from pytest_rollout.reports.terminal import last_line
 
@@ -116,10 +117,10 @@ def _decide(config: pytest.Config, rollout: Rollout, status: int) -> int:
         if conclusion.judged:
             try:
                 write_receipt(output_folder(config), rollout.run_of(conclusion))
-            except OSError as error:  # what takes a release back stays; nothing else may pass without a receipt
-                code = code or 1
-                decision = line.partition(" · exit ")[0]
-                line = f"{decision} · no receipt could be written: {error} · exit {code}"
+            except OSError as error:
+                if code != ExitCode.ROLLBACK:
+                    raise  # nothing passes without a receipt; what takes a release back does so all the same
+                line = f"{line.partition(' · exit ')[0]} · no receipt could be written: {error} · exit {code}"
     except Exception as error:  # noqa: BLE001 - whatever breaks here, a release must not go out for it
         code = status if status not in {0, 1} else 1
         line = f"VERDICT  HOLD[error]  no verdict could be written: {type(error).__name__}: {error} · exit {code}"

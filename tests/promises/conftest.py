@@ -152,7 +152,14 @@ class RolloutProject:
         (self.gates / "gates.lock").write_text(_LOCKS[key], encoding="utf-8")
 
     def _sources(self) -> list[Path]:
-        return sorted([*self.gates.rglob("*.py"), *self.gates.rglob("rollout.yaml"), *self.folder.glob("*.ini")])
+        return sorted(
+            [
+                *self.gates.rglob("*.py"),
+                *self.gates.rglob("rollout.yaml"),
+                *self.folder.glob("*.ini"),
+                *self.folder.glob("*.py"),
+            ]
+        )
 
     def rollout(self, *words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run the `rollout` command."""

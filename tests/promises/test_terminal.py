@@ -108,7 +108,7 @@ def test_what_to_do_stands_beside_what_was_seen(project):
             "ROLLBACK?critical? rollout.yaml::phase1::latency_ms",
             "  P99 latency",
             "  latency_ms = 65 ms   limit ≤ 60 ms (critical)",
-            "  telemetry, latency, as of * UTC",
+            "  telemetry, as of * UTC",
             "  action: turn the flag off",
             "  runbook: docs/runbook.md",
             "  owner: checkout-team",

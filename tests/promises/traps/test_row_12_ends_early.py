@@ -94,6 +94,8 @@ def test_row_12_a_signal(project, number, when):
         cwd=project.folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        # A shell that runs this in the background ignores Ctrl-C, and so would pytest.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - the test has no threads
     )
     deadline = time.monotonic() + 30
     while not started.exists() and time.monotonic() < deadline:

@@ -48,7 +48,7 @@ def test_row_01_our_evidence_travels_whatever_it_holds(project):
             assert metrics("latency_ms") < fractions.Fraction(121, 2)
 
 
-        def test_words(metrics):
+        def test_words():
             assert check(True, "\\ud800 \\x00 \\N{SNOWMAN} " + "x" * 100_000)
         """,
         head=VALUES + "pytestmark = pytest.mark.phase1\n",
