@@ -52,12 +52,13 @@ def tree_of(filename: str) -> ast.Module | None:
 def asserts_of(filename: str) -> tuple[AssertLine, ...]:
     """The asserts of a file in line order; empty when there is no source to read."""
     tree = tree_of(filename)
-    readings = _readings(tree) if tree else frozenset()
+    suspicious = any(f".{name}" in line for line in linecache.getlines(filename) for name in _BY_HAND)
+    readings = _readings(tree) if tree and suspicious else frozenset()
     found = [
         AssertLine(
             node.lineno,
             node.test.end_lineno or node.test.lineno,
-            _reads_by_hand(node.test, readings),
+            suspicious and _reads_by_hand(node.test, readings),
             isinstance(node.test, _NEVER_FALSE),
         )
         for node in (_asserts(tree.body) if tree else ())
