@@ -9,7 +9,7 @@ Every entry is plain JSON, so nothing here depends on how it travelled.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -155,11 +155,11 @@ class Book:
     troubles: list[tuple[Reason, str]] = field(default_factory=list)
 
     @property
-    def state(self) -> tuple[int, ...]:
-        """How much stands in the book: entries are added and never changed, so equal states are equal books."""
+    def state(self) -> tuple[object, ...]:
+        """What equal books have in common: planned gates may be entered anew, all else is only ever added to."""
         answers = sum(map(len, self.answers.values()))
-        parts = (self.planned, self.deselected, self.functions, self.skipped, self.troubles)
-        return (answers, *map(len, parts))
+        parts: tuple[Sized, ...] = (self.deselected, self.functions, self.skipped, self.troubles)
+        return (tuple(self.planned.values()), answers, *(len(part) for part in parts))
 
     def plan(self, gate: PlannedGate) -> None:
         """Enter a collected gate."""

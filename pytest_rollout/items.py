@@ -34,7 +34,7 @@ class PlanFile(pytest.File):
         return node
 
     def collect(self) -> Iterator[PhaseNode]:
-        """A node for each phase that has budgets."""
+        """A node for each phase."""
         for phase in self.plan.phases.values():
             yield PhaseNode.of(self, self.plan, phase)
 

@@ -80,7 +80,7 @@ class Rollout:
         self._worlds: dict[str, Endpoints] = {}
         self._readings: dict[Path, Readings] = {}
         self._passed_over: dict[Path, list[Stray]] = {}
-        self._judged: tuple[tuple[int, ...], RunVerdict] | None = None
+        self._judged: tuple[tuple[object, ...], RunVerdict] | None = None
         self._cleanup = ExitStack()
 
     @property
