@@ -59,7 +59,9 @@ ANSWERS = {"latency": 25, "errors": 0, "orders": 500}
 
 _LOCKS: dict[str, str] = {}
 # Other plugins of this project's own suite cost half a second a run and promise nothing here.
-_WITHOUT = ("-p", "no:hypothesispytest", "-p", "no:allure_pytest", "-p", "no:anyio")
+_WITHOUT = tuple(
+    word for name in ("hypothesispytest", "allure_pytest", "anyio", "randomly", "asyncio") for word in ("-p", f"no:{name}")
+)
 
 
 @dataclass
