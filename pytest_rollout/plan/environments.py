@@ -61,7 +61,9 @@ def _source(name: str, node: Node, findings: Findings) -> SourceConfig:
 
 
 def _option(node: Node) -> OptionValue:
-    """An option's text as written; below a mapping, values are what JSON calls them (a flag that is `true`)."""
+    """An option's text as written, or a list of texts; below a mapping, values are what JSON calls them."""
     if node.kind is Kind.MAPPING:
         return {key: below.value for key, below in node.fields.items()}
+    if node.kind is Kind.LIST:
+        return [below.text if below.kind is Kind.TEXT else below.value for below in node.items]
     return node.text

@@ -61,12 +61,12 @@ class _Filler:
     def _option(self, value: OptionValue, place: Place) -> OptionValue:
         if isinstance(value, str):
             return self.text(value, place)
-        return {key: self._value(below, place) for key, below in value.items()}
+        if isinstance(value, Mapping):
+            return {key: self._value(below, place) for key, below in value.items()}
+        return [self._value(item, place) for item in value]
 
     def _value(self, value: object, place: Place) -> object:
-        if isinstance(value, list):
-            return [self._value(item, place) for item in value]
-        return self._option(value, place) if isinstance(value, str | Mapping) else value
+        return self._option(value, place) if isinstance(value, str | Mapping | list) else value
 
     def text(self, text: str, place: Place) -> str:
         return _PIECE.sub(lambda match: self._piece(match, place), text)

@@ -209,9 +209,9 @@ class ByKind(Shape):
 
 @dataclass(frozen=True, kw_only=True)
 class Tree(Shape):
-    """A text, or a mapping with anything below it, whatever its keys."""
+    """A text, a list, or a mapping with anything below it, whatever its keys."""
 
-    kinds: ClassVar[tuple[Kind, ...]] = (Kind.TEXT, Kind.MAPPING)
+    kinds: ClassVar[tuple[Kind, ...]] = (Kind.TEXT, Kind.MAPPING, Kind.LIST)
 
     def _read(self, node: Node, findings: Findings) -> Node | None:
         if node.kind is Kind.TEXT and unprintable(node.text, except_for="\n\t"):
@@ -224,4 +224,4 @@ class Tree(Shape):
         return node
 
     def _schema(self) -> Schema:
-        return {"type": ["string", "number", "boolean", "object"]}
+        return {"type": ["string", "number", "boolean", "object", "array"]}

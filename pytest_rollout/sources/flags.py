@@ -130,7 +130,7 @@ def _open_http(options: Mapping[str, OptionValue], folder: Path) -> HttpFlags:  
 
 def _open_memory(options: Mapping[str, OptionValue], folder: Path) -> MemoryFlags:  # noqa: ARG001 - as above
     flags = options.get("flags", {})
-    if isinstance(flags, str):
+    if not isinstance(flags, Mapping):
         raise SourceError("option 'flags' is a mapping of names and values\nkind 'file' reads them from a file")
     return MemoryFlags({name: plain(value) for name, value in flags.items()})
 

@@ -144,6 +144,8 @@ def _append(path: Path, line: str) -> None:
 
 def _open(options: Mapping[str, OptionValue], folder: Path) -> MemorySource:
     stated, log = options.get("answers", {}), text_option(options, "log")
+    if not isinstance(stated, (str, Mapping)):
+        raise SourceError("option 'answers' is a mapping of queries and their answers, or the file that holds them")
     answers = folder / stated if isinstance(stated, str) else {key: plain(each) for key, each in stated.items()}
     return MemorySource(answers, folder / log if log else None)
 
