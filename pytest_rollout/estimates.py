@@ -15,14 +15,22 @@ import reprlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import NoReturn, SupportsFloat
+from typing import NoReturn, Protocol, SupportsFloat
 
 from pytest_rollout.claims import Claim, ClaimFacts, Truth, bounded
 from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.errors import QuantityError, QuestionError
 from pytest_rollout.intervals import RefutingLevel, refuted_at, truth_within
 from pytest_rollout.provenance import Provenance
-from pytest_rollout.quantities import Quantity, convert, format_apart, format_number, with_unit
+from pytest_rollout.quantities import Quantity, convert, format_apart, format_duration, format_number, with_unit
+
+
+class History(Protocol):
+    """What a value was before: asked of a metric's past by a level that says `for:`."""
+
+    def __call__(self, held: timedelta) -> tuple[Estimate, Estimate]:
+        """The lowest and the highest level that was held for `held` since the look before this one."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +70,7 @@ class Estimate:
     provenance: Provenance = field(default=Provenance(), repr=False)
     refuting_level: RefutingLevel | None = field(default=None, repr=False)
     sources: frozenset[int] = field(default=frozenset(), repr=False)
+    history: History | None = field(default=None, repr=False)
 
     __array_ufunc__ = None
     __hash__ = object.__hash__
@@ -91,6 +100,15 @@ class Estimate:
     def exact(self) -> bool:
         """Whether the value is a fact, not a sample: both bounds are the value itself."""
         return self.low == self.value == self.high
+
+    def held(self, held: timedelta) -> tuple[Estimate, Estimate]:
+        """The lowest and the highest level held for `held` lately; unknown without a history."""
+        if self.history is None:
+            why = f"{self.name} has no history, so nobody knows whether it was so for {format_duration(held)}"
+            unknown = replace(Reading.unknown(why, name=self.name, unit=self.unit), sources=self.sources)
+            return unknown, unknown
+        lowest, highest = self.history(held)
+        return replace(lowest, sources=self.sources), replace(highest, sources=self.sources)
 
     def __lt__(self, other: object) -> Claim:
         return compare_with(self, "<", other)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import pairwise
 
 from pytest_rollout.claims import Claim, Truth
@@ -28,7 +29,8 @@ class Level:
     """One level of a limit: the range that is inside it, and what being beyond it asks for.
 
     `low` and `high` are in the limit's unit, infinite where that side is
-    open; both ends are still inside.
+    open; both ends are still inside. With `held`, only a value that stayed
+    beyond for so long is beyond.
     """
 
     name: str
@@ -37,10 +39,26 @@ class Level:
     decision: Decision
     action: str = ""
     runbook: str = ""
+    held: timedelta | None = None
 
-    def within(self, milder: Level) -> bool:
+    def stricter_than(self, milder: Level) -> bool:
         """Whether this level allows less than `milder` does, so that it could never be the worse one."""
         return self.low > milder.low or self.high < milder.high
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """One level, the estimate that it judges, and the range that is inside it in the estimate's unit."""
+
+    level: Level
+    estimate: Estimate
+    low: float
+    high: float
+
+    @property
+    def truth(self) -> Truth:
+        """What the estimate's bounds say of the range."""
+        return truth_within(self.estimate, self.low, self.high, closed=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,19 +90,19 @@ class Limit:
             )
         if estimate.name != self.metric:
             raise QuestionError(f"budget '{self.name}' judges '{self.metric}', not '{estimate.name}'")
-        level, truth = self._worst(estimate)
-        low, high = self._range(level, estimate.unit)
-        near = high if estimate.high > high else low if estimate.low < low else high if math.isfinite(high) else low
-        shown = f"{self._shown(estimate, level)} ({level.name})"
+        found = self._worst(estimate)
+        level, judged, low, high = found.level, found.estimate, found.low, found.high
+        refuted = found.truth is Truth.REFUTED
+        near = high if judged.high > high else low if judged.low < low else high if math.isfinite(high) else low
         return claim_about(
-            estimate,
-            truth,
+            judged,
+            found.truth,
             text=f"{estimate.name} in budget('{self.name}')",
-            limit=shown,
-            alpha=refuted_at(estimate, low, high) if truth is Truth.REFUTED else 1.0,
+            limit=f"{self._shown(judged, level)} ({level.name})",
+            alpha=refuted_at(judged, low, high) if refuted else 1.0,
             near=near,
-            level=level.name if truth is Truth.REFUTED else "",
-            decision=level.decision if truth is Truth.REFUTED else None,
+            level=level.name if refuted else "",
+            decision=level.decision if refuted else None,
             trigger=self.can_roll_back(),
             action=level.action,
             runbook=level.runbook,
@@ -94,15 +112,23 @@ class Limit:
         """Whether crossing any of the levels takes the release back."""
         return any(level.decision is Decision.ROLLBACK for level in self.levels)
 
-    def _worst(self, estimate: Estimate) -> tuple[Level, Truth]:
-        """The refuted level with the worst decision (the severest of those), else the mildest level."""
-        truths = [
-            (level, truth_within(estimate, *self._range(level, estimate.unit), closed=True)) for level in self.levels
-        ]
-        refuted = [level for level, truth in truths if truth is Truth.REFUTED]
+    def _worst(self, estimate: Estimate) -> _Judged:
+        """The refuted level with the worst decision (the severest of those), else the mildest that is not proven."""
+        judged = [each for level in self.levels for each in self._judged(estimate, level)]
+        refuted = [each for each in judged if each.truth is Truth.REFUTED]
         if refuted:
-            return max(reversed(refuted), key=lambda level: level.decision.severity), Truth.REFUTED
-        return next(((level, truth) for level, truth in truths if truth is not Truth.PROVEN), truths[0])
+            return max(reversed(refuted), key=lambda each: each.level.decision.severity)
+        return next((each for each in judged if each.truth is not Truth.PROVEN), judged[0])
+
+    def _judged(self, estimate: Estimate, level: Level) -> list[_Judged]:
+        """What one level says: of the estimate, or of what was held at either open end."""
+        low, high = self._range(level, estimate.unit)
+        if level.held is None:
+            return [_Judged(level, estimate, low, high)]
+        lowest, highest = estimate.held(level.held)
+        above = [_Judged(level, highest, -math.inf, high)] if math.isfinite(high) else []
+        below = [_Judged(level, lowest, low, math.inf)] if math.isfinite(low) else []
+        return above + below
 
     def _range(self, level: Level, unit: str) -> tuple[float, float]:
         return _converted(level.low, self.unit, unit), _converted(level.high, self.unit, unit)
@@ -124,4 +150,4 @@ def _converted(end: float, unit: str, to: str) -> float:
 
 def out_of_order(levels: Sequence[Level]) -> list[tuple[Level, Level]]:
     """Pairs (severe, mild) in which the severe level is crossed before the mild one."""
-    return [(severe, mild) for mild, severe in pairwise(levels) if severe.within(mild)]
+    return [(severe, mild) for mild, severe in pairwise(levels) if severe.stricter_than(mild)]

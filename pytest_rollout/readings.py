@@ -7,20 +7,55 @@ nobody knows, with the reason; nothing here raises for what a server did.
 
 from __future__ import annotations
 
-from datetime import datetime
+import math
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pytest_rollout.errors import RolloutError, SourceError, did_you_mean, listed
-from pytest_rollout.estimates import Reading
+from pytest_rollout.asking import TIMEOUT_SECONDS, Asking
+from pytest_rollout.decisions import Reason
+from pytest_rollout.errors import QuantityError, QuestionError, RolloutError, SourceError, did_you_mean, listed
+from pytest_rollout.estimates import Estimate, Reading
 from pytest_rollout.facts import Fact
-from pytest_rollout.plan.model import Environment, Metric, Plan, SourceConfig
+from pytest_rollout.intervals import RefutingLevel
+from pytest_rollout.plan.model import Environment, Metric, Plan, Query, Ratio, SourceConfig
 from pytest_rollout.provenance import Provenance
-from pytest_rollout.sources import FLAG_KINDS, KINDS
+from pytest_rollout.quantities import convert, format_duration, format_number, parse_duration
+from pytest_rollout.sources import BUILT_IN, Kinds
 from pytest_rollout.sources.once import AnswerBook
-from pytest_rollout.sources.protocol import Question, Source
-from pytest_rollout.sources.reading import Asked, Observed, or_absent, reading_of, unanswered
+from pytest_rollout.sources.protocol import Answer, Question, Sample, Source, SourceKind
+from pytest_rollout.sources.reading import Asked, Observed, doubted, or_absent, reading_of, unanswered
+from pytest_rollout.windows import Window, window_of
 
-TIMEOUT_SECONDS = 10.0
+if TYPE_CHECKING:
+    from pytest_rollout.stats.bounds import Bounds
+
+
+@dataclass(frozen=True, eq=False)
+class MetricReading(Reading):
+    """A metric as it is now, which knows where to ask how it was before."""
+
+    windows: Callable[[timedelta], Window] | None = field(default=None, repr=False)
+
+    __hash__ = object.__hash__
+
+    def over(self, length: str | timedelta) -> Window:
+        """The metric over the last `length`, such as "24h".
+
+        Raises:
+            QuestionError: No duration; or this is a part of a calculation, which has no past of its own.
+        """
+        try:
+            duration = parse_duration(length) if isinstance(length, str) else length
+        except QuantityError as error:
+            raise QuestionError(str(error)) from None
+        if self.windows is None:
+            raise QuestionError(f"{self.name} has no past: take the window first, as in metrics('x').over('24h')")
+        return replace(self.windows(duration), sources=self.sources)
 
 
 class Readings:
@@ -30,43 +65,60 @@ class Readings:
         plan: The rollout's plan.
         environment: The environment that is judged, its variables filled in.
         at: The run's instant, UTC.
-        folder: Where answers are shared with the other workers of the run; None when there are none.
+        answers: What was asked in this run and what was said.
+        kinds: How each kind of source and of flags is opened.
     """
 
-    def __init__(self, plan: Plan, environment: Environment, at: datetime, folder: Path | None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        environment: Environment,
+        at: datetime,
+        answers: AnswerBook,
+        *,
+        kinds: Kinds = BUILT_IN,
+    ) -> None:
+        self.asking = Asking(plan, environment, at)
+        self.answers = answers
         self._plan = plan
         self._environment = environment
         self._at = at
-        self._answers = AnswerBook(folder)
+        self._kinds = kinds
         self._sources: dict[str, Source] = {}
-        self._known: dict[str, Reading] = {}
+        self._known: dict[str, Estimate] = {}
+        self._windows: dict[tuple[str, timedelta], Window] = {}
 
     @property
     def target(self) -> str:
         """The base URL of the service; empty when the environment names none."""
         return self._environment.target
 
-    def metric(self, name: str) -> Reading:
-        """The reading of a plan's metric.
+    def metric(self, name: str) -> Estimate:
+        """The value of a plan's metric: a reading, or an estimate where it is a ratio or a summary.
 
         Raises:
             RolloutError: The plan has no such metric; lists those it has.
         """
         if name not in self._known:
-            self._known[name] = self._metric(name)
+            metric = self._metric(name)
+            value = self._value(metric)
+            self._known[name] = self._with_past(value, name) if isinstance(value, Reading) else value
         return self._known[name]
 
-    def _metric(self, name: str) -> Reading:
-        metric = self._plan.metrics.get(name)
-        if metric is None:
-            lines = [f"{self._plan.rollout} has no metric '{name}'", f"metrics: {listed(self._plan.metrics)}"]
-            raise RolloutError("\n  ".join([*lines, *did_you_mean(name, self._plan.metrics)]))
-        observed = self._observed(metric)
-        if metric.no_data is None:
-            return observed.reading
-        alive = self.metric(metric.no_data.alive) if observed.empty else observed.reading
-        because = metric.no_data.because
-        return or_absent(observed, self._asked(metric), value=metric.no_data.value, because=because, alive=alive)
+    def window(self, name: str, length: timedelta) -> Window:
+        """The series of a metric over the last `length`; unknown, with the reason, where there is none.
+
+        Raises:
+            RolloutError: The plan has no such metric.
+        """
+        if (name, length) not in self._windows:
+            self._windows[name, length] = self._window(self._metric(name), length)
+        return self._windows[name, length]
+
+    def ask(self, metric: Metric, question: Question) -> None:
+        """Ask ahead of the gate that wants to know; what goes wrong is said to that gate."""
+        with suppress(SourceError):
+            self._answer(metric, question)
 
     def flag(self, name: str) -> Fact | Reading:
         """A flag as it is now: a `Fact`, or a `Reading` when it is a number."""
@@ -75,8 +127,8 @@ class Readings:
         if config is None:
             return Fact(None, name, f"environment '{self._environment.name}' names no flags", provenance=provenance)
         try:
-            reader = FLAG_KINDS[config.kind].open(config.options, self._plan.folder)
-            flags = self._answers.read_flags(config.name, reader, at=self._at, timeout_seconds=TIMEOUT_SECONDS)
+            reader = self._kinds.flags[config.kind].open(config.options, self._plan.folder)
+            flags = self.answers.read_flags(config.name, reader, at=self._at, timeout_seconds=TIMEOUT_SECONDS)
         except SourceError as error:
             return Fact(None, name, str(error), error.reason, provenance)
         if name not in flags:
@@ -87,30 +139,186 @@ class Readings:
             return Fact(value, name, provenance=provenance)
         return Reading.exactly(value, name=name, provenance=provenance)
 
-    def _observed(self, metric: Metric) -> Observed:
-        asked = self._asked(metric)
-        config = self._environment.sources.get(metric.source)
-        if config is None:
-            known = listed(self._environment.sources)
-            why = f"environment '{self._environment.name}' has no source '{metric.source}' (it has: {known})"
-            return unanswered(SourceError(why), asked)
-        question = Question(query=metric.query, at=self._at, timeout_seconds=TIMEOUT_SECONDS)
+    def _metric(self, name: str) -> Metric:
+        metric = self._plan.metrics.get(name)
+        if metric is None:
+            lines = [f"{self._plan.rollout} has no metric '{name}'", f"metrics: {listed(self._plan.metrics)}"]
+            raise RolloutError("\n  ".join([*lines, *did_you_mean(name, self._plan.metrics)]))
+        return metric
+
+    def _value(self, metric: Metric) -> Estimate:
+        if metric.ratio is not None:
+            return self._ratio(metric, metric.ratio)
+        if metric.quantile is not None:
+            return self._quantile(metric, metric.quantile)
+        length = self.asking.length_of(metric)
+        if length is not None:
+            return self._summary(metric, length)
+        observed = self._observed(metric, metric.query)
+        if metric.no_data is None or not observed.empty:
+            return observed.reading
+        alive = self.metric(metric.no_data.alive)
+        if not isinstance(alive, Reading):
+            alive = Reading.unknown(f"{alive.name} is no single reading", name=alive.name)
+        value, because = metric.no_data.value, metric.no_data.because
+        return or_absent(observed, self._asked(metric, metric.query), value=value, because=because, alive=alive)
+
+    def _observed(self, metric: Metric, query: Query) -> Observed:
+        asked = self._asked(metric, query)
         try:
-            return reading_of(self._answers.ask(config.name, self._source(config), question), asked)
+            return reading_of(self._answer(metric, self.asking.instant(metric, query)), asked)
         except Exception as error:  # noqa: BLE001 - whatever a source does is doubt, and the reading says so
             return unanswered(error, asked)
 
-    def _asked(self, metric: Metric) -> Asked:
+    def _ratio(self, metric: Metric, ratio: Ratio) -> Estimate:
+        """A share with bounds that hold however often it is looked at."""
+        of, over = (self._observed(replace(metric, unit=""), query).reading for query in (ratio.of, ratio.over))
+        unknown = next((each for each in (of, over) if math.isnan(each.value)), None)
+        if unknown is not None:
+            return replace(unknown, unit=metric.unit)
+        asked = self._asked(metric, ratio.of)
+        if not 0 <= of.value <= over.value:
+            why = f"{format_number(of.value)} of {format_number(over.value)} is no share"
+            return asked.unknown(why, needs="count the same events in both queries, the first among the second")
+        from pytest_rollout.stats import proportion
+
+        found = proportion.always_valid(of.value, over.value, confidence=self._plan.confidence, burst=metric.burst)
+        older = min((each for each in (of, over)), key=lambda each: each.at or self._at)
+        return self._estimate(found, metric, replace(older.provenance, query=asked.query), unit="share")
+
+    def _quantile(self, metric: Metric, quantile: float) -> Estimate:
+        """A quantile of a histogram, no finer than its buckets."""
+        asked = self._asked(metric, metric.query)
+        try:
+            answer = self._answer(metric, self.asking.instant(metric))
+        except Exception as error:  # noqa: BLE001 - as above
+            return unanswered(error, asked).reading
+        observed = reading_of(answer, asked)
+        if math.isnan(observed.reading.value):
+            return observed.reading
+        from pytest_rollout.stats import histogram
+
+        buckets = [(each.above, each.upto, each.count) for each in answer.buckets]
+        found = histogram.quantile(buckets, quantile, confidence=self._plan.confidence)
+        return self._estimate(found, metric, observed.reading.provenance, unit=metric.unit)
+
+    def _estimate(self, found: Bounds, metric: Metric, provenance: Provenance, *, unit: str) -> Estimate:
+        if math.isnan(found.value):
+            why, needs = found.why, "ask about a longer time, or wait for more"
+            unknown = Reading.unknown(why, reason=Reason.LOW_N, name=metric.name, unit=metric.unit, needs=needs)
+            return replace(unknown, provenance=provenance)
+        value, low, high = (convert(each, unit, metric.unit) for each in (found.value, found.low, found.high))
+        estimate = Estimate(
+            value,
+            low,
+            high,
+            self._plan.confidence,
+            metric.unit,
+            n=found.n,
+            method=found.method,
+            why=found.why,
+            name=metric.name,
+            provenance=provenance,
+        )
+        factor = convert(1.0, metric.unit, unit)
+        return with_level(estimate, found.level, factor)
+
+    def _summary(self, metric: Metric, length: timedelta) -> Estimate:
+        """What a plan's `over:` and `as:` name; the newest sample where only a series is asked for."""
+        what = metric.summary.what if metric.summary else "last"
+        # The unit of a metric is that of its value; a slope's series has it without the time.
+        unit = metric.unit.partition("/")[0] if what == "slope" else "" if what == "growth" else metric.unit
+        window = self._window(replace(metric, unit=unit), length)
+        found = window.named(what)
+        try:
+            factor = convert(1.0, metric.unit, found.unit)
+            value, low, high = (convert(each, found.unit, metric.unit) for each in (found.value, found.low, found.high))
+        except QuantityError as error:
+            return self._asked(metric, metric.series or metric.query).unknown(str(error), needs="correct the unit")
+        if metric.summary is None and not math.isnan(found.value):
+            # The newest sample of a series is a reading like any other, and as old as it is.
+            return self._last(metric, window)
+        level = found.refuting_level
+        named = replace(found, value=value, low=low, high=high, unit=metric.unit, name=metric.name)
+        return with_level(replace(named, refuting_level=None), level, factor)
+
+    def _last(self, metric: Metric, window: Window) -> Reading:
+        taken = window.start + timedelta(seconds=window.times[-1])
+        sample = Sample(value=window.values[-1], at=taken)
+        return reading_of(Answer(samples=(sample,)), self._asked(metric, metric.series or metric.query)).reading
+
+    def _window(self, metric: Metric, length: timedelta) -> Window:
+        asked = self._asked(metric, metric.series or metric.query)
+        provenance = replace(asked.provenance(None), window=format_duration(length))
+        empty = Window(
+            name=metric.name,
+            unit=metric.unit,
+            start=self._at - length,
+            end=self._at,
+            step=metric.step,
+            times=(),
+            values=(),
+            provenance=provenance,
+        )
+        try:
+            answer = self._answer(metric, self.asking.window(metric, length))
+        except Exception as error:  # noqa: BLE001 - as above
+            return replace(empty, unknown=unanswered(error, asked).reading)
+        doubt = doubted(answer, asked)
+        if doubt is not None:
+            return replace(empty, unknown=doubt)
+        return window_of(
+            [(sample.at, sample.value) for sample in answer.samples],
+            replace(empty, confidence=self._plan.confidence),
+        )
+
+    def _with_past(self, reading: Reading, name: str) -> MetricReading:
+        def history(held: timedelta) -> tuple[Estimate, Estimate]:
+            kept = self.window(name, self.asking.lookback(held)).sustained(held)
+            return kept.lowest, kept.highest
+
+        facts = {each.name: getattr(reading, each.name) for each in fields(reading)}
+        return MetricReading(**{**facts, "history": history}, windows=lambda length: self.window(name, length))
+
+    def _answer(self, metric: Metric, question: Question) -> Answer:
+        config = self.asking.source(metric)
+        if config.name not in self._sources:
+            self._sources[config.name] = _Unopened(self._kinds.sources[config.kind], config, self._plan.folder)
+        return self.answers.ask(config.name, self._sources[config.name], question)
+
+    def _asked(self, metric: Metric, query: Query) -> Asked:
+        config = self._environment.sources.get(metric.source)
         return Asked(
             name=metric.name,
             unit=metric.unit,
             at=self._at,
             max_age=metric.max_age,
             source=metric.source,
-            query=metric.query,
+            query=query.to(config.kind if config else ""),
         )
 
-    def _source(self, config: SourceConfig) -> Source:
-        if config.name not in self._sources:
-            self._sources[config.name] = KINDS[config.kind].open(config.options, self._plan.folder)
-        return self._sources[config.name]
+
+class _Unopened:
+    """A source that is opened by its first question, so that a replay opens none."""
+
+    def __init__(self, kind: SourceKind, config: SourceConfig, folder: Path) -> None:
+        self._kind, self._config, self._folder = kind, config, folder
+        self._guard = threading.Lock()
+        self._opened: Source | None = None
+
+    def ask(self, question: Question) -> Answer:
+        with self._guard:
+            if self._opened is None:
+                self._opened = self._kind.open(self._config.options, self._folder)
+        return self._opened.ask(question)
+
+
+def with_level(estimate: Estimate, level: RefutingLevel | None, factor: float) -> Estimate:
+    """The estimate with the level at which a limit is refuted, which was made for another unit."""
+    if level is None:
+        return estimate
+
+    def scaled(limit: float, above: bool) -> float:
+        return level(limit * factor, above)
+
+    return replace(estimate, refuting_level=scaled)

@@ -29,6 +29,8 @@ from pytest_rollout.plan.model import Environment, Plan
 from pytest_rollout.readings import Readings
 from pytest_rollout.receipt import Run
 from pytest_rollout.scope import Scope
+from pytest_rollout.sources import BUILT_IN, Kinds
+from pytest_rollout.sources.once import AnswerBook
 from pytest_rollout.strays import Stray, find_strays
 from pytest_rollout.verdict import Because, RunVerdict, Verdict, judge_phase
 from pytest_rollout.versions import git_facts, versions
@@ -65,10 +67,20 @@ class Rollout:
         settings: Environment, fault, output folder.
         asked: Phases that `-m` asks for; empty when it asks for none.
         at: The run's instant, UTC.
+        kinds: The kinds of sources and flags there are.
     """
 
-    def __init__(self, plans: Sequence[Plan], *, settings: Settings, asked: tuple[str, ...], at: datetime) -> None:
+    def __init__(
+        self,
+        plans: Sequence[Plan],
+        *,
+        settings: Settings,
+        asked: tuple[str, ...],
+        at: datetime,
+        kinds: Kinds = BUILT_IN,
+    ) -> None:
         self.plans = tuple(plans)
+        self.kinds = kinds
         self.settings = settings
         self.asked = asked
         self.at = at
@@ -156,7 +168,7 @@ class Rollout:
             declared = self._declared(plan)
             environment = world_environment(declared, world) if world else open_environment(declared)
             folder = self.folder / f"answers-{self.plans.index(plan)}" if self.folder else None
-            self._readings[plan.path] = Readings(plan, environment, self.at, folder)
+            self._readings[plan.path] = Readings(plan, environment, self.at, AnswerBook(folder), kinds=self.kinds)
         return self._readings[plan.path]
 
     def _declared(self, plan: Plan) -> Environment:

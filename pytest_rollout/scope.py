@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pytest_rollout.claims import Claim, GateClaims
 from pytest_rollout.errors import QuestionError, RolloutError, did_you_mean, listed
-from pytest_rollout.estimates import Reading
+from pytest_rollout.estimates import Estimate, Reading
 from pytest_rollout.facts import Fact
 from pytest_rollout.limits import Limit
 from pytest_rollout.plan.model import Plan
@@ -71,8 +71,8 @@ class Metrics:
 
     _scope: Scope
 
-    def __call__(self, name: str) -> Reading:
-        """The reading of one metric; unknown, with the reason, where its source gave no number.
+    def __call__(self, name: str) -> Estimate:
+        """The value of one metric; unknown, with the reason, where its source gave no number.
 
         Raises:
             RolloutError: The plan has no such metric.

@@ -12,6 +12,7 @@ from pytest_rollout.plan.metrics import Metrics
 from pytest_rollout.plan.model import Budget, Metric, Phase
 from pytest_rollout.plan.nodes import Findings, Kind, Node, quoted
 from pytest_rollout.plan.thresholds import Threshold
+from pytest_rollout.quantities import format_duration, parse_duration
 
 _TAKEN = {reason.value for reason in Reason} - DEFAULT_DECISIONS.keys()
 
@@ -74,6 +75,7 @@ def _levels(metric: Metric, node: Node, findings: Findings) -> dict[str, Level]:
         if name in _TAKEN:
             fix = f"reason codes mean something else in a verdict: {listed(_TAKEN)}"
             findings.at_key(below, f"a level cannot be called {quoted(name)}", fix)
+        _check_held(metric, below, findings)
         limit = below.fields.get("limit", below)
         sides = _sides(metric, limit, findings) if limit.text else None
         if sides is not None:
@@ -88,6 +90,21 @@ def _levels(metric: Metric, node: Node, findings: Findings) -> dict[str, Level]:
     return levels
 
 
+def _check_held(metric: Metric, level: Node, findings: Findings) -> None:
+    held = level.get("for")
+    if held is None:
+        return
+    if metric.ratio or metric.summary or metric.quantile is not None:
+        what = "a ratio" if metric.ratio else "a summary of a window" if metric.summary else "a quantile of a histogram"
+        findings.at(held, f"metric '{metric.name}' is {what}, which lasts no time", "judge a plain metric with 'for'")
+    elif parse_duration(held.text) < 2 * metric.step:
+        findings.at(
+            held,
+            f"shorter than two samples of '{metric.name}', which come every {format_duration(metric.step)}",
+            "write a longer time, or state the metric's 'step'",
+        )
+
+
 def _level(name: str, sides: tuple[float, float], node: Node, budget: Node) -> Level:
     said = node.text_of("decision")
     return Level(
@@ -97,6 +114,7 @@ def _level(name: str, sides: tuple[float, float], node: Node, budget: Node) -> L
         decision=Decision[said.upper()] if said else DEFAULT_DECISIONS.get(name, Decision.HOLD),
         action=node.text_of("action") or budget.text_of("action"),
         runbook=node.text_of("runbook") or budget.text_of("runbook"),
+        held=parse_duration(node.text_of("for")) if node.text_of("for") else None,
     )
 
 

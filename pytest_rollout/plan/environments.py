@@ -32,6 +32,19 @@ def _check_sources(environment: str, node: Node, metrics: Mapping[str, Node], fi
         if source is not None and source.text not in known:
             fix = (f"sources of environment {quoted(environment)}: {listed(known)}", *did_you_mean(source.text, known))
             findings.at(source, f"unknown source {quoted(source.text)}", *fix)
+        elif source is not None:
+            _check_kinds(environment, known[source.text], metric, findings)
+
+
+def _check_kinds(environment: str, source: Node, metric: Node, findings: Findings) -> None:
+    """A metric that words its queries by kind must have one for the kind of its source."""
+    kind = source.text_of("kind")
+    ratio = metric.get("ratio")
+    stated = [metric.get("query"), metric.get("series"), *(ratio.fields.values() if ratio is not None else ())]
+    for query in stated:
+        if query is not None and query.kind is Kind.MAPPING and kind and kind not in query.fields:
+            has = f"it has: {listed(query.fields)}"
+            findings.at_key(query, f"no query of kind '{kind}', which environment '{environment}' asks", has)
 
 
 def _environment(name: str, node: Node, findings: Findings) -> Environment:

@@ -9,6 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pytest_rollout.plan.numbers import (
+    SUMMARY_PATTERN,
+    parse_burst,
+    parse_confidence,
+    parse_quantile,
+    parse_summary,
+)
 from pytest_rollout.plan.shape import Choice, Name, Parsed, Shape, Text
 from pytest_rollout.plan.structures import ByKind, Either, Fields, ListOf, MapOf, Others, Refusal, Split, Tree
 from pytest_rollout.plan.thresholds import NUMBER_PATTERN, PATTERN, Threshold, parse_number
@@ -21,12 +28,10 @@ BUDGET_KEYS = frozenset({"phases", "action", "runbook"})
 _EXPERIMENTS = "comes with experiments"
 _LEDGER = "comes with the ledger"
 _STAGES = "comes with stages"
-_WINDOWS = "comes with windows"
 _HOOKS = "comes with hooks on verdicts"
 
 NOT_JUDGED_YET: Mapping[str, Mapping[str, str]] = {
     "plan": {
-        "confidence": _EXPERIMENTS,
         "looks": _EXPERIMENTS,
         "experiment": _EXPERIMENTS,
         "on_proceed": _HOOKS,
@@ -35,13 +40,11 @@ NOT_JUDGED_YET: Mapping[str, Mapping[str, str]] = {
     },
     "metric": {
         "samples": _EXPERIMENTS,
-        "ratio": _EXPERIMENTS,
         "cap": _EXPERIMENTS,
         "range": _EXPERIMENTS,
-        "burst": _WINDOWS,
     },
-    "budget": {"against": _EXPERIMENTS, "for": _WINDOWS, "to": _STAGES},
-    "level": {"against": _EXPERIMENTS, "for": _WINDOWS, "to": _STAGES},
+    "budget": {"against": _EXPERIMENTS, "to": _STAGES},
+    "level": {"against": _EXPERIMENTS, "to": _STAGES},
     "phase": {
         "traffic": _STAGES,
         "stages": _STAGES,
@@ -75,6 +78,12 @@ def plan_shape(kinds: Mapping[str, Kind[object]], flag_kinds: Mapping[str, Kind[
             "owner": Text(about="who answers for the rollout"),
             "runbook": Text(about="where its runbook is"),
             "environment": Text(about="the environment to judge in when none is named"),
+            "confidence": Parsed(
+                about="the probability with which each bound of an interval holds, such as 0.95",
+                parse=parse_confidence,
+                pattern=NUMBER_PATTERN,
+            ),
+            "every": _duration("how often the gates are judged, such as 1h"),
             "metrics": MapOf(about="metrics by name", names=_METRIC_NAME, values=_METRIC),
             "budgets": MapOf(about="limits by the metric they judge", names=_METRIC_NAME, values=_BUDGET),
         },
@@ -110,6 +119,22 @@ _ENVIRONMENT_NAME = Name(
 )
 _SOURCE_NAME = Name(about="a source's name", pattern=_ENVIRONMENT_NAME.pattern, letters=_ENVIRONMENT_NAME.letters)
 
+
+def _duration(about: str) -> Parsed:
+    return Parsed(about=about, parse=parse_duration, pattern="[0-9].*")
+
+
+_KIND_NAME = Name(
+    about="a kind of source", pattern="[a-z][a-z0-9_]*", letters="lower-case letters, digits and '_', first a letter"
+)
+
+
+def _query(about: str) -> Either:
+    """A query, or one for each kind of source that environments ask."""
+    text = Text(about=about, lines=True)
+    return Either(about=about, short=text, long=MapOf(about=about, names=_KIND_NAME, values=text, at_least=1))
+
+
 _NO_DATA = Fields(
     about="what an empty answer means, while another metric shows that the source is alive",
     required={
@@ -120,13 +145,20 @@ _NO_DATA = Fields(
         "because": Text(about="why an empty answer means that number"),
     },
 )
+_RATIO = Fields(
+    about="a share as two counts, because a share of 1000 requests is a sample and no fact",
+    required={
+        "of": _query("what is asked for the smaller count, such as failed requests"),
+        "over": _query("what is asked for the larger count, such as all requests"),
+    },
+)
 _METRIC = Fields(
     about="one number that a source gives",
-    required={
-        "source": Text(about="the source that is asked, by its name in the environments"),
-        "query": Text(about="what the source is asked", lines=True),
-    },
+    required={"source": Text(about="the source that is asked, by its name in the environments")},
     optional={
+        "query": _query("what the source is asked"),
+        "series": _query("what the source is asked for a series over time, where that is another query"),
+        "ratio": _RATIO,
         "title": Text(about="what the number says, for readers"),
         "unit": Parsed(about="its unit, such as ms, MB, % or 1/h", parse=Unit.parse, pattern=".*"),
         "better": Choice(about="which way is good: lower or higher", words=("lower", "higher")),
@@ -137,7 +169,25 @@ _METRIC = Fields(
             words=("any",),
         ),
         "no_data": _NO_DATA,
+        "step": _duration("how far apart the samples of its series are, such as 60s"),
+        "over": _duration("the window that it summarises, such as 24h"),
+        "as": Parsed(
+            about="what of the window: mean, max, min, last, slope, growth or a percentile such as p99",
+            parse=parse_summary,
+            pattern=SUMMARY_PATTERN,
+        ),
+        "quantile": Parsed(
+            about="the quantile of the histogram that the query answers, such as 0.99",
+            parse=parse_quantile,
+            pattern=NUMBER_PATTERN,
+        ),
+        "burst": Parsed(
+            about="how many events of a ratio come together, at least (2 if not said)",
+            parse=parse_burst,
+            pattern=NUMBER_PATTERN,
+        ),
     },
+    one_of=("query", "series", "ratio"),
     refused=_not_yet("metric"),
 )
 
@@ -156,14 +206,19 @@ def _level(*, decision_required: bool) -> Fields:
     return Fields(
         about="a level: its limit, and what being beyond it asks for",
         required={"limit": _THRESHOLD, **(decision if decision_required else {})},
-        optional={**({} if decision_required else decision), "action": _ACTION, "runbook": _RUNBOOK},
+        optional={
+            **({} if decision_required else decision),
+            "for": _duration("how long it must last before it counts, such as 5m"),
+            "action": _ACTION,
+            "runbook": _RUNBOOK,
+        },
         refused=_not_yet("level"),
     )
 
 
 def _budget(about: str, required: Mapping[str, Shape], refused: Mapping[str, Refusal]) -> Fields:
     level = Either(
-        about="a limit, or a mapping with limit, decision, action, runbook",
+        about="a limit, or a mapping with limit, decision, for, action, runbook",
         short=_THRESHOLD,
         long=_level(decision_required=False),
     )
@@ -171,7 +226,7 @@ def _budget(about: str, required: Mapping[str, Shape], refused: Mapping[str, Ref
         about=about,
         required=required,
         optional={"warning": level, "critical": level, "action": _ACTION, "runbook": _RUNBOOK},
-        refused={**_not_yet("budget"), **refused},
+        refused={**_not_yet("budget"), "for": _FOR_AT_A_LEVEL, **refused},
         others=Others(
             about="any further level says its decision: {limit: ..., decision: hold or rollback}",
             names=_LEVEL_NAME,
@@ -180,6 +235,7 @@ def _budget(about: str, required: Mapping[str, Shape], refused: Mapping[str, Ref
     )
 
 
+_FOR_AT_A_LEVEL: Refusal = ("a duration belongs to a level", "write it there: critical: {limit: ..., for: 5m}")
 _PHASES = ListOf(about="the phases it holds in", items=Text(about="a phase's name"))
 _BUDGET = _budget("a metric's limit in some phases, its levels from mild to severe", {"phases": _PHASES}, {})
 _PHASE_BUDGET = _budget(

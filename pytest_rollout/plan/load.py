@@ -21,7 +21,9 @@ from pytest_rollout.plan.grammar import plan_shape
 from pytest_rollout.plan.metrics import build_metrics
 from pytest_rollout.plan.model import Plan
 from pytest_rollout.plan.nodes import Findings, Kind, Node, Spot, shown_path
+from pytest_rollout.plan.numbers import parse_confidence
 from pytest_rollout.plan.structures import Fields
+from pytest_rollout.quantities import parse_duration
 from pytest_rollout.sources.protocol import FlagKind, SourceKind
 
 _VARIABLE = re.compile(r"\$\{\w[^}]*\}")
@@ -88,6 +90,8 @@ def _plan(written: Node, shape: Fields, digest: str, findings: Findings) -> Plan
         phases=build_phases(checked, written, metrics, findings),
         environments=build_environments(checked, written, findings),
         digest=digest,
+        confidence=parse_confidence(checked.text_of("confidence") or "0.95"),
+        every=parse_duration(checked.text_of("every") or "1h"),
     )
 
 

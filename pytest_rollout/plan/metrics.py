@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pytest_rollout.errors import did_you_mean, listed
-from pytest_rollout.plan.model import Metric, NoData
-from pytest_rollout.plan.nodes import Findings, Node, quoted
+from pytest_rollout.plan.model import Metric, NoData, Query, Ratio, Summary
+from pytest_rollout.plan.nodes import Findings, Kind, Node, quoted
+from pytest_rollout.plan.numbers import parse_burst, parse_quantile
 from pytest_rollout.plan.thresholds import parse_number
 from pytest_rollout.quantities import Unit, parse_duration
 
@@ -35,6 +36,7 @@ def build_metrics(checked: Node, written: Node, findings: Findings) -> Metrics:
     for name, node in checked.fields_of("metrics").items():
         if node.get("no_data", "alive") is not None:
             _check_alive(name, node.fields["no_data"].fields["alive"], raw, findings)
+        _check_questions(raw[name], findings)
         if all(key in node.fields for key in ("unit", "better") if key in raw[name].fields):
             metrics[name] = _metric(name, node, findings)
     return Metrics(frozenset(raw), metrics)
@@ -47,11 +49,60 @@ def _metric(name: str, node: Node, findings: Findings) -> Metric:
         unit=Unit.parse(node.text_of("unit")).text,
         better=node.text_of("better"),
         source=node.text_of("source"),
-        query=node.text_of("query"),
+        query=_query(node.get("query")),
+        series=_query(node.get("series")),
+        ratio=_ratio(node.get("ratio")),
         max_age=_max_age(node.text_of("max_age")),
         no_data=_no_data(node.get("no_data")),
         place=findings.place(node),
+        step=parse_duration(node.text_of("step") or "60s"),
+        summary=_summary(node),
+        quantile=parse_quantile(node.text_of("quantile")) if node.text_of("quantile") else None,
+        burst=parse_burst(node.text_of("burst") or "2"),
     )
+
+
+def _query(node: Node | None) -> Query:
+    if node is None:
+        return Query()
+    if node.kind is Kind.TEXT:
+        return Query({"": node.text})
+    return Query({kind: below.text for kind, below in node.fields.items()})
+
+
+def _ratio(node: Node | None) -> Ratio | None:
+    if node is None or node.get("of") is None or node.get("over") is None:
+        return None
+    return Ratio(_query(node.get("of")), _query(node.get("over")))
+
+
+def _summary(node: Node) -> Summary | None:
+    over, what = node.text_of("over"), node.text_of("as")
+    return Summary(parse_duration(over), what) if over and what else None
+
+
+def _check_questions(metric: Node, findings: Findings) -> None:
+    """What is asked for a metric must make one question, and every key must have a part in it."""
+    if metric.kind is not Kind.MAPPING:
+        return
+    has = metric.fields.keys()
+    for key, partner in (("over", "as"), ("as", "over")):
+        if key in has and partner not in has:
+            findings.at_key(metric.fields[key], f"'{key}' without '{partner}'", "write both: over: 24h, as: max")
+    for key, others in _APART.items():
+        for other in sorted(others & has) if key in has else ():
+            findings.at_key(metric.fields[other], f"'{other}' beside '{key}' has no meaning", "remove one of them")
+    for key, needed in (("quantile", "query"), ("burst", "ratio"), ("no_data", "query")):
+        if key in has and needed not in has:
+            findings.at_key(metric.fields[key], f"'{key}' without '{needed}'", f"it says something of a {needed}")
+
+
+_APART = {
+    "ratio": {"query", "series", "over", "as", "quantile", "no_data", "step"},
+    "quantile": {"series", "over", "as", "no_data", "step"},
+    "over": {"no_data"},
+}
+"""Keys of a metric that exclude each other."""
 
 
 def _max_age(text: str) -> timedelta | None:

@@ -34,12 +34,48 @@ class NoData:
     because: str
 
 
+@dataclass(frozen=True)
+class Query:
+    """What a source is asked: one text, or one for each kind of source.
+
+    `texts` has the one text under "", or texts by kind; it is empty where the plan states no such query.
+    """
+
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.texts)
+
+    def to(self, kind: str) -> str:
+        """The text for one kind of source; empty where there is none."""
+        return self.texts.get(kind, self.texts.get("", ""))
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A share as two counts."""
+
+    of: Query
+    over: Query
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A window, and what is taken of it: `mean`, `max`, `growth`, `p99` and the like."""
+
+    over: timedelta
+    what: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Metric:
     """One number that a source gives: its unit, which direction is good, and how old it may be.
 
     `better` is `lower`, `higher` or empty (a range judges it). `max_age` is
-    None where the plan says `any`: the value does not age.
+    None where the plan says `any`: the value does not age. `series` is asked
+    for windows, and `query` where it is empty; `quantile` is of the histogram
+    that `query` answers; `burst` says how many events of a `ratio` come
+    together at least.
     """
 
     name: str
@@ -47,10 +83,22 @@ class Metric:
     unit: str
     better: str
     source: str
-    query: str
+    query: Query
     max_age: timedelta | None
     no_data: NoData | None
     place: Place
+    series: Query = Query()
+    ratio: Ratio | None = None
+    step: timedelta = timedelta(seconds=60)
+    summary: Summary | None = None
+    quantile: float | None = None
+    burst: float = 2.0
+
+    @property
+    def queries(self) -> tuple[Query, ...]:
+        """Every query that the plan states for it."""
+        stated = (self.query, self.series, *((self.ratio.of, self.ratio.over) if self.ratio else ()))
+        return tuple(query for query in stated if query)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +153,11 @@ class Environment:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A whole `rollout.yaml`; `folder` holds it and the gates that it governs."""
+    """A whole `rollout.yaml`; `folder` holds it and the gates that it governs.
+
+    `every` is how often the gates are judged, so that a level with `for:`
+    looks back so far and no spike falls between two looks.
+    """
 
     path: Path
     rollout: str
@@ -117,6 +169,8 @@ class Plan:
     phases: Mapping[str, Phase]
     environments: Mapping[str, Environment]
     digest: str
+    confidence: float = 0.95
+    every: timedelta = timedelta(hours=1)
 
     @property
     def folder(self) -> Path:

@@ -78,13 +78,15 @@ class Fields(Shape):
     """A mapping with known keys, some of them required.
 
     `refused` are keys with a better answer than "unknown key". `others`, if
-    given, takes further names: mappings that have the keys it requires.
+    given, takes further names: mappings that have the keys it requires. Of
+    the keys in `one_of`, if there are any, at least one must be there.
     """
 
     required: Mapping[str, Shape] = field(default_factory=dict)
     optional: Mapping[str, Shape] = field(default_factory=dict)
     refused: Mapping[str, Refusal] = field(default_factory=dict)
     others: Others | None = None
+    one_of: tuple[str, ...] = ()
     kinds: ClassVar[tuple[Kind, ...]] = _ONLY_MAPPINGS
 
     @property
@@ -96,6 +98,9 @@ class Fields(Shape):
         for name, shape in self.required.items():
             if name not in node.fields:
                 findings.at_key(node, f"'{name}' is missing", f"{name}: {shape.about}")
+        if self.one_of and not node.fields.keys() & set(self.one_of):
+            wanted = [f"{name}: {self.keys[name].about}" for name in self.one_of]
+            findings.at_key(node, f"none of {listed(self.one_of)} is there", *wanted)
         kept = {}
         for name, value in node.fields.items():
             expected = self._shape_of(name, value)
@@ -126,6 +131,8 @@ class Fields(Shape):
     def _schema(self) -> Schema:
         properties: dict[str, object] = {name: shape.schema() for name, shape in self.keys.items()}
         schema: Schema = {"type": "object", "properties": properties, "required": list(self.required)}
+        if self.one_of:
+            schema["anyOf"] = [{"required": [name]} for name in self.one_of]
         if self.others is None:
             return {**schema, "additionalProperties": False}
         properties.update(dict.fromkeys(self.refused, False))

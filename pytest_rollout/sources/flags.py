@@ -14,10 +14,12 @@ from datetime import datetime
 from pathlib import Path
 
 from pytest_rollout.errors import SourceError
+from pytest_rollout.sources.disk import path_option, read_whole
 from pytest_rollout.sources.document import MAX_BYTES, answers_now, first_line, parse_json, shown, text_option, utc_now
 from pytest_rollout.sources.fetch import SERVICE_OPTIONS, Service
 from pytest_rollout.sources.memory import plain
 from pytest_rollout.sources.protocol import FlagKind, FlagValue, Option, OptionValue
+from pytest_rollout.sources.selected import select
 
 
 @dataclass(frozen=True)
@@ -34,23 +36,15 @@ class FileFlags:
             SourceError: No such file, or no set of flags in it.
         """
         answers_now(at, self.now(), str(self.path))
-        try:
-            if not self.path.is_file():  # a pipe would let the reader wait
-                raise SourceError(f"{self.path}: there is no such file")
-            with self.path.open("rb") as file:
-                content = file.read(MAX_BYTES + 1)
-        except OSError as error:
-            raise SourceError(f"{self.path}: {error.strerror or error}") from None
-        if len(content) > MAX_BYTES:
-            raise SourceError(f"{self.path}: larger than 5 MiB, which no set of flags is")
-        return flags_of(parse_json(content, str(self.path)), str(self.path))
+        return flags_of(parse_json(read_whole(self.path, MAX_BYTES), str(self.path)), str(self.path))
 
 
 @dataclass(frozen=True)
 class HttpFlags:
-    """Flags that a service answers as JSON; `now` is the clock."""
+    """Flags that a service answers as JSON, whole or the part that `select` finds; `now` is the clock."""
 
     service: Service
+    select: str = ""
     now: Callable[[], datetime] = field(default=utc_now, repr=False)
 
     def read(self, at: datetime, timeout_seconds: float) -> Mapping[str, FlagValue]:
@@ -64,7 +58,8 @@ class HttpFlags:
         body = self.service.get("", timeout_seconds)
         if body.age_seconds > 60:
             raise SourceError(f"{where}: a cache answered, and what it holds is {body.age_seconds:g} s old")
-        return flags_of(parse_json(body.content, where), where)
+        document = parse_json(body.content, where)
+        return flags_of(select(document, self.select, where) if self.select else document, where)
 
 
 @dataclass(frozen=True)
@@ -118,14 +113,11 @@ def _flat(document: Mapping[object, object], prefix: str, where: str) -> Iterato
 
 
 def _open_file(options: Mapping[str, OptionValue], folder: Path) -> FileFlags:
-    path = text_option(options, "path")
-    if not path:
-        raise SourceError("option 'path' is empty")
-    return FileFlags(folder / path)
+    return FileFlags(folder / path_option(options, "path"))
 
 
-def _open_http(options: Mapping[str, OptionValue], folder: Path) -> HttpFlags:  # noqa: ARG001 - the kind's signature
-    return HttpFlags(Service.of(options))
+def _open_http(options: Mapping[str, OptionValue], folder: Path) -> HttpFlags:
+    return HttpFlags(Service.of(options, folder), text_option(options, "select").strip())
 
 
 def _open_memory(options: Mapping[str, OptionValue], folder: Path) -> MemoryFlags:  # noqa: ARG001 - as above
@@ -141,7 +133,12 @@ FILE = FlagKind(
     (Option("path", "the file, from the plan's folder", required=True),),
     _open_file,
 )
-HTTP = FlagKind("http", "flags that a service answers as JSON", SERVICE_OPTIONS, _open_http)
+HTTP = FlagKind(
+    "http",
+    "flags that a service answers as JSON",
+    (*SERVICE_OPTIONS, Option("select", "a JMESPath expression for the part of the answer that holds the flags")),
+    _open_http,
+)
 MEMORY = FlagKind(
     "memory",
     "flags that are written down, for testing gates",

@@ -11,21 +11,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 from pytest_rollout.decisions import Reason
 from pytest_rollout.errors import SourceError
 from pytest_rollout.sources.document import first_line
-from pytest_rollout.sources.protocol import Answer, FlagReader, FlagValue, Question, Sample, Source
+from pytest_rollout.sources.protocol import Answer, FlagReader, FlagValue, Question, Source
+from pytest_rollout.sources.wire import answer_as_json, answer_from_json
 
 _PATIENCE_SECONDS = 30.0
-_NOT_JSON = frozenset({"nan", "inf", "-inf"})
 
 
 class AnswerBook:
@@ -35,8 +34,8 @@ class AnswerBook:
         folder: Shared by the processes of one run and by nothing else; None
             when there is one process. It is made when it is not there.
 
-    A question is the same when its source's name, its query and its instant
-    are; so two sources of one run must not share a name.
+    A question is the same when its source's name, its query, its instant and
+    its window are; so two sources of one run must not share a name.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -52,9 +51,12 @@ class AnswerBook:
             SourceError: The source's own, the same each time; or the source
                 broke in another way, or its answer was lost.
         """
-        key = ("answer", source_name, question.query, question.at.isoformat())
-        found = self.share(key, lambda: _answer_as_json(source.ask(question)), question.timeout_seconds)
-        return _answer_from_json(found)
+        found = self.share(
+            question_key(source_name, question),
+            lambda: answer_as_json(source.ask(question)),
+            question.timeout_seconds,
+        )
+        return answer_from_json(found)
 
     def read_flags(
         self, source_name: str, reader: FlagReader, *, at: datetime, timeout_seconds: float = 10.0
@@ -111,6 +113,14 @@ class AnswerBook:
             return _failed(key, f"another worker is asking this since {timeout_seconds + _PATIENCE_SECONDS:g} s")
 
 
+def question_key(source_name: str, question: Question) -> tuple[str, ...]:
+    """What makes two questions the same."""
+    key: tuple[str, ...] = ("answer", source_name, question.query, question.at.isoformat())
+    if question.start is not None:
+        key += (question.start.isoformat(), f"{question.step.total_seconds():g}")
+    return (*key, "buckets") if question.buckets else key
+
+
 def _write(path: Path, text: str) -> None:
     """Write whole or not at all: another worker never reads half an answer."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
@@ -146,37 +156,3 @@ def _result(record: str, key: tuple[str, ...]) -> object:
         raise error
     value: object = found["value"]
     return value
-
-
-def _answer_as_json(answer: Answer) -> dict[str, object]:
-    samples = [{"value": _number_as_json(each.value), "at": _instant_as_json(each.at)} for each in answer.samples]
-    return {"samples": samples, "body": str(answer.body)}
-
-
-def _number_as_json(value: float) -> float | str:
-    if isinstance(value, (bool, str)):
-        raise TypeError(f"{value!r} is no number")
-    number = float(value)
-    return number if math.isfinite(number) else str(number)
-
-
-def _instant_as_json(at: datetime | None) -> str | None:
-    if at is not None and at.tzinfo is None:
-        # Read as UTC, a local time could make an old number look fresh.
-        raise ValueError(f"the time {at.isoformat()} has no offset from UTC")
-    return None if at is None else at.isoformat()
-
-
-def _answer_from_json(found: object) -> Answer:
-    try:
-        samples = tuple(_sample_from_json(each) for each in found["samples"])  # type: ignore[index]  # checked by reading it
-        return Answer(samples=samples, body=str(found["body"]))  # type: ignore[index]  # as above
-    except (ValueError, KeyError, TypeError) as damage:
-        raise SourceError(f"the shared answer is damaged: {first_line(str(damage))}") from None
-
-
-def _sample_from_json(found: Mapping[str, object]) -> Sample:
-    value, at = found["value"], found["at"]
-    if isinstance(value, bool) or (not isinstance(value, (int, float)) and value not in {"nan", "inf", "-inf"}):
-        raise ValueError(f"{value!r} is no number")
-    return Sample(value=float(value), at=None if at is None else datetime.fromisoformat(str(at)))

@@ -22,7 +22,9 @@ from pytest_rollout.sources.document import first_line
 from pytest_rollout.sources.protocol import Answer, Sample
 
 FUTURE = timedelta(seconds=60)
-"""How far a source's clock may be ahead of ours before its times are not believed."""
+"""How far a sample may be ahead of the asked instant before its time is not believed."""
+SKEW = timedelta(seconds=30)
+"""How far a source's clock may be from ours before no age that it tells is believed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +65,9 @@ class Observed:
 
 def reading_of(answer: Answer, asked: Asked) -> Observed:
     """What an answer says of the metric that was asked for."""
+    doubt = doubted(answer, asked)
+    if doubt is not None:
+        return Observed(reading=doubt)
     count = len(answer.samples)
     if count == 0:
         why = f"{_source(asked)} answered, and the result is empty"
@@ -74,6 +79,18 @@ def reading_of(answer: Answer, asked: Asked) -> Observed:
         why = f"{count} rows where one was meant"
         return Observed(reading=asked.unknown(why, needs="aggregate in the query until one number is left"))
     return Observed(reading=_reading_of_one(answer.samples[0], asked))
+
+
+def doubted(answer: Answer, asked: Asked) -> Reading | None:
+    """Why an answer is not believed whatever it says; None when nothing speaks against it."""
+    if answer.warnings:
+        why = f"{_source(asked)} answered with a warning: {first_line(answer.warnings[0])}"
+        return asked.unknown(why, needs="an answer with warnings may be a part of the data: see why")
+    if answer.skew is not None and abs(answer.skew) > SKEW:
+        ahead = "ahead of" if answer.skew > timedelta(0) else "behind"
+        why = f"the clock of {_source(asked)} is {format_duration(answer.skew)} {ahead} ours"
+        return asked.unknown(why, needs="set both clocks by NTP", reason=Reason.STALE)
+    return None
 
 
 def _reading_of_one(sample: Sample, asked: Asked) -> Reading:

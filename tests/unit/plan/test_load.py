@@ -47,7 +47,7 @@ def test_a_metric_knows_what_was_said_and_what_was_not(load):
     assert (plain.title, plain.unit, plain.better) == ("requests_total", "", "")
     assert (plain.max_age, plain.no_data) == (timedelta(minutes=5), None)
     timeouts = metrics["timeouts"]
-    assert (timeouts.unit, timeouts.query) == ("/h", "SELECT 1\nFROM x\n")
+    assert (timeouts.unit, timeouts.query.to("sql")) == ("/h", "SELECT 1\nFROM x\n")
     assert timeouts.no_data == NoData(
         value=0.0, alive="requests_total", because="the counter appears with the first timeout"
     )

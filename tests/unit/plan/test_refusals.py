@@ -36,14 +36,14 @@ CHANGE = """
             "rollout: demo",
             "rollout: demo\ntitel: x",
             "2:1: titel: unknown key 'titel'\n"
-            "  keys: budgets, environment, environments, metrics, owner, phases, rollout, runbook, title\n"
+            "  keys: budgets, confidence, environment, environments, every, metrics, owner, phases, rollout, runbook, title\n"
             "  did you mean 'title'?",
             id="unknown-key",
         ),
         pytest.param(
             "rollout: demo",
-            "rollout: demo\nconfidence: 0.95",
-            f"2:1: confidence: {YET}\n  comes with experiments",
+            "rollout: demo\nlooks: once",
+            f"2:1: looks: {YET}\n  comes with experiments",
             id="not-yet",
         ),
         pytest.param(
@@ -112,7 +112,10 @@ CHANGE = """
         pytest.param(
             ", query: rss",
             "",
-            "3:3: metrics.rss: 'query' is missing\n  query: what the source is asked",
+            "3:3: metrics.rss: none of query, ratio, series is there\n"
+            "  query: what the source is asked\n"
+            "  series: what the source is asked for a series over time, where that is another query\n"
+            "  ratio: a share as two counts, because a share of 1000 requests is a sample and no fact",
             id="no-query",
         ),
         pytest.param(
@@ -301,13 +304,70 @@ CHANGE = """
         ),
         pytest.param(
             "warning: 600 MB",
-            "warning: {limit: 600 MB, decision: roll_back, for: 5m}",
+            "warning: {limit: 600 MB, decision: roll_back, to: 5 %}",
             "6:62: budgets.rss.warning.decision: unknown word 'roll_back'\n"
             "  words: hold, rollback\n"
             "  did you mean 'rollback'?\n"
-            f"rollout.yaml:6:73: budgets.rss.warning.for: {YET}\n"
-            "  comes with windows",
+            f"rollout.yaml:6:73: budgets.rss.warning.to: {YET}\n"
+            "  comes with stages",
             id="decision",
+        ),
+        pytest.param(
+            "warning: 600 MB",
+            "warning: {limit: 600 MB, for: 90s}",
+            "6:57: budgets.rss.warning.for: shorter than two samples of 'rss', which come every 1 min\n"
+            "  write a longer time, or state the metric's 'step'",
+            id="for-too-short",
+        ),
+        pytest.param(
+            "warning: 600 MB",
+            "warning: 600 MB, for: 5m",
+            "6:44: budgets.rss.for: a duration belongs to a level\n  write it there: critical: {limit: ..., for: 5m}",
+            id="for-at-a-budget",
+        ),
+        pytest.param(
+            "query: rss",
+            "query: rss, over: 24h",
+            "3:65: metrics.rss.over: 'over' without 'as'\n  write both: over: 24h, as: max",
+            id="over-without-as",
+        ),
+        pytest.param(
+            "query: rss",
+            "query: rss, over: 24h, as: median",
+            "3:80: metrics.rss.as: 'median' is nothing that a window has\n"
+            "  words: growth, last, max, mean, min, slope, or p99 and the like",
+            id="summary",
+        ),
+        pytest.param(
+            "query: rss",
+            "ratio: {of: errors, over: requests}, query: rss",
+            "3:90: metrics.rss.query: 'query' beside 'ratio' has no meaning\n  remove one of them",
+            id="ratio-and-query",
+        ),
+        pytest.param(
+            "query: rss",
+            "query: {sql: rss}",
+            "3:53: metrics.rss.query: no query of kind 'prometheus', which environment 'production' asks\n"
+            "  it has: sql",
+            id="kind-without-a-query",
+        ),
+        pytest.param(
+            "query: rss",
+            "query: rss, quantile: 1",
+            "3:75: metrics.rss.quantile: 1 is no quantile\n  write a number between 0 and 1, such as 0.99",
+            id="quantile",
+        ),
+        pytest.param(
+            "rollout: demo",
+            "rollout: demo\nconfidence: 95",
+            "2:13: confidence: 95 is no confidence of a bound\n  write a number between 0.5 and 1, such as 0.95",
+            id="confidence",
+        ),
+        pytest.param(
+            "query: rss",
+            "ratio: {of: a, over: b}, burst: 0.5",
+            "3:85: metrics.rss.burst: 0.5 events together are none\n  write 1 for events that are independent, or more",
+            id="burst",
         ),
         pytest.param(
             "budgets:\n  rss: {phases: [phase1], warning: 600 MB}",
