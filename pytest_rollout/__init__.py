@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pytest_rollout.errors import Inconclusive, RolloutError
     from pytest_rollout.estimates import Estimate, Reading
     from pytest_rollout.facts import Fact
+    from pytest_rollout.hookspecs import hookimpl
     from pytest_rollout.limits import Limit
     from pytest_rollout.verdict import Verdict
 
@@ -31,6 +32,7 @@ __all__ = [
     "Truth",
     "Verdict",
     "check",
+    "hookimpl",
 ]
 
 _HOMES = {
@@ -45,6 +47,7 @@ _HOMES = {
     "Truth": "claims",
     "Verdict": "verdict",
     "check": "claims",
+    "hookimpl": "hookspecs",
 }
 
 

@@ -6,6 +6,7 @@ gate. Both take them from here, so they are the same questions.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -68,7 +69,7 @@ class Asking:
             query=text, at=self.at, timeout_seconds=TIMEOUT_SECONDS, start=self.at - length, step=metric.step
         )
 
-    def of(self, metric: Metric, *, windows: tuple[timedelta, ...] = ()) -> list[Question]:
+    def of(self, metric: Metric, *, windows: Collection[timedelta] = ()) -> list[Question]:
         """Every question of a metric: for its value, and for the windows that a gate or level looks at."""
         found = []
         try:

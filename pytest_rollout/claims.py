@@ -146,7 +146,7 @@ def check(fact: object, shows: str) -> Claim:
     """
     if isinstance(fact, Claim):
         return fact
-    if type(fact).__name__ not in {"bool", "bool_", "numpy.bool"}:
+    if type(fact).__name__ not in {"bool", "bool_"}:
         raise QuestionError(
             f"check() takes a fact that is True or False, not {type(fact).__name__}: "
             "compare first, as in check(response.status_code == 200, 'the service answers')"

@@ -7,11 +7,15 @@ an embedded world's endpoints in place of sources.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from urllib.parse import unquote, urlsplit
 
 from pytest_rollout.errors import UsageError, did_you_mean, listed
 from pytest_rollout.plan.expand import expand
 from pytest_rollout.plan.model import Environment, Plan, SourceConfig
+from pytest_rollout.sources import Kinds
 from pytest_rollout.world.running import Endpoints
 
 _CI_VARIABLES = (
@@ -78,3 +82,33 @@ def world_environment(declared: Environment, endpoints: Endpoints) -> Environmen
     }
     flags = config("flags", "http", {"url": endpoints.flags})
     return replace(declared, target=endpoints.target, flags=flags, sources=sources)
+
+
+def secrets_of(environment: Environment, kinds: Kinds) -> frozenset[str]:
+    """Every text of an opened environment that no file of a run may hold: secret options, and passwords in URLs."""
+    found: set[str] = set()
+    configs = [(config, kinds.sources) for config in environment.sources.values()]
+    for config, known in [*configs, *([(environment.flags, kinds.flags)] if environment.flags else [])]:
+        hidden = {option.name for option in known[config.kind].options if option.secret}
+        for name, value in config.options.items():
+            found |= set(_texts(value)) if name in hidden else _passwords(value)
+    return frozenset(found | _passwords(environment.target))
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from (text for below in value.values() for text in _texts(below))
+    elif isinstance(value, list):
+        yield from (text for below in value for text in _texts(below))
+
+
+def _passwords(value: object) -> set[str]:
+    """Passwords in the URLs of an option: as written, and as they are sent."""
+    found = set()
+    for text in _texts(value):
+        with suppress(ValueError):  # what is no URL has no password
+            password = urlsplit(text).password
+            found |= {password, unquote(password)} if password else set()
+    return found

@@ -6,7 +6,11 @@ and what it leaves on its reports.
 
 from __future__ import annotations
 
+import ast
 import json
+import sys
+import threading
+import time
 import traceback
 import unittest
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,10 +25,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_rollout.asserts import asserts_by_hand, hollow_asserts, made_within
+from pytest_rollout.asserts import asserts_by_hand, hollow_asserts, made_within, tree_of
 from pytest_rollout.book import Answer, Ended, PlannedGate, pack, unpack
 from pytest_rollout.claims import GateClaims, judging
 from pytest_rollout.errors import Inconclusive, Unclaimed, did_you_mean, listed
+from pytest_rollout.literals import Named, names_of
 from pytest_rollout.plan.model import Plan
 from pytest_rollout.rollout import GATE_FIXTURES, GATE_MARKERS
 
@@ -34,14 +39,19 @@ if TYPE_CHECKING:
 GATE: pytest.StashKey[Gate] = pytest.StashKey()
 RUNNING: pytest.StashKey[Gate | None] = pytest.StashKey()
 """Where the config keeps the gate that is set up or running; None while another test is."""
-WORN = pytest.StashKey[frozenset[str]]()
-"""The markers that an item wore when it was entered in the book."""
+COLLECTED_AS = pytest.StashKey[str]()
+"""An item's node id when it was collected, of which its gate's id is made: plugins rename items later."""
+ENTERED = pytest.StashKey[tuple[str, frozenset[str]]]()
+"""The node id and the markers of an item when it was entered in the book."""
 NO_DYING_THREADS = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 """An assert that fails in a thread of a gate is no warning."""
+_GRACE_SECONDS = 0.5
+"""How long a thread that was told to end may take to do so."""
 _RECORD = "rollout_record"
 _PLANNED = "rollout_gate"
 _QUIET = "rollout_quiet"
 
+_LEAVES = (ast.Return, ast.Break, ast.Continue)
 _FIXTURES_MODULE = "pytest_rollout.fixtures"
 _MARKER_KEYS = {"gate": {"owner", "severity", "runbook"}, "shadow": {"until", "why"}}
 _SEVERITIES = ("blocker", "critical", "normal", "minor", "trivial")
@@ -69,10 +79,11 @@ class Gate:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Run the gate's function; raise when it ends well and has proven nothing."""
+        before = frozenset(threading.enumerate())
         with self.watching("call"):
             with judging(self.claims, calling=True):
                 yield
-            self._demand_proof()
+            self._demand_proof(before)
 
     @contextmanager
     def watching(self, part: str) -> Iterator[None]:
@@ -88,8 +99,8 @@ class Gate:
         if self.claims.calling and self.code and made_within(frame, self.code):
             self.claims.plain_assert(line, text)
 
-    def _demand_proof(self) -> None:
-        faults = [*self.claims.faults(), *self._by_hand(), *self._hollow()]
+    def _demand_proof(self, before: frozenset[threading.Thread]) -> None:
+        faults = [*self.claims.faults(), *self._by_hand(), *self._hollow(), *self._unfinished(before)]
         if faults:
             raise Unclaimed("HOLD[no-claim] " + "\n  ".join(faults))
 
@@ -100,8 +111,30 @@ class Gate:
     def _hollow(self) -> Iterator[str]:
         for line in hollow_asserts(self.code) if self.code else ():
             yield f"line {line} asserts what is never false (a generator without `all`, a tuple, a constant)"
+        for line in swallowed_asserts(self.code) if self.code else ():
+            yield f"line {line} asserts where a failure is swallowed: let it fail, or handle it"
         if self.live_words and not self.claims.has_read:
             yield f"the gate asked for {listed(self.live_words)} and read nothing: perhaps a loop over an empty list"
+
+    def _unfinished(self, before: frozenset[threading.Thread]) -> Iterator[str]:
+        """Threads of the gate that outlive it: what they find is lost, or taken for the next gate's."""
+        give_up = time.monotonic() + _GRACE_SECONDS
+        while names := [each.name for each in threading.enumerate() if each not in before and self._runs_in(each)]:
+            if time.monotonic() > give_up:
+                yield f"the thread {listed(names)} still runs, and nobody hears what it finds: join it"
+                return
+            time.sleep(_GRACE_SECONDS / 10)
+
+    def _runs_in(self, thread: threading.Thread) -> bool:
+        """Whether a thread runs code of the gate or beside it, or was given it to run; a library's own does not."""
+        frame = sys._current_frames().get(thread.ident or 0)
+        running = [each.f_code for each, _ in traceback.walk_stack(frame)] if frame else []
+        given = [vars(thread).get(name) for name in ("_target", "function")]
+        given += [*vars(thread).get("_args", ()), *vars(thread).get("args", ())]
+        codes = [getattr(getattr(each, "__func__", each), "__code__", None) for each in given]
+        codes += [getattr(each, "cr_code", None) for each in given]
+        folder = self.scope.plan.folder
+        return any(folder in Path(code.co_filename).parents for code in [*running, *codes] if code)
 
     def sign(self, report: pytest.TestReport, raised: BaseException | None, *, travels: bool) -> None:
         """Put the gate's own answer on a report, and the gate itself where the report travels to another process.
@@ -111,6 +144,8 @@ class Gate:
         first = self.raised.get(str(report.when))
         if raised is None or (first is not None and not isinstance(first, Unclaimed)):
             raised = first  # else unittest kept the exception to itself, and pytest knows it only now
+        if raised is None and report.failed and str(report.longrepr).startswith("[XPASS(strict)]"):
+            raised = pytest.xfail.Exception("it was expected to fail, and passed")
         ended, reason = _ended(raised)
         if ended is Ended.FAILED and not self._failed_itself(raised):
             ended = Ended.ERROR  # a library's own assert, or a fixture's: the gate has not judged
@@ -226,7 +261,7 @@ def _planned(item: pytest.Item, plan: Plan, phases: tuple[str, ...], markers: Se
 
 def relative_id(item: pytest.Item, plan: Plan) -> str:
     """An item's id from the rollout's folder on: the same wherever pytest was started."""
-    inside = item.nodeid.split("::")[1:]
+    inside = item.stash.get(COLLECTED_AS, item.nodeid).split("::")[1:]
     return "::".join([_relative(item.path, plan.folder), *inside])
 
 
@@ -245,6 +280,61 @@ def code_of(item: pytest.Item) -> CodeType | None:
     """The code of a gate's function, without the decorators around it; None for a line of a plan."""
     function = getattr(item, "obj", None)
     return getattr(unwrap(getattr(function, "__func__", function)), "__code__", None) if callable(function) else None
+
+
+def swallowed_asserts(code: CodeType) -> tuple[int, ...]:
+    """Lines of a function that assert where a failure goes by unseen: under `except: pass` or `suppress`."""
+    last = max((line or 0 for _, _, line in code.co_lines()), default=0)
+    return tuple(line for line in _swallowed_in(code.co_filename) if code.co_firstlineno <= line <= last)
+
+
+@lru_cache(maxsize=1024)
+def _swallowed_in(filename: str) -> tuple[int, ...]:
+    tree = tree_of(filename)
+    blocks = [block for node in ast.walk(tree) for block in _swallowing(node)] if tree else []
+    return tuple(sorted({each.lineno for block in blocks for each in ast.walk(block) if isinstance(each, ast.Assert)}))
+
+
+def _swallowing(node: ast.AST) -> Sequence[ast.AST]:
+    """The statements below a node whose failed asserts it keeps to itself."""
+    if isinstance(node, ast.With):
+        calls = [item.context_expr for item in node.items if isinstance(item.context_expr, ast.Call)]
+        return node.body if any(_name_of(call.func) == "suppress" and _catches(call.args) for call in calls) else []
+    if not isinstance(node, ast.Try | ast.TryStar):
+        return []
+    if any(isinstance(each, _LEAVES) for each in node.finalbody):
+        return [*node.body, *node.handlers, *node.orelse]
+    first = next((each for each in node.handlers if each.type is None or _catches([each.type])), None)
+    return node.body if first and all(map(_says_nothing, first.body)) else []
+
+
+def _catches(types: Iterable[ast.expr]) -> bool:
+    each = [one for kind in types for one in (kind.elts if isinstance(kind, ast.Tuple) else [kind])]
+    return any(_name_of(kind) in {"AssertionError", "Exception", "BaseException"} for kind in each)
+
+
+def _name_of(node: ast.expr) -> str:
+    return getattr(node, "id", "") or getattr(node, "attr", "")
+
+
+def _says_nothing(node: ast.stmt) -> bool:
+    value = getattr(node, "value", None)
+    return isinstance(node, (*_LEAVES, ast.Pass, ast.Expr)) and (value is None or isinstance(value, ast.Constant))
+
+
+def wanted_by(items: Iterable[pytest.Item]) -> Iterator[tuple[Plan, PlannedGate, list[Named]]]:
+    """What each gate among some items is known to ask before it runs: what its text names, or its line of a plan."""
+    for item in items:
+        gate = item.stash.get(GATE, None)
+        if gate is None:
+            continue
+        metric = getattr(item, "metric", None)
+        if metric is not None:
+            yield gate.scope.plan, gate.planned, [Named(0, metric.name)]
+        elif gate.code is not None:
+            last = max((line or 0 for _, _, line in gate.code.co_lines()), default=0)
+            named = names_of(gate.code.co_filename, gate.code.co_firstlineno, last)
+            yield gate.scope.plan, gate.planned, named
 
 
 def qualified_name(item: pytest.Item) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Generator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -16,9 +17,10 @@ from pytest_rollout.errors import RolloutError
 from pytest_rollout.estimates import Estimate
 from pytest_rollout.facts import Fact
 from pytest_rollout.gate import (
+    COLLECTED_AS,
+    ENTERED,
     GATE,
     NO_DYING_THREADS,
-    WORN,
     Gate,
     answer_of,
     code_of,
@@ -28,9 +30,11 @@ from pytest_rollout.gate import (
     planned_of,
     qualified_name,
     refuse_bad_gates,
+    wanted_by,
 )
 from pytest_rollout.items import PlanFile
 from pytest_rollout.reports import terminal
+from pytest_rollout.reports.progress import say_progress
 from pytest_rollout.rollout import Rollout
 from pytest_rollout.witness import Witness
 
@@ -110,7 +114,8 @@ class JudgingHooks:
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         """Remember which gates were left out."""
-        self._rollout.book.deselected.update(item.nodeid for item in items)
+        gates = (item.stash.get(GATE, None) for item in items)
+        self._rollout.book.deselected.update(gate.planned.nodeid for gate in gates if gate)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -121,27 +126,44 @@ class JudgingHooks:
         if self._workerinput is not None and self._rollout.folder:
             self._rollout.book.write_page(self._rollout.folder, str(self._workerinput["workerid"]))
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Ask everything at once that the gates are known to ask, before the first of them."""
+        if not session.config.option.collectonly and not session.testsfailed:
+            screen = session.config.pluginmanager.get_plugin("terminalreporter")
+            self._rollout.ask_ahead(wanted_by(session.items), partial(say_progress, screen))
+        return (yield)
+
     def _enter(self, item: pytest.Item) -> None:
         plan = self._rollout.plan_of(item.path)
         if plan is None:
             return
         markers = list(item.iter_markers())
         worn = frozenset(marker.name for marker in markers)
-        if item.stash.get(WORN, None) == worn:
+        if item.stash.get(ENTERED, None) == (item.nodeid, worn):
             return
+        item.stash.setdefault(COLLECTED_AS, item.nodeid)
+        self._forget(item)
         self._rollout.book.functions.add((str(item.path), qualified_name(item)))
         planned = planned_gate(item, plan, markers, self._rollout.phases)
-        item.stash[WORN] = worn if isinstance(planned, str | None) else worn | {NO_DYING_THREADS.name}
+        worn = worn if isinstance(planned, str | None) else worn | {NO_DYING_THREADS.name}
+        item.stash[ENTERED] = (item.nodeid, worn)
         if isinstance(planned, str):
             self._rollout.book.trouble(Reason.MISSING, planned)
         elif planned is not None:
             claims = GateClaims()
-            scope = self._rollout.scope(plan, planned.phases, claims)
+            scope = self._rollout.scope(plan, planned, claims)
             item.stash[GATE] = Gate(planned, scope, claims, code_of(item), live_words(item))
             item.add_marker(NO_DYING_THREADS, append=False)
             self._rollout.book.plan(planned)
             for problem in foreign_fixtures(item) if isinstance(item, pytest.Function) else ():
                 self._rollout.book.trouble(Reason.ERROR, problem)  # pytest does not ask before it makes unittest's
+
+    def _forget(self, item: pytest.Item) -> None:
+        """Take a gate out of the book that is entered anew: pytest-xdist renames the items of a group."""
+        gate, planned = item.stash.get(GATE, None), self._rollout.book.planned
+        if gate and planned.get(gate.planned.nodeid) is gate.planned:
+            del planned[gate.planned.nodeid]
 
     # -- running -----------------------------------------------------------
 

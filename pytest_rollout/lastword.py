@@ -55,6 +55,8 @@ class LastWord:
         except NotADirectoryError:
             return
         except OSError as error:
+            if not os.path.lexists(folder / "verdict.json"):
+                return  # a read-only disk says no before it looks whether there is anything to remove
             raise pytest.UsageError(
                 f"an earlier verdict cannot be removed: {folder / 'verdict.json'}: {error}"
             ) from error
@@ -64,7 +66,9 @@ class LastWord:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, int | None, int | None]:
-        """Let pytest run, whatever it does, and then decide."""
+        """Let pytest run, whatever it does, and then decide; in an xdist worker there is nothing to decide."""
+        if hasattr(config, "workerinput"):  # not there yet when this plugin was loaded
+            return (yield)
         try:
             status = _carried(int((yield) or 0))
         except pytest.UsageError:
@@ -116,6 +120,7 @@ def _decide(config: pytest.Config, rollout: Rollout, status: int) -> int:
         line, code = last_line(conclusion, rollout), conclusion.exit_code
         if conclusion.judged:
             try:
+                rollout.write_evidence(output_folder(config))
                 write_receipt(output_folder(config), rollout.run_of(conclusion))
             except OSError as error:
                 if code != ExitCode.ROLLBACK:

@@ -7,13 +7,16 @@ hooks that judge (`hooks.py`) are registered.
 
 from __future__ import annotations
 
+import argparse
 import os
+import shlex
 import sys
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
+from pytest_rollout import hookspecs
 from pytest_rollout.discovery import find_plans
 from pytest_rollout.lastword import PLANS, LastWord, output_folder, plans_of
 
@@ -22,6 +25,18 @@ MARKERS = (
     "shadow(until, why): the gate reports and cannot block, until the day given (ISO 8601)",
     "gate(owner, severity, runbook): who answers for a gate, how bad its failure is, what to do then",
 )
+_SAID_ALOUD = {
+    "--rollout-fault": "judges a world with a fault",
+    "--rollout-explore": "judges nothing",
+    "--rollout-at": "judges the past",
+    "--rollout-replay": "judges another run's evidence",
+}
+"""Options that take a run away from what is live; none of them may hide in an ini file."""
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare the hooks through which other plugins add to rollouts."""
+    pluginmanager.add_hookspecs(hookspecs)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,29 +45,50 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--rollout-env", metavar="NAME", default="", help="environment to judge (also: ROLLOUT_ENV)")
     group.addoption("--rollout-out", metavar="DIR", default=".rollout", help="folder for verdict.json (.rollout)")
     group.addoption("--rollout-fault", metavar="NAME", default="", help="fault to inject into the embedded world")
+    group.addoption("--rollout-at", metavar="TIME", default="", help="judge the past, as of TIME (ISO 8601)")
+    group.addoption("--rollout-replay", metavar="BUNDLE", default="", help="judge an evidence bundle again, offline")
     group.addoption("--rollout-explore", action="store_true", help="run gates without judging any phase")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
     """Clear what an earlier run left before anything can fail, and register the last word after all else."""
-    worker = hasattr(early_config, "workerinput")
-    if not worker:
-        folder = output_folder(early_config)
-        LastWord.clear(folder)
-        if "--rollout-" in os.environ.get("PYTEST_ADDOPTS", ""):
-            raise pytest.UsageError(
-                "--rollout-* options are not taken from PYTEST_ADDOPTS: say them on the command line"
-            )
-        fault = early_config.known_args_namespace.rollout_fault
-        if fault and not any(str(word).startswith("--rollout-fault") for word in early_config.invocation_params.args):
-            raise pytest.UsageError("--rollout-fault is said on the command line or not at all")
-        explore = early_config.known_args_namespace.rollout_explore
-        if explore and "--rollout-explore" not in early_config.invocation_params.args:
-            raise pytest.UsageError("--rollout-explore judges nothing: it is said on the command line or not at all")
+    folder = output_folder(early_config)
+    LastWord.clear(folder)
+    if _said_by_the_environment(early_config):
+        for each in _folders_without_the_environment(early_config):
+            LastWord.clear(each)
+        raise pytest.UsageError("--rollout-* options are not taken from PYTEST_ADDOPTS: say them on the command line")
+    for option, why in _SAID_ALOUD.items():
+        said = getattr(early_config.known_args_namespace, option.removeprefix("--").replace("-", "_"))
+        if said and not any(str(word).startswith(option) for word in early_config.invocation_params.args):
+            raise pytest.UsageError(f"{option} {why}: it is said on the command line or not at all")
     yield
-    if not worker:
-        _add(early_config, LastWord(), "rollout-last-word")
+    _add(early_config, LastWord(), "rollout-last-word")
+
+
+def _said_by_the_environment(config: pytest.Config) -> bool:
+    """Whether PYTEST_ADDOPTS says an option of ours: as it is, in quotes, in an `@file`, or by an ini file it chose."""
+    text = os.environ.get("PYTEST_ADDOPTS", "")
+    if not text:
+        return False
+    parse = config._parser.parse_known_args
+    environment = parse(shlex.split(text))
+    if "--rollout-" in text or _ours(environment) != _ours(parse([])):
+        return True
+    chosen = [environment.inifilename, environment.override_ini, environment.rootdir, environment.file_or_dir]
+    return any(chosen) and _ours(config.known_args_namespace) != _ours(parse(config.invocation_params.args))
+
+
+def _folders_without_the_environment(config: pytest.Config) -> list[Path]:
+    """Where `verdict.json` is looked for by those who do not know of PYTEST_ADDOPTS, or of the ini file it chose."""
+    said = config.invocation_params.args
+    parsed = [config._parser.parse_known_args(words) for words in (said, [*config.getini("addopts"), *said])]
+    return [config.invocation_params.dir / each.rollout_out for each in parsed]
+
+
+def _ours(namespace: argparse.Namespace) -> dict[str, object]:
+    return {name: value for name, value in vars(namespace).items() if name.startswith("rollout_")}
 
 
 def _add(config: pytest.Config, plugin: object, name: str) -> None:
@@ -65,7 +101,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
     plans = config.stash[PLANS] = plans_of(config, config.args)
-    if plans and not (hasattr(config, "workerinput") or config.pluginmanager.has_plugin("rollout-last-word")):
+    if plans and not config.pluginmanager.has_plugin("rollout-last-word"):
         raise pytest.UsageError(
             "pytest-rollout was loaded by a conftest, too late to have the last word: "
             "install it, or say -p pytest_rollout.plugin on the command line"

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_rollout.ahead import DEADLINE_SECONDS, Ask
 from pytest_rollout.asking import TIMEOUT_SECONDS, Asking
 from pytest_rollout.decisions import Reason
 from pytest_rollout.errors import QuantityError, QuestionError, RolloutError, SourceError, did_you_mean, listed
@@ -26,8 +27,8 @@ from pytest_rollout.plan.model import Environment, Metric, Plan, Query, Ratio, S
 from pytest_rollout.provenance import Provenance
 from pytest_rollout.quantities import convert, format_duration, format_number, parse_duration
 from pytest_rollout.sources import BUILT_IN, Kinds
-from pytest_rollout.sources.once import AnswerBook
-from pytest_rollout.sources.protocol import Answer, Question, Sample, Source, SourceKind
+from pytest_rollout.sources.once import AnswerBook, question_key
+from pytest_rollout.sources.protocol import Answer, FlagValue, Question, Sample, Source, SourceKind
 from pytest_rollout.sources.reading import Asked, Observed, doubted, or_absent, reading_of, unanswered
 from pytest_rollout.windows import Window, window_of
 
@@ -115,10 +116,34 @@ class Readings:
             self._windows[name, length] = self._window(self._metric(name), length)
         return self._windows[name, length]
 
-    def ask(self, metric: Metric, question: Question) -> None:
-        """Ask ahead of the gate that wants to know; what goes wrong is said to that gate."""
-        with suppress(SourceError):
-            self._answer(metric, question)
+    def asks(self, name: str, windows: Collection[timedelta] = ()) -> list[Ask]:
+        """What a gate that names a metric will ask; nothing for one that is not there."""
+        metric = self._plan.metrics.get(name)
+        if metric is None:
+            return []
+        alive = self.asks(metric.no_data.alive) if metric.no_data else []
+        return alive + [
+            Ask(question_key(metric.source, question), f"{name} ({metric.source})", self._putting(metric, question))
+            for question in self.asking.of(metric, windows=windows)
+        ]
+
+    def ask_flags(self) -> list[Ask]:
+        """What a gate that reads flags will ask."""
+        if self._environment.flags is None:
+            return []
+
+        def put(_: float) -> None:
+            self.flag("")  # whichever is asked, all of them are read
+
+        return [Ask(("flags",), "flags", put)]
+
+    def _putting(self, metric: Metric, question: Question) -> Callable[[float], None]:
+        def put(seconds_left: float) -> None:
+            within = min(question.timeout_seconds, seconds_left)
+            with suppress(SourceError):  # said again, by the answer book, to the gate that asks
+                self._answer(metric, replace(question, timeout_seconds=within))
+
+        return put
 
     def flag(self, name: str) -> Fact | Reading:
         """A flag as it is now: a `Fact`, or a `Reading` when it is a number."""
@@ -127,8 +152,9 @@ class Readings:
         if config is None:
             return Fact(None, name, f"environment '{self._environment.name}' names no flags", provenance=provenance)
         try:
-            reader = self._kinds.flags[config.kind].open(config.options, self._plan.folder)
-            flags = self.answers.read_flags(config.name, reader, at=self._at, timeout_seconds=TIMEOUT_SECONDS)
+            flags = self.answers.read_flags(
+                config.name, lambda: self._read_flags(config), at=self._at, timeout_seconds=TIMEOUT_SECONDS
+            )
         except SourceError as error:
             return Fact(None, name, str(error), error.reason, provenance)
         if name not in flags:
@@ -138,6 +164,10 @@ class Readings:
         if isinstance(value, (bool, str)):
             return Fact(value, name, provenance=provenance)
         return Reading.exactly(value, name=name, provenance=provenance)
+
+    def _read_flags(self, config: SourceConfig) -> Mapping[str, FlagValue]:
+        reader = self._kinds.flags[config.kind].open(config.options, self._plan.folder)
+        return reader.read(self._at, TIMEOUT_SECONDS)
 
     def _metric(self, name: str) -> Metric:
         metric = self._plan.metrics.get(name)
@@ -182,7 +212,7 @@ class Readings:
             return asked.unknown(why, needs="count the same events in both queries, the first among the second")
         from pytest_rollout.stats import proportion
 
-        found = proportion.always_valid(of.value, over.value, confidence=self._plan.confidence, burst=metric.burst)
+        found = proportion.continuous(of.value, over.value, confidence=self._plan.confidence, deff=metric.burst)
         older = min((each for each in (of, over)), key=lambda each: each.at or self._at)
         return self._estimate(found, metric, replace(older.provenance, query=asked.query), unit="share")
 
@@ -307,6 +337,11 @@ class _Unopened:
         self._opened: Source | None = None
 
     def ask(self, question: Question) -> Answer:
+        if question.timeout_seconds <= 0:
+            raise SourceError(
+                f"not asked: all questions of the run together took more than {DEADLINE_SECONDS:g} s\n"
+                "see which source is slow, or ask less of it"
+            )
         with self._guard:
             if self._opened is None:
                 self._opened = self._kind.open(self._config.options, self._folder)

@@ -11,7 +11,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
@@ -23,6 +23,8 @@ from pytest_rollout.quantities import format_duration
 from pytest_rollout.verdict import Because, RunVerdict, Verdict
 
 RECEIPT_NAME = "verdict.json"
+RUN_ID = "ROLLOUT_RUN_ID"
+"""The environment variable with which a job names its run: its receipt says it, and `verify` takes no other."""
 SCHEMA = "urn:pytest-rollout:schema:verdict:1"
 _LARGEST_BYTES = 64 * 2**20
 _CLOCKS_MAY_DIFFER = timedelta(seconds=60)
@@ -72,6 +74,7 @@ def _verdict(verdict: Verdict) -> dict[str, object]:
         "reasons": [_reason(because) for because in verdict.reasons],
         "plan_digest": verdict.plan_digest,
         "lock_digest": verdict.lock_digest or None,
+        "evidence_digest": verdict.evidence_digest or None,
         "gates": [_gate(gate) for gate in verdict.gates],
     }
 
@@ -150,12 +153,18 @@ def remove_receipt(folder: Path) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What a receipt must be about to count; empty or None means any."""
+    """What a receipt must be about to count; empty or None means any.
+
+    The run is asked for wherever a job has named it: beside a run of one's own
+    another may write the same file, and one that ends before this plugin is
+    loaded leaves the file of the run before.
+    """
 
     rollout: str = ""
     phase: str = ""
     environment: str = ""
     max_age: timedelta | None = None
+    run_id: str | None = field(default_factory=lambda: os.environ.get(RUN_ID))
 
 
 def verify(path: Path, wanted: Wanted, *, now: datetime) -> tuple[int, list[str]]:
@@ -224,6 +233,8 @@ def _objections(document: dict[str, object], wanted: Wanted, now: datetime) -> l
 
 def _wrong_subject(document: dict[str, object], verdicts: list[dict[str, Any]], wanted: Wanted) -> list[str]:
     found = []
+    if wanted.run_id is not None and document["run_id"] != wanted.run_id:
+        found.append(f"it is of run '{document['run_id']}', not of '{wanted.run_id}'")
     if wanted.environment and document["environment"] != wanted.environment:
         found.append(f"it judged environment '{document['environment']}', not '{wanted.environment}'")
     pairs = [(each["rollout"], each["phase"]) for each in verdicts]

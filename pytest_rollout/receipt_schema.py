@@ -52,6 +52,10 @@ def _verdict() -> Schema:
             "reasons": _array(_reason(), "Every reason against PROCEED; none for PROCEED."),
             "plan_digest": _text("SHA-256 of rollout.yaml."),
             "lock_digest": {"type": ["string", "null"], "description": "SHA-256 of gates.lock."},
+            "evidence_digest": {
+                "type": ["string", "null"],
+                "description": "SHA-256 of what the rollout's sources answered; evidence.zip holds it.",
+            },
             "gates": _array(_gate(), "Every gate that was collected, planned or locked for the phase."),
         }
     )

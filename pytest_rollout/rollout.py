@@ -10,20 +10,30 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+import time
 import uuid
-from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pytest_rollout.book import Book
+from pytest_rollout.ahead import Ask, Progress, ask_ahead
+from pytest_rollout.book import Book, PlannedGate
 from pytest_rollout.claims import GateClaims
 from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.discovery import PLAN_NAME, governing
-from pytest_rollout.environment import check_environment, chosen_environment, open_environment, world_environment
+from pytest_rollout.environment import (
+    check_environment,
+    chosen_environment,
+    open_environment,
+    secrets_of,
+    world_environment,
+)
 from pytest_rollout.errors import PlanError, RolloutError
+from pytest_rollout.evidence import EVIDENCE_NAME, Bundle, Shape, digest_of, read_bundle, write_bundle
 from pytest_rollout.judgement import GateVerdict, judge
+from pytest_rollout.literals import Named
 from pytest_rollout.lock import LOCK_NAME, Lock, read_lock
 from pytest_rollout.plan.model import Environment, Plan
 from pytest_rollout.readings import Readings
@@ -46,8 +56,14 @@ class Settings:
 
     environment: str
     fault: str
-    out: Path
     explore: bool
+    past: datetime | None = None
+    replay: Path | None = None
+
+    @property
+    def mode(self) -> str:
+        """Whether the run looks at what is, at what was, or at what another run was told."""
+        return "replay" if self.replay else "past" if self.past else "live"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +107,8 @@ class Rollout:
         self._governed: dict[Path, Plan | None] = {}
         self._worlds: dict[str, Endpoints] = {}
         self._readings: dict[Path, Readings] = {}
+        self._shapes: dict[str, Shape] = {}
+        self._replayed: Bundle | None = None
         self._passed_over: dict[Path, list[Stray]] = {}
         self._judged: tuple[tuple[object, ...], RunVerdict] | None = None
         self._cleanup = ExitStack()
@@ -120,6 +138,9 @@ class Rollout:
         """
         self.folder = Path(tempfile.mkdtemp(prefix="pytest-rollout-"))
         self._cleanup.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        if self.settings.replay:
+            self._replay(self.settings.replay, self.folder)
+            return
         worlds = [plan for plan in self.judged_plans if self._has_world(plan)]
         if self.settings.fault and len(worlds) < len(self.judged_plans):
             raise RolloutError(
@@ -127,6 +148,13 @@ class Rollout:
             )
         for plan in worlds:
             self._worlds[str(plan.path)] = self._open_world(plan)
+
+    def _replay(self, path: Path, folder: Path) -> None:
+        """Take the instant, the environments and every answer from a bundle; nothing is opened."""
+        if self.settings.fault:
+            raise RolloutError("--rollout-fault changes a world, and a replay has none")
+        bundle = read_bundle(path, folder)
+        self.at, self._shapes, self._replayed = bundle.at, dict(bundle.shapes), bundle
 
     def _open_world(self, plan: Plan) -> Endpoints:
         from pytest_rollout.world.running import running_world
@@ -143,7 +171,13 @@ class Rollout:
     def context(self) -> str:
         """What an xdist worker must know, as a JSON string."""
         worlds = {path: asdict(endpoints) for path, endpoints in self._worlds.items()}
-        facts = {"at": self.at.isoformat(), "run_id": self.run_id, "folder": str(self.folder), "worlds": worlds}
+        facts = {
+            "at": self.at.isoformat(),
+            "run_id": self.run_id,
+            "folder": str(self.folder),
+            "worlds": worlds,
+            "shapes": {rollout: asdict(shape) for rollout, shape in self._shapes.items()},
+        }
         return json.dumps(facts)
 
     def adopt(self, context: str) -> None:
@@ -152,24 +186,56 @@ class Rollout:
         self.at, self.run_id = datetime.fromisoformat(facts["at"]), facts["run_id"]
         self.folder = Path(facts["folder"])
         self._worlds = {path: Endpoints(**endpoints) for path, endpoints in facts["worlds"].items()}
+        self._shapes = {rollout: Shape(**shape) for rollout, shape in facts["shapes"].items()}
 
     def stop(self) -> None:
         """End worlds and remove the shared folder."""
         self._cleanup.close()
 
-    def scope(self, plan: Plan, phases: Sequence[str], claims: GateClaims) -> Scope:
+    def scope(self, plan: Plan, gate: PlannedGate, claims: GateClaims) -> Scope:
         """What one gate may ask, for the phases it belongs to and that are judged."""
-        judged = tuple(phase for phase in phases if not self.asked or phase in self.asked)
-        return Scope(plan, judged, lambda: self._readings_of(plan), claims)
+        judged = tuple(phase for phase in gate.phases if not self.asked or phase in self.asked)
+        return Scope(plan, judged, lambda: self._readings_of(plan), claims, gate.id)
+
+    def ask_ahead(self, wanted: Iterable[tuple[Plan, PlannedGate, Sequence[Named]]], progress: Progress) -> None:
+        """Ask everything that the selected gates are known to want, before the first of them runs."""
+        asks: list[Ask] = []
+        for plan, gate, named in wanted:
+            with suppress(RolloutError):  # said by the gate that asks
+                asks += [ask for each in named for ask in self._asks(plan, gate, each)]
+        ask_ahead(asks, self.folder, progress, time.monotonic)
+
+    def _asks(self, plan: Plan, gate: PlannedGate, named: Named) -> list[Ask]:
+        readings = self._readings_of(plan)
+        if not named.metric:
+            return [replace(ask, key=(plan.rollout, *ask.key)) for ask in readings.ask_flags()]
+        budgets = (plan.phases[phase].budgets.get(named.metric) for phase in gate.phases)
+        held = {level.held for budget in budgets if budget for level in budget.limit.levels if level.held}
+        windows = {readings.asking.lookback(each) for each in held} | ({named.over} if named.over else set())
+        return [replace(ask, key=(plan.rollout, *ask.key)) for ask in readings.asks(named.metric, windows)]
 
     def _readings_of(self, plan: Plan) -> Readings:
         if plan.path not in self._readings:
-            world = self._worlds.get(str(plan.path))
-            declared = self._declared(plan)
-            environment = world_environment(declared, world) if world else open_environment(declared)
-            folder = self.folder / f"answers-{self.plans.index(plan)}" if self.folder else None
-            self._readings[plan.path] = Readings(plan, environment, self.at, AnswerBook(folder), kinds=self.kinds)
+            environment = self._opened(plan)
+            answers = AnswerBook(
+                self._answers_of(plan),
+                replay=self.settings.replay is not None,
+                secrets=secrets_of(environment, self.kinds),
+            )
+            self._readings[plan.path] = Readings(plan, environment, self.at, answers, kinds=self.kinds)
         return self._readings[plan.path]
+
+    def _opened(self, plan: Plan) -> Environment:
+        declared = self._declared(plan)
+        if self.settings.replay:
+            shape = self._shapes.get(plan.rollout, Shape(name=declared.name, target="", flags="", sources={}))
+            return shape.environment(declared)
+        world = self._worlds.get(str(plan.path))
+        return world_environment(declared, world) if world else open_environment(declared)
+
+    def _answers_of(self, plan: Plan) -> Path | None:
+        """Where the answers of one rollout are shared, recorded, and found again by a replay."""
+        return self.folder / plan.rollout if self.folder else None
 
     def _declared(self, plan: Plan) -> Environment:
         check_environment(plan, self.settings.environment)
@@ -186,12 +252,16 @@ class Rollout:
     @property
     def environment(self) -> str:
         """The environment of the run, as reports name it; several when plans have different defaults."""
+        if self._replayed:
+            return ", ".join(sorted({shape.name for shape in self._shapes.values()})) or "none"
         names = {self.environment_of(plan) for plan in self.judged_plans}
         return ", ".join(sorted(filter(None, names))) or "none"
 
     @property
     def embedded(self) -> bool:
         """Whether an embedded world is judged, which proves nothing about a real system."""
+        if self._replayed:
+            return self._replayed.embedded
         return any(self._has_world(plan) for plan in self.judged_plans)
 
     @property
@@ -237,6 +307,7 @@ class Rollout:
             unlocked=unlocked,
             skipped=self._skipped(plan),
         )
+        verdict = replace(verdict, evidence_digest=digest_of(self._answers_of(plan)))
         return verdict.with_reasons(self._strays(plan, phase))
 
     def _strays(self, plan: Plan, phase: str) -> list[Because]:
@@ -280,6 +351,9 @@ class Rollout:
         into 0; nothing is added up.
         """
         verdict = self.judge()
+        if self.settings.mode != "live" and verdict.decision is Decision.PROCEED:
+            reasons = (*verdict.reasons, Because(Reason.STALE, self._not_now()))
+            verdict = RunVerdict(verdicts=verdict.verdicts, reasons=reasons)
         if status != 0 and verdict.decision is Decision.PROCEED:
             sentence = f"pytest itself ended with status {status}, so this run proves nothing"
             reasons = (*verdict.reasons, Because(Reason.FAILED, sentence))
@@ -288,14 +362,33 @@ class Rollout:
         code = status if status not in {0, 1} or not judged else int(verdict.exit_code)
         return Conclusion(verdict=verdict, exit_code=code, judged=judged)
 
+    def _not_now(self) -> str:
+        what = "this is a replay of" if self.settings.replay else "this judges the past, as of"
+        return f"{what} {self.at:%Y-%m-%d %H:%M:%S} UTC: what held then releases nothing now"
+
+    def write_evidence(self, folder: Path) -> None:
+        """Write the bundle of everything that the run was told; a replay has its bundle already.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        if self.folder is None or self.settings.replay:
+            return
+        shapes = {plan.rollout: Shape.of(self._opened(plan)) for plan in self.judged_plans}
+        bundle = Bundle(
+            run_id=self.run_id, at=self.at, embedded=self.embedded, fault=self.settings.fault, shapes=shapes
+        )
+        folders = {plan.rollout: self.folder / plan.rollout for plan in self.judged_plans}
+        write_bundle(folder / EVIDENCE_NAME, bundle, folders)
+
     def run_of(self, conclusion: Conclusion) -> Run:
         """The run as its receipt tells it."""
         return Run(
             run_id=self.run_id,
-            mode="live",
+            mode=self.settings.mode,
             environment=self.environment,
             embedded=self.embedded,
-            fault=self.settings.fault,
+            fault=self._replayed.fault if self._replayed else self.settings.fault,
             evaluated_at=self.at,
             exit_code=conclusion.exit_code,
             verdict=conclusion.verdict,

@@ -32,12 +32,14 @@ class Scope:
         phases: The phases that are judged in this run and that the gate belongs to.
         readings: Opens the environment's readings on first use.
         claims: What the gate has read and claimed.
+        gate: The gate's id.
     """
 
     plan: Plan
     phases: tuple[str, ...]
     readings: Callable[[], Readings]
     claims: GateClaims
+    gate: str = ""
 
     @property
     def metrics(self) -> Metrics:
@@ -62,7 +64,8 @@ class Scope:
         """
         from pytest_rollout.target import service_client
 
-        return service_client(self.readings().target, self.claims)
+        readings = self.readings()
+        return service_client(readings.target, self.claims, readings.answers, self.gate)
 
 
 @dataclass(frozen=True)

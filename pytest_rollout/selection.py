@@ -67,8 +67,8 @@ def _satisfiable(expression: Expression, phase: str, others: Collection[str]) ->
 
 
 def _names(expression: Expression) -> set[str]:
-    """The identifiers of an expression; pytest 8 keeps them only in the compiled code."""
+    """The identifiers of an expression; pytest 8.4 and 9.0 keep them only in the compiled code, each elsewhere."""
     if hasattr(expression, "idents"):
         return set(expression.idents())
-    code: CodeType = getattr(expression, "code")  # noqa: B009 - mypy reads the newest pytest only
+    code: CodeType = getattr(expression, "code" if hasattr(expression, "code") else "_code")
     return {name.removeprefix("$") for name in code.co_names}

@@ -7,20 +7,24 @@ judged is a usage error with all of its problems, before any test runs.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from pytest_rollout.discovery import misnamed_plans
 from pytest_rollout.environment import check_environment, ci_variable, open_environment
-from pytest_rollout.errors import PlanError, Problem, RolloutError
-from pytest_rollout.lastword import ROLLOUT, output_folder
+from pytest_rollout.errors import PlanError, Problem, RolloutError, UsageError
+from pytest_rollout.kinds import kinds_of
+from pytest_rollout.lastword import ROLLOUT
 from pytest_rollout.plan.model import Plan
+from pytest_rollout.receipt import RUN_ID
 from pytest_rollout.rollout import Rollout, Settings, utc_now
 from pytest_rollout.selection import phases_asked
-from pytest_rollout.sources import FLAG_KINDS, KINDS
+from pytest_rollout.sources import BUILT_IN, Kinds
 
 
 def open_rollout(config: pytest.Config, paths: Sequence[Path]) -> Rollout:
@@ -31,11 +35,14 @@ def open_rollout(config: pytest.Config, paths: Sequence[Path]) -> Rollout:
             `-m`, or an environment that is not named, not known or not complete.
     """
     try:
-        plans = load_plans(paths, config.rootpath)
+        kinds = kinds_of(config)
+        plans = load_plans(paths, config.rootpath, kinds)
         for phase, titles in _phases(plans).items():
             config.addinivalue_line("markers", f"{phase}: {titles}")
         asked = phases_asked(config.option.markexpr, phases=_phases(plans), markers=_markers(config))
-        rollout = Rollout(plans, settings=_settings(config), asked=asked, at=utc_now())
+        settings = _settings(config)
+        rollout = Rollout(plans, settings=settings, asked=asked, at=settings.past or utc_now(), kinds=kinds)
+        rollout.run_id = _named_run() or rollout.run_id
         if asked:
             _check(rollout)
     except RolloutError as error:
@@ -44,7 +51,7 @@ def open_rollout(config: pytest.Config, paths: Sequence[Path]) -> Rollout:
     return rollout
 
 
-def load_plans(paths: Sequence[Path], root: Path) -> list[Plan]:
+def load_plans(paths: Sequence[Path], root: Path, kinds: Kinds = BUILT_IN) -> list[Plan]:
     """Every plan of a run.
 
     Raises:
@@ -59,7 +66,7 @@ def load_plans(paths: Sequence[Path], root: Path) -> list[Plan]:
         shown = os.path.relpath(path) if root in path.parents else str(path)
         problems += [_misnamed(each, shown) for each in misnamed_plans(path.parent)]
         try:
-            plans.append(load_plan(path, kinds=KINDS, flag_kinds=FLAG_KINDS, shown=shown))
+            plans.append(load_plan(path, kinds=kinds.sources, flag_kinds=kinds.flags, shown=shown))
         except PlanError as error:
             problems += error.problems
     problems += _duplicates(plans)
@@ -89,7 +96,7 @@ def _check(rollout: Rollout) -> None:
     for plan in rollout.judged_plans:
         check_environment(plan, rollout.settings.environment)
         declared = plan.environments[rollout.environment_of(plan)]
-        if declared.world is None:
+        if declared.world is None and not rollout.settings.replay:
             open_environment(declared)
 
 
@@ -97,9 +104,46 @@ def _settings(config: pytest.Config) -> Settings:
     return Settings(
         environment=_named_environment(config),
         fault=config.option.rollout_fault,
-        out=output_folder(config),
+        past=_past(config.option.rollout_at, utc_now()),
+        replay=_bundle(config),
         explore=config.option.rollout_explore or _somebody_looks(config),
     )
+
+
+def _past(text: str, now: datetime) -> datetime | None:
+    """The instant that `--rollout-at` names.
+
+    Raises:
+        UsageError: No instant with an offset from UTC, or one that is not past.
+    """
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise UsageError(f"--rollout-at is an instant with its offset, such as 2026-11-01T09:00Z, not {text!r}")
+    if at >= now:
+        raise UsageError(f"--rollout-at {text} is not past: without it a run judges now")
+    return at.astimezone(UTC)
+
+
+def _bundle(config: pytest.Config) -> Path | None:
+    """The bundle that `--rollout-replay` names, from the folder in which pytest was started.
+
+    Raises:
+        UsageError: It is not there, or an instant is named too.
+    """
+    named = config.option.rollout_replay
+    if not named:
+        return None
+    if config.option.rollout_at:
+        raise UsageError("--rollout-replay judges the instant of its bundle: remove --rollout-at")
+    path = Path(config.invocation_params.dir, named)
+    if not path.is_file():
+        raise UsageError(f"--rollout-replay {named}: there is no such file")
+    return path
 
 
 def _named_environment(config: pytest.Config) -> str:
@@ -109,6 +153,18 @@ def _named_environment(config: pytest.Config) -> str:
     if named and not said and ci_variable():
         named = ""
     return named or os.environ.get("ROLLOUT_ENV", "")
+
+
+def _named_run() -> str:
+    """What the job calls this run, if it does, so that `rollout verify` can tell it from any other.
+
+    Raises:
+        RolloutError: The name is empty, which is a variable that was not set, or could not be printed.
+    """
+    name = os.environ.get(RUN_ID)
+    if name is not None and not re.fullmatch(r"[\w.:/+-]{1,200}", name):
+        raise RolloutError(f"{RUN_ID} names this run, for `rollout verify`: it cannot be {name[:200]!r}")
+    return name or ""
 
 
 def _somebody_looks(config: pytest.Config) -> bool:

@@ -21,7 +21,7 @@ FAMILY_LEVEL = 0.05
 """The family-wise error of a phase's statistical triggers."""
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Because:
     """One reason of a verdict: its stable code, one sentence, and the gate that says it (or none)."""
 
@@ -41,6 +41,7 @@ class Verdict:
     gates: tuple[GateVerdict, ...]
     plan_digest: str
     lock_digest: str = ""
+    evidence_digest: str = ""
 
     @property
     def waiting(self) -> bool:

@@ -198,7 +198,10 @@ class Window:
     def _inferred(self, what: str, unit: str, estimator: Callable[..., Bounds]) -> Estimate:
         if not self.values or self.coverage < LEAST_COVERAGE:
             return replace(self._unknown(what, self._hidden()), unit=unit)
-        found = estimator(self.times, self.values, confidence=self.confidence)
+        try:
+            found = estimator(self.times, self.values, confidence=self.confidence)
+        except ValueError as error:  # such as the growth of a value that is 0
+            return replace(self._unknown(what, f"{self.name}: {error}", Reason.INCONCLUSIVE), unit=unit)
         if math.isnan(found.value):
             return replace(self._unknown(what, found.why, Reason.LOW_N), unit=unit)
         estimate = self._estimate(what, found.value, found.low, found.high, found.method)

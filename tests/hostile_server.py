@@ -13,16 +13,21 @@ import struct
 import threading
 from collections.abc import Callable
 from typing import Self
+from urllib.parse import parse_qsl
 
 JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
 
 
 class HostileServer:
-    """Serves `BEHAVIOURS`, and any other path that was given to `reply`; keeps what was asked in `requests`."""
+    """Serves `BEHAVIOURS`, also below them (`/html/api/v1/query`), and any path that was given to `reply` or `script`.
+
+    What was asked is kept in `requests`, the body of a POST behind an empty line.
+    """
 
     def __init__(self) -> None:
         self.requests: list[str] = []
         self.replies: dict[str, bytes] = {}
+        self.scripts: dict[str, Script] = {}
         self.over = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.hostile = self
@@ -30,9 +35,11 @@ class HostileServer:
 
     def reply(self, path: str, body: bytes | str, *headers: str, status: str = "200 OK") -> None:
         """Answer `path` with this body from now on."""
-        body = body.encode() if isinstance(body, str) else body
-        lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Connection: close", *headers, "", ""]
-        self.replies[path] = "\r\n".join(lines).encode() + body
+        self.replies[path] = answer(body, *headers, status=status)
+
+    def script(self, path: str, script: Script) -> None:
+        """Answer `path` with what `script` makes of the request's parameters."""
+        self.scripts[path] = script
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
@@ -62,15 +69,27 @@ class _Handler(socketserver.StreamRequestHandler):
         lines = []
         while (line := self.rfile.readline()) not in {b"\r\n", b""}:
             lines.append(line.decode("latin-1").rstrip())
-        hostile.requests.append("\n".join(lines))
-        path = lines[0].split()[1].partition("?")[0] if lines else "/"
-        if path in hostile.replies:
+        length = next((int(each[15:]) for each in lines if each.lower().startswith("content-length:")), 0)
+        form = self.rfile.read(length).decode("latin-1")
+        hostile.requests.append("\n".join([*lines, "", form] if form else lines))
+        path, _, parameters = lines[0].split()[1].partition("?") if lines else ("/", "", "")
+        if path in hostile.scripts:
+            self.request.sendall(hostile.scripts[path](dict(parse_qsl(form or parameters))))
+        elif path in hostile.replies:
             self.request.sendall(hostile.replies[path])
         else:
-            BEHAVIOURS[path.strip("/")](self.request, hostile.over)
+            BEHAVIOURS[path.split("/")[1]](self.request, hostile.over)
 
 
 Behaviour = Callable[[socket.socket, threading.Event], None]
+Script = Callable[[dict[str, str]], bytes]
+
+
+def answer(body: bytes | str, *headers: str, status: str = "200 OK") -> bytes:
+    """A whole HTTP answer."""
+    body = body.encode() if isinstance(body, str) else body
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Connection: close", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
 
 
 def _says(data: bytes) -> Behaviour:
@@ -131,6 +150,7 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "gzip-not": _body(b'{"value": 1}', b"Content-Encoding: gzip"),
     "brotli": _body(b'{"value": 1}', b"Content-Encoding: br"),
     "redirect": _status("302 Found", "Location: https://elsewhere.example/login?token=hunter2"),
+    "redirect-loop": _status("302 Found", "Location: /redirect-loop"),
     "redirect-nowhere": _status("307 Temporary Redirect", "Location: http://["),
     "html": _body(b"<!DOCTYPE html><title>Please log in</title>"),
     "invalid-utf8": _body(b'{"value": "\xff\xfe"}'),
@@ -146,6 +166,12 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "text": _body(b'{"value": "1"}'),
     "error": _status("500 Internal Server Error", body="database\n  is on fire"),
     "unauthorised": _status("401 Unauthorized", body="bad token"),
+    "busy-for-long": _status("429 Too Many Requests", "Retry-After: 3600", body="slow down"),
+    "busy-for-ever": _status("503 Service Unavailable", "Retry-After: 0", body="try again"),
+    "busy": _status("503 Service Unavailable", body="try again"),
+    "plain-text": _says(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n# HELP up\nup 1\n"),
+    "other-json": _body(b'{"value": {"value": [1]}}'),
+    "list": _body(b"[]"),
     "no-content": _status("204 No Content"),
     "partial": _status("206 Partial Content", body='{"value": 1}'),
     "empty": _body(b""),

@@ -270,7 +270,9 @@ def _colour(gate: GateVerdict) -> str | None:
 
 
 def _where(rollout: Rollout) -> str:
-    return f"environment {rollout.environment}" + (f" ({EMBEDDED})" if rollout.embedded else "")
+    mode = rollout.settings.mode
+    then = "" if mode == "live" else f" · {mode.upper()} {rollout.at:%Y-%m-%d %H:%M:%S} UTC"
+    return f"environment {rollout.environment}" + (f" ({EMBEDDED})" if rollout.embedded else "") + then
 
 
 def verdict_line(conclusion: Conclusion, rollout: Rollout) -> str:

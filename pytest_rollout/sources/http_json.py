@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 from pytest_rollout.errors import SourceError
-from pytest_rollout.sources.document import answers_now, first_line, instant_of, number_of, parse_json, shown, utc_now
+from pytest_rollout.sources.document import answers_now, parse_json, utc_now
 from pytest_rollout.sources.fetch import SERVICE_OPTIONS, Service
-from pytest_rollout.sources.protocol import Answer, OptionValue, Question, Sample, SourceKind
+from pytest_rollout.sources.protocol import Answer, OptionValue, Question, Sample, SourceKind, unable
+from pytest_rollout.sources.selected import samples_of, select
 
 _MAX_SAMPLES = 1000
 
@@ -35,52 +37,52 @@ class HttpJsonSource:
         """
         path, sign, expression = question.query.strip().partition("#")
         where = self.service.shown(path if path.startswith("/") else "")
+        if question.buckets:
+            unable(question, where, "http_json")
         if not path.startswith("/") or not sign or not expression.strip():
             raise SourceError(
                 f"{where}: a query is '/path#expression', with a JMESPath expression that selects a number"
             )
         body = self.service.get(path.strip(), question.timeout_seconds)
-        found = _select(parse_json(body.content, where), expression.strip(), where)
-        rows = found if isinstance(found, list) else [found]
-        if len(rows) > _MAX_SAMPLES:
-            raise SourceError(f"{where}: the expression selects {len(rows)} values where one was meant")
-        samples = [self._sample(row, question.at, body.age_seconds, where) for row in rows if not _absent(row)]
+
+        def taken() -> datetime | None:
+            if question.start is not None:
+                return None
+            answers_now(question.at, self.now(), where)
+            return question.at - timedelta(seconds=body.age_seconds)
+
+        found = select(parse_json(body.content, where), expression.strip(), where)
+        samples = samples_of(found, taken, where)
+        if question.start is not None:
+            samples = _between(samples, question.start, question.at, where)
+        elif len(samples) > _MAX_SAMPLES:
+            raise SourceError(f"{where}: the expression selects {len(samples)} values where one was meant")
         text = self.service.redacted(body.content.decode("utf-8"))
-        return Answer(samples=tuple(samples), body=text)
-
-    def _sample(self, row: object, at: datetime, age_seconds: float, where: str) -> Sample:
-        if isinstance(row, Mapping):
-            if not {"value"} <= set(row) <= {"value", "at"}:
-                # A time under another name would be ignored, and an old value look fresh.
-                raise SourceError(
-                    f"{where}: the expression selects {shown(row)}\nselect a number, or {{value: …, at: …}}"
-                )
-            value = number_of(row["value"], where)
-            if "at" in row:
-                return Sample(value=value, at=None if row["at"] is None else instant_of(row["at"], where))
-        else:
-            value = number_of(row, where)
-        answers_now(at, self.now(), where)
-        return Sample(value=value, at=at - timedelta(seconds=age_seconds))
+        return Answer(samples=samples, body=text, skew=body.skew, status="200")
 
 
-def _absent(row: object) -> bool:
-    return row is None or (isinstance(row, Mapping) and "value" in row and row["value"] is None)
+def _between(samples: tuple[Sample, ...], start: datetime, at: datetime, where: str) -> tuple[Sample, ...]:
+    """The samples of `(start, at]` in the order of their times.
+
+    Raises:
+        SourceError: One has no time, or two have the same.
+    """
+    found: list[tuple[datetime, Sample]] = []
+    for each in samples:
+        if each.at is None:
+            raise SourceError(
+                f"{where}: a series over time needs the time of each number\nselect a list of {{value: …, at: …}}"
+            )
+        found.append((each.at, each))
+    found.sort(key=lambda each: each[0])
+    for (left, _), (right, _) in pairwise(found):
+        if left == right:
+            raise SourceError(f"{where}: two values at {left.isoformat()}\nselect one series")
+    return tuple(each for taken, each in found if start < taken <= at)
 
 
-def _select(document: object, expression: str, where: str) -> object:
-    import jmespath
-
-    try:
-        return jmespath.search(expression, document)
-    except RecursionError:
-        raise SourceError(f"{where}: the expression is nested too deeply") from None
-    except Exception as error:  # noqa: BLE001 - the library raises ValueError, TypeError and more for one expression
-        raise SourceError(f"{where}: JMESPath '{first_line(expression, 80)}': {first_line(str(error))}") from None
-
-
-def _open(options: Mapping[str, OptionValue], folder: Path) -> HttpJsonSource:  # noqa: ARG001 - the kind's signature
-    return HttpJsonSource(Service.of(options))
+def _open(options: Mapping[str, OptionValue], folder: Path) -> HttpJsonSource:
+    return HttpJsonSource(Service.of(options, folder))
 
 
 KIND = SourceKind("http_json", "a number out of a JSON answer over HTTP", SERVICE_OPTIONS, _open)

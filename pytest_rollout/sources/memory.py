@@ -11,23 +11,28 @@ can do to a gate can be written down:
     by_region: [3, 4]                   several samples
     rss: {error: connection refused}    the source breaks
     slow: {hang: 30s}                   no answer in time
+    heap: {values: [3, 4, 5], every: 60s}              a series, the newest now; `age: 5m` for one that ended
+    waiting: {buckets: {10: 940, 20: 55, .inf: 5}}     a histogram: upper edges, and how many lie below each
+
+Asked for a series, a plain number was the same all along.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pytest_rollout.errors import QuantityError, SourceError, did_you_mean, listed
 from pytest_rollout.quantities import parse_duration
 from pytest_rollout.sources.document import first_line, number_of, parse_json, shown, text_option
-from pytest_rollout.sources.protocol import Answer, Option, OptionValue, Question, Sample, SourceKind
+from pytest_rollout.sources.protocol import Answer, Bucket, Option, OptionValue, Question, Sample, SourceKind
 
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
@@ -61,9 +66,54 @@ class MemorySource:
             lines = [f"memory holds no answer to '{question.query}'", f"answers: {listed(known)}"]
             raise SourceError("\n".join([*lines, *did_you_mean(question.query, known)]))
         stated = answers[question.query]
+        if isinstance(stated, Mapping) and stated.keys() & {"values", "buckets"}:
+            return _many(stated, question)
+        if question.start is not None and not isinstance(stated, (Mapping, list, tuple)) and stated is not None:
+            return _series([stated] * (_steps(question) or 1), question.step, timedelta(0), question)
         rows = stated if isinstance(stated, (list, tuple)) else [stated]
         samples = [_sample(row, question) for row in rows if not _absent(row)]
         return Answer(samples=tuple(samples), body=json.dumps(stated, default=str))
+
+
+def _many(stated: Mapping[str, object], question: Question) -> Answer:
+    """A series, or its newest sample where one number is asked; or a histogram."""
+    where = f"memory, '{question.query}'"
+    buckets = stated.get("buckets")
+    if set(stated) == {"buckets"} and isinstance(buckets, Mapping) and question.buckets:
+        return _histogram(buckets, question, where)
+    values = stated.get("values")
+    if not {"values", "every"} <= set(stated) <= {"values", "every", "age"} or not isinstance(values, (list, tuple)):
+        raise SourceError(f"{where}: {shown(stated)} is no answer to this question")
+    every, age = _duration(stated["every"], where), _duration(stated.get("age", 0), where)
+    return _series(list(values) if question.start is not None else list(values[-1:]), every, age, question)
+
+
+def _series(values: list[object], every: timedelta, age: timedelta, question: Question) -> Answer:
+    where = f"memory, '{question.query}'"
+    newest, start = question.at - age, question.start or datetime.min.replace(tzinfo=UTC)
+    samples = [
+        Sample(value=number_of(value, where), at=at)
+        for back, value in zip(range(len(values) - 1, -1, -1), values, strict=True)
+        if start < (at := newest - back * every) <= question.at
+    ]
+    return Answer(samples=tuple(samples), body=json.dumps(values, default=str))
+
+
+def _histogram(stated: Mapping[str, object], question: Question, where: str) -> Answer:
+    try:
+        counts = sorted((float(edge), number_of(count, where)) for edge, count in stated.items())
+    except ValueError:
+        raise SourceError(f"{where}: the edges of buckets are numbers, and .inf for the last") from None
+    edges = [-math.inf, *(edge for edge, _ in counts)]
+    buckets = tuple(
+        Bucket(above=above, upto=upto, count=count) for above, (upto, count) in zip(edges, counts, strict=False)
+    )
+    total = Sample(value=sum(count for _, count in counts), at=question.at)
+    return Answer(samples=(total,), buckets=buckets, body=json.dumps(stated, default=str))
+
+
+def _steps(question: Question) -> int:
+    return 0 if question.start is None else int((question.at - question.start) / question.step)
 
 
 def _absent(row: object) -> bool:

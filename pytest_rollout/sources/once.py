@@ -14,14 +14,15 @@ import json
 import os
 import tempfile
 import threading
-from collections.abc import Callable
-from datetime import datetime
+import time
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pytest_rollout.decisions import Reason
 from pytest_rollout.errors import SourceError
 from pytest_rollout.sources.document import first_line
-from pytest_rollout.sources.protocol import Answer, FlagReader, FlagValue, Question, Source
+from pytest_rollout.sources.protocol import Answer, FlagValue, Question, Source
 from pytest_rollout.sources.wire import answer_as_json, answer_from_json
 
 _PATIENCE_SECONDS = 30.0
@@ -33,13 +34,17 @@ class AnswerBook:
     Args:
         folder: Shared by the processes of one run and by nothing else; None
             when there is one process. It is made when it is not there.
+        replay: Nothing is asked; what is not in the folder was never captured.
+        secrets: Texts that no record may hold.
 
     A question is the same when its source's name, its query, its instant and
     its window are; so two sources of one run must not share a name.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, *, replay: bool = False, secrets: Collection[str] = ()) -> None:
         self._folder = folder
+        self._replay = replay
+        self._secrets = _as_written(secrets)
         self._guard = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
         self._records: dict[str, str] = {}
@@ -59,15 +64,19 @@ class AnswerBook:
         return answer_from_json(found)
 
     def read_flags(
-        self, source_name: str, reader: FlagReader, *, at: datetime, timeout_seconds: float = 10.0
+        self,
+        source_name: str,
+        read: Callable[[], Mapping[str, FlagValue]],
+        *,
+        at: datetime,
+        timeout_seconds: float = 10.0,
     ) -> dict[str, FlagValue]:
-        """All flags of `reader`, read once per run.
+        """All flags that `read` gives, read once per run.
 
         Raises:
             SourceError: As for `ask`.
         """
-        key = ("flags", source_name, at.isoformat())
-        found = self.share(key, lambda: dict(reader.read(at, timeout_seconds)), timeout_seconds)
+        found = self.share(("flags", source_name, at.isoformat()), lambda: dict(read()), timeout_seconds)
         if not isinstance(found, dict) or not all(isinstance(each, (bool, int, float, str)) for each in found.values()):
             raise SourceError("the shared flags are damaged")
         return found
@@ -88,8 +97,10 @@ class AnswerBook:
 
     def _fetched(self, name: str, key: tuple[str, ...], work: Callable[[], object], timeout_seconds: float) -> str:
         if self._folder is None:
-            return _record(key, work)
+            return self._record(key, work)
         path = self._folder / f"{name}.json"
+        if self._replay and not path.exists():
+            return _failed(key, f"this was never asked in the recorded run: {key[1]}", Reason.REPLAY_MISMATCH)
         try:
             return self._shared(path, key, work, timeout_seconds)
         except (OSError, UnicodeDecodeError) as error:
@@ -106,11 +117,28 @@ class AnswerBook:
             with filelock.FileLock(path.with_suffix(".lock"), timeout=timeout_seconds + _PATIENCE_SECONDS):
                 if path.exists():
                     return path.read_text("utf-8")
-                record = _record(key, work)
+                record = self._record(key, work)
                 _write(path, record)
                 return record
         except filelock.Timeout:
             return _failed(key, f"another worker is asking this since {timeout_seconds + _PATIENCE_SECONDS:g} s")
+
+    def _record(self, key: tuple[str, ...], work: Callable[[], object]) -> str:
+        """What `work` gave or raised, as JSON text. An error of any kind is an answer too: it is no number."""
+        asked_at, started = datetime.now(UTC), time.monotonic()
+        try:
+            value = work()
+            seconds = round(time.monotonic() - started, 4)
+            record = json.dumps(
+                {"key": key, "value": value, "asked_at": asked_at.isoformat(), "seconds": seconds}, allow_nan=False
+            )
+        except SourceError as error:
+            record = _failed(key, str(error), error.reason)
+        except Exception as error:  # noqa: BLE001 - a source is foreign code; whatever breaks in it is no data
+            record = _failed(key, f"{key[1]} broke: {type(error).__name__}: {first_line(str(error)) or 'no message'}")
+        for secret in self._secrets:
+            record = record.replace(secret, "***")
+        return record
 
 
 def question_key(source_name: str, question: Question) -> tuple[str, ...]:
@@ -129,14 +157,13 @@ def _write(path: Path, text: str) -> None:
     Path(temporary).replace(path)
 
 
-def _record(key: tuple[str, ...], work: Callable[[], object]) -> str:
-    """What `work` gave or raised, as JSON text. An error of any kind is an answer too: it is no number."""
-    try:
-        return json.dumps({"key": key, "value": work()}, allow_nan=False)
-    except SourceError as error:
-        return _failed(key, str(error), error.reason)
-    except Exception as error:  # noqa: BLE001 - a source is foreign code; whatever breaks in it is no data
-        return _failed(key, f"{key[1]} broke: {type(error).__name__}: {first_line(str(error)) or 'no message'}")
+def _as_written(secrets: Collection[str]) -> tuple[str, ...]:
+    """Secrets as they stand inside JSON; the longest first, because one may hold another.
+
+    A text of three characters is no secret, and would be found everywhere.
+    """
+    written = {form for secret in secrets if len(secret) > 3 for form in (secret, json.dumps(secret)[1:-1])}
+    return tuple(sorted(written, key=len, reverse=True))
 
 
 def _failed(key: tuple[str, ...], message: str, reason: Reason = Reason.NO_DATA) -> str:

@@ -18,7 +18,7 @@ from pytest_rollout.plan.load import load_plan
 from pytest_rollout.sources import FLAG_KINDS, KINDS
 
 # Other plugins of this project's own suite take time and have no part in the pages.
-_WITHOUT = "-p no:hypothesispytest -p no:allure_pytest -p no:anyio -p no:timeout -p no:rerunfailures"
+_WITHOUT = "-p no:hypothesispytest -p no:allure_pytest -p no:anyio -p no:timeout -p no:rerunfailures -p no:asyncio -p no:randomly"
 _TOP_LEVEL = re.compile(r"^(?P<key>[a-z_]+):", re.MULTILINE)
 _LEAST_OF_A_PLAN = {
     "rollout": "rollout: shop\n",

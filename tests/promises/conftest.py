@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -60,7 +61,9 @@ ANSWERS = {"latency": 25, "errors": 0, "orders": 500}
 _LOCKS: dict[str, str] = {}
 # Other plugins of this project's own suite cost half a second a run and promise nothing here.
 _WITHOUT = tuple(
-    word for name in ("hypothesispytest", "allure_pytest", "anyio", "randomly", "asyncio") for word in ("-p", f"no:{name}")
+    word
+    for name in ("hypothesispytest", "allure_pytest", "anyio", "randomly", "asyncio")
+    for word in ("-p", f"no:{name}")
 )
 
 
@@ -196,26 +199,45 @@ class RolloutProject:
         verdict = json.loads(receipt.read_text("utf-8")) if receipt.exists() else None
         if verdict is not None:
             jsonschema.validate(verdict, receipt_schema())
-            assert [path.name for path in receipt.parent.iterdir()] == [receipt.name]
+            assert {path.name for path in receipt.parent.iterdir()} <= {receipt.name, "evidence.zip"}
         return Result(
             done.returncode, LineMatcher(done.stdout.splitlines()), LineMatcher(done.stderr.splitlines()), verdict
+        )
+
+    def start(self, *words: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """Judge the project in a new process that is not waited for; it leads a session of its own. Lock before."""
+        asked = ["gates", "-m", "phase1", "--rollout-env", "test"]
+        return subprocess.Popen(
+            [sys.executable, "-m", "pytest", *asked, *_WITHOUT, *words],
+            cwd=self.folder,
+            env={**_clean(), **(env or {})},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            # A shell that runs this suite in the background ignores Ctrl-C, and so would pytest.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - a test has no threads
         )
 
     def _process(
         self, command: list[str], env: dict[str, str], cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "ROLLOUT_"))}
-        for name in ("CI", "PYTHONDONTWRITEBYTECODE"):
-            clean.pop(name, None)
         return subprocess.run(
             command,
             cwd=cwd or self.folder,
-            env={**clean, **env},
+            env={**_clean(), **env},
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
         )
+
+
+def _clean() -> dict[str, str]:
+    """This process's environment without what would change how an inner run judges."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "ROLLOUT_"))}
+    for name in ("CI", "PYTHONDONTWRITEBYTECODE"):
+        clean.pop(name, None)
+    return clean
 
 
 @pytest.fixture

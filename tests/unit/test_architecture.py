@@ -19,14 +19,16 @@ PACKAGE = Path(pytest_rollout.__file__).parent
 
 # What may import what: a module imports its own layer (without cycles) and those below it.
 LAYERS = (
-    {"decisions", "errors", "quantities", "asserts", "provenance"},
+    {"decisions", "errors", "quantities", "asserts", "literals", "provenance"},
     {"claims", "held", "intervals", "estimates", "facts", "limits"},
     {"stats", "windows", "sources", "discovery", "versions"},
-    {"plan", "book", "lock", "judgement", "verdict", "receipt", "receipt_schema", "strays"},
-    {"readings", "asking", "environment", "scope", "target", "rollout", "world"},
+    {"plan", "evidence", "book", "lock", "judgement", "verdict", "receipt", "receipt_schema", "strays"},
+    {"readings", "asking", "ahead", "environment", "scope", "target", "rollout", "world"},
     {
         "gate",
         "fixtures",
+        "hookspecs",
+        "kinds",
         "items",
         "hooks",
         "witness",
@@ -51,6 +53,7 @@ PUBLIC = [
     "Truth",
     "Verdict",
     "check",
+    "hookimpl",
 ]
 TOP = len(LAYERS) - 1
 

@@ -7,7 +7,7 @@ import math
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_rollout.book import Answer, Book, Ended, PlannedGate, pack, unpack
@@ -52,10 +52,69 @@ def test_a_gate_comes_back_from_json(gate):
     assert PlannedGate.from_json(json.loads(json.dumps(gate.as_json()))) == gate
 
 
-@given(st.sampled_from(Ended), st.text(), st.text(), st.lists(facts, max_size=3), st.sampled_from(["passed", "failed"]))
-def test_an_answer_comes_back_from_its_report(ended, reason, message, claims, outcome):
+def test_a_gate_is_ordinary_unless_it_says_more():
+    """It counts, and takes nothing back."""
+    assert PlannedGate(id="a", nodeid="b", rollout="c", phases=("d",)).as_json() == {
+        "id": "a",
+        "nodeid": "b",
+        "rollout": "c",
+        "phases": ("d",),
+        "title": "",
+        "owner": "",
+        "severity": "",
+        "runbook": "",
+        "rollback": False,
+        "trigger": False,
+        "shadow_until": None,
+        "shadow_why": "",
+    }
+
+
+def test_a_gate_without_a_list_of_phases_is_refused(make_gate):
+    """A word is a sequence as well, of letters that are no phases."""
+    with pytest.raises(TypeError, match="phases are a list, not 'phase1'"):
+        PlannedGate.from_json({**make_gate().as_json(), "phases": "phase1"})
+
+
+def test_entries_are_facts(make_gate, make_answer):
+    """Made by name, and not changed afterwards."""
+    gate = make_gate()
+
+    with pytest.raises(AttributeError):
+        gate.rollback = True
+    with pytest.raises(AttributeError):
+        make_answer(gate).ended = Ended.PASSED
+    with pytest.raises(TypeError):
+        PlannedGate("id", "nodeid", "rollout", ("phase1",))
+    with pytest.raises(TypeError):
+        Answer("nodeid", "call", "passed")
+
+
+def test_what_travels_is_plain():
+    """The words that stand in a worker's report: other versions and other tools may read them."""
+    assert json.loads(pack(Ended.PASSED)) == {
+        "ended": "passed",
+        "reason": "",
+        "message": "",
+        "claims": [],
+        "attempt": 1,
+    }
+    assert [each.value for each in Ended] == ["passed", "failed", "inconclusive", "no-claim", "skipped", "error"]
+
+
+@given(
+    st.sampled_from(Ended),
+    st.text(),
+    st.text(),
+    st.lists(facts, max_size=3),
+    st.sampled_from(["passed", "failed"]),
+    st.integers(1, 9),
+)
+@example(Ended.FAILED, "a reason", "a message", [], "failed", 2)
+@example(Ended.FAILED, "a reason", "a message", [ClaimFacts(text="x", truth=Truth.REFUTED)], "failed", 2)
+def test_an_answer_comes_back_from_its_report(ended, reason, message, claims, outcome, attempt):
     """Odd characters, lone surrogates and infinities included: execnet carries a string."""
-    packed = pack(ended, reason=reason, message=message, claims=claims)
+    packed = pack(ended, reason=reason, message=message, claims=claims, attempt=attempt)
 
     assert packed.isascii()
     assert unpack("id", "call", outcome, packed, expected_failure=True) == Answer(
@@ -67,6 +126,7 @@ def test_an_answer_comes_back_from_its_report(ended, reason, message, claims, ou
         reason=reason,
         message=message,
         claims=tuple(claims),
+        attempt=attempt,
     )
 
 
@@ -95,9 +155,18 @@ def test_a_value_that_json_does_not_know_becomes_its_text():
 @pytest.mark.parametrize("packed", [None, 5, b"{}", ["x"]])
 def test_a_report_without_a_record_says_nothing(packed):
     """The worker died: `ended` is None, and the gate is missing."""
-    answer = unpack("id", "call", "passed", packed)
-
-    assert (answer.ended, answer.outcome, answer.claims) == (None, "passed", ())
+    assert unpack("id", "call", "passed", packed) == Answer(
+        nodeid="id",
+        when="call",
+        outcome="passed",
+        expected_failure=False,
+        ended=None,
+        reason="",
+        message="",
+        claims=(),
+        attempt=1,
+        subtest=False,
+    )
 
 
 @pytest.mark.parametrize(
@@ -125,7 +194,8 @@ def test_a_record_that_cannot_be_read_is_an_error(packed):
     answer = unpack("id", "call", "passed", packed)
 
     assert answer.ended is Ended.ERROR
-    assert "could not be read" in answer.message
+    assert answer.message.startswith("the gate's record could not be read: ")
+    assert (answer.reason, answer.claims, answer.attempt) == ("", (), 1)
 
 
 @given(json_values)
@@ -143,6 +213,7 @@ def test_pages_come_back(tmp_path, make_gate):
     page.plan(make_gate("test_a[ü \n ☃]", rollback=True, shadow_until=date(2026, 12, 1)))
     page.deselected.add("gates/test_x.py::test_b")
     page.functions.add(("/x/test_x.py", "TestA.test_a"))
+    page.skipped.add("test_y.py")
     page.trouble(Reason.MISSING, "a sentence")
     page.write_page(tmp_path, "gw0")
     Book().write_page(tmp_path, "gw1")
@@ -151,13 +222,92 @@ def test_pages_come_back(tmp_path, make_gate):
     for _ in range(2):
         book.read_pages(tmp_path)
 
-    assert (book.planned, book.deselected, book.functions, book.troubles) == (
-        page.planned,
-        page.deselected,
-        page.functions,
-        page.troubles,
-    )
+    assert book == page
     assert sorted(path.name for path in tmp_path.iterdir()) == ["gw0.page", "gw1.page"]
+
+
+def test_a_page_is_the_same_in_whatever_order_things_were_met(tmp_path):
+    """Sets have no order; a file that is compared has one."""
+    page = Book()
+    for name in ("b", "c", "a"):
+        page.deselected.add(name)
+        page.functions.add((name, "test"))
+        page.skipped.add(name)
+    page.trouble(Reason.MISSING, "a sentence")
+    page.write_page(tmp_path, "gw0")
+
+    assert json.loads((tmp_path / "gw0.page").read_text(encoding="utf-8")) == {
+        "planned": [],
+        "deselected": ["a", "b", "c"],
+        "functions": [["a", "test"], ["b", "test"], ["c", "test"]],
+        "skipped": ["a", "b", "c"],
+        "troubles": [["missing", "a sentence"]],
+    }
+
+
+def test_pages_of_several_workers_are_joined(tmp_path, make_gate):
+    """Also into a book that has entries of its own; troubles come in the order of the workers."""
+    for worker in ("gw1", "gw0"):
+        page = Book()
+        page.plan(make_gate(f"test_{worker}"))
+        page.deselected.add(worker)
+        page.functions.add((worker, "test"))
+        page.skipped.add(worker)
+        page.trouble(Reason.MISSING, worker)
+        page.write_page(tmp_path, worker)
+    book = Book(deselected={"own"}, functions={("own", "test")}, skipped={"own"})
+
+    book.read_pages(tmp_path)
+
+    assert sorted(gate.id for gate in book.planned.values()) == ["test_x.py::test_gw0", "test_x.py::test_gw1"]
+    assert book.deselected == book.skipped == {"own", "gw0", "gw1"}
+    assert book.functions == {("own", "test"), ("gw0", "test"), ("gw1", "test")}
+    assert book.troubles == [(Reason.MISSING, "gw0"), (Reason.MISSING, "gw1")]
+
+
+def test_a_page_is_written_beside_and_moved(tmp_path):
+    """What cannot be moved into place leaves no half page under its name."""
+    (tmp_path / "gw0.page").mkdir()
+
+    with pytest.raises(IsADirectoryError):
+        Book().write_page(tmp_path, "gw0")
+    assert (tmp_path / "gw0.page.part").is_file()
+
+
+@pytest.mark.parametrize("part", ["planned", "anew", "deselected", "answers", "functions", "skipped", "troubles"])
+def test_the_state_of_a_book_changes_with_every_part(make_gate, make_answer, part):
+    """Judging is done once for each state: an entry that did not change it would never be judged."""
+    gate, other = make_gate(), make_gate("test_b")
+
+    def entered():
+        book = Book()
+        book.plan(gate)
+        book.answer(make_answer(gate))
+        return book
+
+    book = entered()
+    match part:
+        case "planned":
+            book.plan(other)
+        case "anew":
+            book.plan(make_gate(rollback=True))
+        case "answers":
+            book.answer(make_answer(gate, "teardown"))
+        case "troubles":
+            book.trouble(Reason.MISSING, "a sentence")
+        case _:
+            getattr(book, part).add("entry")
+
+    assert entered().state == entered().state
+    assert book.state != entered().state
+
+
+def test_a_trouble_is_entered_once():
+    book = Book()
+    for sentence in ("one", "two", "one"):
+        book.trouble(Reason.MISSING, sentence)
+
+    assert book.troubles == [(Reason.MISSING, "one"), (Reason.MISSING, "two")]
 
 
 @pytest.mark.parametrize(
@@ -192,7 +342,7 @@ def test_a_page_that_cannot_be_read_is_a_trouble(tmp_path, text):
     book.read_pages(tmp_path)
 
     assert [reason for reason, _ in book.troubles] == [Reason.MISSING]
-    assert "gw0" in book.troubles[0][1]
+    assert book.troubles[0][1].startswith("the list of gates of worker gw0 could not be read: ")
 
 
 def test_a_page_that_is_a_folder_is_a_trouble(tmp_path):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import operator
-from contextlib import suppress
+import threading
+from contextlib import ExitStack, suppress
+from contextvars import copy_context
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_rollout import Claim, Decision, Estimate, Inconclusive, Reading, Truth, check
-from pytest_rollout.claims import ClaimFacts, GateClaims, bounded, describe, judging, running_gate
+from pytest_rollout.claims import ClaimFacts, GateClaims, bounded, describe, judging, origin, running_gate
 from pytest_rollout.errors import QuestionError
 
 PROVEN, REFUTED, INCONCLUSIVE = Truth.PROVEN, Truth.REFUTED, Truth.INCONCLUSIVE
@@ -65,15 +67,88 @@ def test_a_record_that_lacks_something_is_refused(missing):
         ClaimFacts.from_json(record)
 
 
-@pytest.mark.parametrize("fact", [True, np.True_, np.array([1])[0] == 1])
+def test_a_record_says_nothing_that_was_not_said():
+    """What a claim does not know is empty, unbounded or none; it is exact and cannot fire unless it says so."""
+    facts = ClaimFacts(text="x", truth=PROVEN)
+
+    assert facts.decision is None
+    assert facts.as_json() == {
+        "text": "x",
+        "truth": "proven",
+        "subject": "",
+        "value": None,
+        "low": None,
+        "high": None,
+        "confidence": 1.0,
+        "alpha": 1.0,
+        "limit": "",
+        "level": "",
+        "decision": None,
+        "trigger": False,
+        "action": "",
+        "runbook": "",
+        "n": None,
+        "unit": "",
+        "method": "",
+        "query": "",
+        "window": "",
+        "source": "",
+        "at": "",
+        "age": None,
+        "why": "",
+        "reason": "",
+        "needs": "",
+    }
+
+
+def test_a_record_uses_stable_words():
+    """They stand in `verdict.json`."""
+    assert [truth.value for truth in Truth] == ["proven", "refuted", "inconclusive"]
+    assert ClaimFacts(text="x", truth=REFUTED, decision=Decision.HOLD).as_json()["decision"] == "HOLD"
+
+
+def test_records_are_facts():
+    """Made by name, and not changed afterwards: what was claimed is what is judged."""
+    facts = ClaimFacts(text="x", truth=REFUTED)
+
+    with pytest.raises(AttributeError):
+        facts.truth = PROVEN
+    with pytest.raises(TypeError):
+        ClaimFacts("x", PROVEN)
+
+
+def test_a_claim_holds_its_facts_and_nothing_else():
+    """Neither its truth nor anything beside it can be set."""
+    claim = check(False, "x")
+
+    assert claim.sources == frozenset()
+    with pytest.raises(AttributeError):
+        claim.truth = PROVEN
+    with pytest.raises(AttributeError):
+        claim.verdict = PROVEN
+
+
+class OldNumPyBool:
+    """What NumPy 1 calls `bool_`; NumPy 2, which is tested here, calls it `bool`."""
+
+    def __bool__(self):
+        return True
+
+
+OldNumPyBool.__name__ = "bool_"
+
+
+@pytest.mark.parametrize("fact", [True, np.True_, np.array([1])[0] == 1, OldNumPyBool()])
 def test_check_makes_a_claim_of_a_fact(fact):
     claim = check(fact, "the service answers")
 
-    assert (claim.truth, claim.facts.text, claim.facts.value, claim.facts.alpha) == (
-        PROVEN,
-        "the service answers",
-        True,
-        1,
+    assert claim.facts == ClaimFacts(
+        text="the service answers",
+        truth=PROVEN,
+        subject="the service answers",
+        value=True,
+        alpha=1.0,
+        method="fact",
     )
     json.dumps(claim.facts.as_json())
 
@@ -113,8 +188,12 @@ def test_check_hands_a_claim_back():
 )
 def test_check_takes_a_yes_or_a_no(fact):
     """What merely counts as true in Python (a list, a word, an estimate) is no fact."""
-    with pytest.raises(QuestionError, match="True or False"):
+    with pytest.raises(QuestionError) as refused:
         check(fact, "something")
+    assert str(refused.value) == (
+        f"check() takes a fact that is True or False, not {type(fact).__name__}: "
+        "compare first, as in check(response.status_code == 200, 'the service answers')"
+    )
 
 
 def test_doubt_raises_whoever_asks():
@@ -125,6 +204,17 @@ def test_doubt_raises_whoever_asks():
         bool(claim)
 
 
+@pytest.mark.parametrize(("reason", "told"), [("stale", "stale"), ("", "inconclusive")])
+def test_doubt_says_why(reason, told):
+    """With the code of its reason, where it has one."""
+    claim = Claim(ClaimFacts(text="x < 5", truth=INCONCLUSIVE, subject="x = unknown", why="2 h old", reason=reason))
+
+    with pytest.raises(Inconclusive) as doubt:
+        bool(claim)
+    assert doubt.value.reason == told
+    assert "x = unknown\n  2 h old" in str(doubt.value)
+
+
 @pytest.mark.parametrize("join", [operator.and_, operator.or_, operator.xor])
 @pytest.mark.parametrize("other", [True, "claim"])
 def test_claims_are_not_joined_with_operators(join, other):
@@ -133,22 +223,28 @@ def test_claims_are_not_joined_with_operators(join, other):
     other = check(True, "y") if other == "claim" else other
 
     for ask in (lambda: join(claim, other), lambda: join(other, claim)):
-        with pytest.raises(QuestionError, match="assert each"):
+        with pytest.raises(QuestionError) as refused:
             ask()
+        message = "claims are not joined with '&': assert each of them, so that each is proven"
+        assert str(refused.value) == message
 
 
 def test_claims_are_not_negated_with_a_tilde():
-    with pytest.raises(QuestionError, match="other way round"):
+    with pytest.raises(QuestionError) as refused:
         ~check(True, "x")
+    message = "claims are not negated with '~': write the comparison the other way round"
+    assert str(refused.value) == message
 
 
 def test_numpy_does_not_swallow_claims():
-    """`np.array` and `claim` do not become an array of objects."""
+    """`np.array` and `claim` do not become an array of objects; the claim itself answers."""
     claim = check(True, "x")
 
-    for ask in (lambda: np.array([True]) & claim, lambda: np.float64(1) + claim):
-        with pytest.raises(TypeError):
-            ask()
+    for join in (operator.and_, operator.or_, operator.xor):
+        with pytest.raises(QuestionError, match="not joined"):
+            join(np.array([True]), claim)
+    with pytest.raises(TypeError):
+        np.float64(1) + claim
 
 
 def test_reading_the_truth_asserts_nothing():
@@ -169,6 +265,72 @@ def test_the_running_gate_is_found_and_left():
             raise ZeroDivisionError
         assert running_gate() is outer
     assert running_gate() is None
+
+
+def test_a_gate_is_calling_only_while_it_runs():
+    """What is claimed before and after is made by fixtures."""
+    gate = GateClaims()
+    seen = [gate.calling]
+    for calling in (False, True):
+        with judging(gate, calling=calling):
+            seen.append(gate.calling)
+        seen.append(gate.calling)
+
+    assert seen == [False, False, False, True, False]
+
+
+def test_a_thread_finds_the_gate_of_its_process():
+    """It has a context of its own, in which no gate was set; of nested gates the inner one is running."""
+    seen = []
+    outer, inner = GateClaims(), GateClaims()
+
+    def look():
+        seen.append(running_gate())
+
+    for gates in ((outer,), (outer, inner), ()):
+        with ExitStack() as running:
+            for gate in gates:
+                running.enter_context(judging(gate, calling=True))
+            thread = threading.Thread(target=look)
+            thread.start()
+            thread.join()
+
+    assert seen == [outer, inner, None]
+
+
+def test_a_context_of_a_gate_that_ended_finds_none():
+    """A task that outlives its gate joins whichever runs now, and never a gate that was judged."""
+    ended, now = GateClaims(), GateClaims()
+    with judging(ended, calling=True):
+        kept = copy_context()
+
+    assert kept.run(running_gate) is None
+    with judging(now, calling=True):
+        assert kept.run(running_gate) is now
+
+
+def test_a_context_finds_its_own_gate_before_others():
+    """Two gates at once in one process, each in a context of its own."""
+    one, other = GateClaims(), GateClaims()
+    with judging(one, calling=True):
+        first = copy_context()
+        with judging(other, calling=True):
+            assert first.run(running_gate) is one
+            assert running_gate() is other
+
+
+def test_a_gate_that_ended_gives_way_to_the_one_around_it():
+    """Not to one that began later somewhere else."""
+    around, inner, elsewhere = GateClaims(), GateClaims(), GateClaims()
+    with judging(around, calling=True):
+        with judging(inner, calling=True):
+            pass
+        other, later = copy_context(), judging(elsewhere, calling=True)
+        other.run(later.__enter__)
+        found = running_gate()
+        other.run(later.__exit__, None, None, None)
+
+    assert found is around
 
 
 def test_outside_a_gate_claims_are_just_claims():
@@ -193,29 +355,67 @@ def test_a_claim_is_described_with_all_that_helps():
         runbook="#issue-4",
     )
 
-    lines = describe(facts)
-
-    assert lines[:3] == ["p99 = 12 ms   limit < 10 ms", "the cache is cold", "warm it"]
-    assert all(word in lines[3] for word in ("telemetry", "SELECT 1", "2026-11-01", "order statistics", "n = 1270"))
-    assert all(word in " ".join(lines[4:]) for word in ("action: reduce the weight", "runbook: #issue-4"))
-
-
-def test_a_long_query_is_shortened():
-    line = describe(ClaimFacts(text="x", truth=PROVEN, query="SELECT " * 100))[1]
-
-    assert len(line) <= 100
-    assert line.endswith("…")
+    assert describe(facts) == [
+        "p99 = 12 ms   limit < 10 ms",
+        "the cache is cold",
+        "warm it",
+        "telemetry, SELECT 1, as of 2026-11-01 09:00:00 UTC, order statistics, n = 1270",
+        "action: reduce the weight",
+        "runbook: #issue-4",
+    ]
 
 
-def test_an_action_is_told_only_when_there_is_one_to_take():
-    assert describe(ClaimFacts(text="x", truth=PROVEN, subject="x = 1", action="page")) == ["x = 1"]
+@pytest.mark.parametrize(
+    ("facts", "lines"),
+    [
+        pytest.param({"truth": PROVEN, "subject": "x = 1", "action": "page", "runbook": "y"}, ["x = 1"], id="proven"),
+        pytest.param({"truth": INCONCLUSIVE, "subject": "x = 1", "action": "page"}, ["x = 1"], id="doubt"),
+        pytest.param({"truth": REFUTED, "subject": "x = 1"}, ["x = 1"], id="refuted-without-an-action"),
+        pytest.param({"truth": REFUTED, "subject": "x = 1", "action": "page"}, ["x = 1", "action: page"], id="action"),
+        pytest.param({"truth": REFUTED, "subject": "x = 1", "runbook": "y"}, ["x = 1", "runbook: y"], id="runbook"),
+        pytest.param({"truth": PROVEN, "method": "fact", "limit": "< 1"}, ["text"], id="fact"),
+        pytest.param({"truth": REFUTED, "method": "fact"}, ["not so: text"], id="fact-that-is-not-so"),
+        pytest.param({"truth": REFUTED, "method": "assert"}, ["not so: text"], id="assert"),
+    ],
+)
+def test_a_claim_is_described_by_what_it_has(facts, lines):
+    """An action is told only when there is one to take."""
+    assert describe(ClaimFacts(text="text", **facts)) == lines
+
+
+@pytest.mark.parametrize(
+    ("facts", "line"),
+    [
+        pytest.param({}, "", id="nothing"),
+        pytest.param({"source": "telemetry", "n": 5}, "telemetry, n = 5", id="source-and-n"),
+        pytest.param({"n": 0}, "", id="no-rows"),
+        pytest.param({"window": "1 h", "at": "2026-11-01T09:00:00+00:00"}, "1 h", id="window-before-instant"),
+        pytest.param({"method": "fact"}, "", id="fact"),
+        pytest.param({"method": "assert"}, "", id="assert"),
+        pytest.param({"method": "reading"}, "", id="reading"),
+        pytest.param({"method": "bootstrap"}, "bootstrap", id="method"),
+        pytest.param({"query": "q" * 60}, "q" * 60, id="query-that-fits"),
+        pytest.param({"query": "q" * 61}, "q" * 59 + "…", id="query-that-does-not"),
+    ],
+)
+def test_the_origin_of_a_number_is_one_line(facts, line):
+    assert origin(ClaimFacts(text="x", truth=PROVEN, **facts)) == line
+
+
+def test_a_whole_query_can_be_asked_for():
+    """For the receipt's reader; the screen gets the beginning."""
+    assert (
+        origin(ClaimFacts(text="x", truth=PROVEN, query="SELECT\n" * 100), whole_query=True)
+        == "SELECT " * 99 + "SELECT"
+    )
 
 
 def test_text_of_a_claim():
     claim = check(False, "the flag is off")
 
-    assert "the flag is off" in str(claim)
-    assert repr(claim).startswith("<refuted: ")
+    assert str(claim) == "not so: the flag is off"
+    assert repr(claim) == "<refuted: not so: the flag is off>"
+    assert str(Claim(ClaimFacts(text="x", truth=REFUTED, subject="x = 1", why="why"))) == "x = 1\n  why"
 
 
 @pytest.mark.parametrize(("value", "bound"), [(5.0, 5.0), (math.inf, None), (-math.inf, None), (math.nan, None)])

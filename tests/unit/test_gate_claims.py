@@ -16,7 +16,7 @@ import pytest
 
 from pytest_rollout import Estimate, Inconclusive, Limit, Reading, Truth, check
 from pytest_rollout.asserts import asserts_by_hand
-from pytest_rollout.claims import GateClaims, judging
+from pytest_rollout.claims import Claim, ClaimFacts, GateClaims, judging
 from pytest_rollout.decisions import Decision
 from pytest_rollout.limits import Level
 
@@ -296,24 +296,107 @@ def test_while_fixtures_are_set_up_only_asking_makes_a_claim_the_gates():
     assert made.truth is Truth.PROVEN
 
 
+ADVICE = "say what must hold in an assert of its own, without `not`, `or`, `if` or `except` around it"
+NO_CLAIM = "the gate made no claim: assert something of a live value, or `assert check(fact, 'what it shows')`"
+
+
 @pytest.mark.parametrize(
-    ("body", "words"),
+    ("body", "faults"),
     [
-        ("pass", ["made no claim", "check(fact"]),
-        ("metrics('five') < 6", ["never asserted", "assert five < 6"]),
-        ("metrics('five')\nassert check(True, 'x')", ["'five' was read", "put `assert` before"]),
+        ("pass", [NO_CLAIM]),
+        (
+            "metrics('five') < 6",
+            [
+                "a claim was made and never asserted: write `assert five < 6`",
+                "'five' was read and no assert claims anything of it: put `assert` before the comparison",
+            ],
+        ),
+        (
+            "metrics('five')",
+            ["'five' was read and no assert claims anything of it: put `assert` before the comparison", NO_CLAIM],
+        ),
+        (
+            "metrics('five')\nassert check(True, 'x')",
+            ["'five' was read and no assert claims anything of it: put `assert` before the comparison"],
+        ),
         (
             "assert not metrics('seven') < 6",
-            ["was refuted", "say what must hold", "opposite of `seven < 6` is `seven >= 6`", "without `not`"],
+            [
+                "`seven < 6` was refuted and did not end the gate",
+                f"{ADVICE}; the opposite of `seven < 6` is `seven >= 6`",
+            ],
         ),
-        ("try:\n    assert metrics('wide') < 6\nexcept Inconclusive:\n    pass", ["was inconclusive", "did not end"]),
+        (
+            "try:\n    assert metrics('wide') < 6\nexcept Inconclusive:\n    pass",
+            ["`wide < 6` was inconclusive and did not end the gate", ADVICE],
+        ),
+        (
+            "assert not check(1 < 0, 'x < y')",
+            ["`x < y` was refuted and did not end the gate", ADVICE],
+        ),
     ],
 )
-def test_a_fault_names_the_positive_form(run, body, words):
+def test_a_fault_names_the_positive_form(run, body, faults):
+    """Every word of it: an author acts on it at once."""
     _, gate, _ = run(body)
-    faults = "\n".join(gate.faults())
 
-    assert all(word in faults for word in words), faults
+    assert list(gate.faults()) == faults
+
+
+@pytest.mark.parametrize(
+    ("sign", "opposite"), [("<", ">="), ("<=", ">"), (">", "<="), (">=", "<"), ("==", "!="), ("!=", "==")]
+)
+def test_the_opposite_of_each_comparison(sign, opposite):
+    """The first sign is the comparison; a unit or a name may hold another."""
+    gate = GateClaims()
+    with judging(gate, calling=True):
+        Claim(ClaimFacts(text=f"a b {sign} c < d", truth=Truth.REFUTED))
+
+    assert list(gate.faults())[1].endswith(f"; the opposite of `a b {sign} c < d` is `a b {opposite} c < d`")
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        pytest.param({"text": "seven in budget"}, id="no-comparison"),
+        pytest.param({"text": "a<b"}, id="a-sign-inside-a-word"),
+        pytest.param({"text": "a < b", "method": "fact"}, id="words-about-a-fact"),
+        pytest.param({"text": "a < b", "method": "assert"}, id="a-plain-assert"),
+        pytest.param({"text": "a < b", "truth": Truth.INCONCLUSIVE}, id="doubt"),
+    ],
+)
+def test_no_opposite_is_told_where_there_is_none(facts):
+    """The opposite of doubt is doubt, and words are not turned round."""
+    gate = GateClaims()
+    with judging(gate, calling=True):
+        Claim(ClaimFacts(**{"truth": Truth.REFUTED, **facts}))
+
+    assert list(gate.faults())[1] == ADVICE
+
+
+def test_every_read_has_a_number_of_its_own():
+    """Also the same metric, read twice: each read must be claimed."""
+    gate = GateClaims()
+    assert not gate.has_read
+    first, second = gate.read("five"), gate.read("five")
+    assert gate.has_read
+
+    gate.use(first)
+    assert [fault for fault in gate.faults() if "'five' was read" in fault]
+    gate.use(second)
+    assert list(gate.faults()) == [NO_CLAIM]
+
+
+def test_a_claim_that_was_asked_and_not_asserted_has_used_nothing():
+    """`bool(claim)` and `if claim:` look at a read without claiming anything of it."""
+    gate = GateClaims()
+    claim = Claim(ClaimFacts(text="five < 6", truth=Truth.PROVEN), frozenset({gate.read("five")}))
+    gate.ask(claim, None)
+    assert len(list(gate.faults())) == 3
+
+    gate.calling = True
+    gate.ask(claim, ("gate.py", 3))
+    assert list(gate.faults()) == []
 
 
 def test_the_last_refuted_claim_explains_a_failure(run):
@@ -331,9 +414,8 @@ def test_a_plain_assert_is_a_claim_of_a_fact():
     with judging(gate, calling=True):
         gate.plain_assert(3, "response.status_code == 200")
 
-    assert [(facts.text, facts.truth, facts.method) for facts in gate.facts] == [
-        ("response.status_code == 200", Truth.PROVEN, "assert")
-    ]
+    text = "response.status_code == 200"
+    assert gate.facts == (ClaimFacts(text=text, truth=Truth.PROVEN, subject=text, value=True, method="assert"),)
     assert list(gate.faults()) == []
 
 

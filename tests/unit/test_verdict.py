@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_rollout.book import Book, Ended
+from pytest_rollout.book import Book, Ended, PlannedGate
 from pytest_rollout.claims import Truth
 from pytest_rollout.decisions import WAITING, Decision, Reason
+from pytest_rollout.judgement import GateVerdict
 from pytest_rollout.lock import Lock, locked
 from pytest_rollout.verdict import Because, RunVerdict, Verdict, judge_phase
 
@@ -25,7 +26,7 @@ TODAY = "2026-11-20"
 def judged(make_round):
     """The verdict on pairs of a gate and how its call ended with which claims; locked unless said otherwise."""
 
-    def judged(*gates, lock=True, lines=(), phase="phase1", deselected=(), extra=()):
+    def judged(*gates, lock=True, lines=(), phase="phase1", deselected=(), extra=(), **more):
         book = Book()
         for gate, ended, *claims in gates:
             book.plan(gate)
@@ -41,6 +42,7 @@ def judged(make_round):
             planned_lines=lines,
             plan_digest="plan",
             today=TODAY,
+            **more,
         )
 
     return judged
@@ -82,10 +84,36 @@ def test_every_gate_proven_proceeds(judged, good):
     assert (verdict.decision, verdict.reasons, verdict.lock_digest) == (PROCEED, (), "digest")
 
 
+def test_a_verdict_says_what_was_judged(judged, good):
+    """All of it, with the gates in the order of their ids, whatever the order of their collection."""
+    gates = [good("test_b"), good("test_a")]
+
+    assert judged(*gates) == Verdict(
+        rollout="shop",
+        phase="phase1",
+        decision=PROCEED,
+        reasons=(),
+        gates=tuple(GateVerdict(gate=gate, decision=PROCEED, claims=(claim,)) for gate, _, claim in reversed(gates)),
+        plan_digest="plan",
+        lock_digest="digest",
+    )
+
+
+def test_a_reason_names_its_gate_and_its_sentence(judged, good, make_gate, make_fact):
+    claim = make_fact(Truth.INCONCLUSIVE, subject="x = unknown", why="down", reason="no-data")
+    verdict = judged(good(), (make_gate("test_b"), Ended.INCONCLUSIVE, claim))
+
+    assert verdict.reasons == (Because(Reason.INCONCLUSIVE, "x = unknown: down", "test_x.py::test_b"),)
+
+
+def test_a_reason_of_no_gate_names_none():
+    assert Because("missing", "a sentence").gate == ""
+
+
 def test_no_gate_holds(judged):
     verdict = judged()
 
-    assert (verdict.decision, codes(verdict)) == (HOLD, ["missing"])
+    assert (verdict.decision, verdict.reasons) == (HOLD, (Because("missing", "phase1 has no gate that counts"),))
 
 
 def test_gates_of_other_phases_and_rollouts_take_no_part(judged, good):
@@ -120,21 +148,68 @@ def test_a_deselected_gate_holds(judged, good, make_gate):
 
 
 def test_no_lock_holds(judged, good):
-    assert codes(judged(good(), lock=None)) == ["unlocked"]
+    verdict = judged(good(), lock=None)
+
+    assert verdict.lock_digest == ""
+    assert verdict.reasons == (Because("unlocked", "there is no gates.lock: run `rollout lock` and commit it"),)
+
+
+def test_good_gates_do_not_make_up_for_the_lock(judged, good, make_gate):
+    """Every gate proven, and yet no PROCEED: a reason that no gate gives holds the release as any other does."""
+    only_a = Lock(locked([make_gate("test_a")]), "d")
+    other = Lock(locked([make_gate("test_a", rollback=True)]), "d")
+    verdicts = [
+        judged(good("test_a"), lock=None),
+        judged(good("test_a"), good("test_b"), lock=only_a),
+        judged(good("test_a"), lock=other),
+        judged(good("test_a", shadow_until=date(2026, 11, 19)), lock=only_a),
+    ]
+
+    assert [(verdict.decision, codes(verdict)) for verdict in verdicts] == [(HOLD, ["unlocked"])] * 4
+    assert [RunVerdict(verdicts=(verdict,)).exit_code for verdict in verdicts] == [1] * 4
+
+
+def test_a_lock_that_could_not_be_read_says_why(judged, good):
+    assert judged(good(), lock=None, unlocked="it is a folder").reasons == (Because("unlocked", "it is a folder"),)
 
 
 def test_a_gate_that_is_not_locked_holds(judged, good, make_gate):
     verdict = judged(good("test_a"), good("test_new"), lock=Lock(locked([make_gate("test_a")]), "d"))
 
-    assert [(because.code, because.gate) for because in verdict.reasons] == [("unlocked", "test_x.py::test_new")]
+    assert verdict.reasons == (Because("unlocked", "is not in gates.lock: run `rollout lock`", "test_x.py::test_new"),)
 
 
 def test_a_locked_gate_that_is_gone_holds(judged, good, make_gate):
     """Deleted, renamed, in a file that is not collected, or not named on the command line."""
     verdict = judged(good("test_a"), extra=[make_gate("test_gone")])
 
-    assert [(because.code, because.gate) for because in verdict.reasons] == [("missing", "test_x.py::test_gone")]
-    assert "gates.lock" in verdict.reasons[0].sentence
+    sentence = "is in gates.lock and was not collected: deleted, renamed, not selected or not found"
+    assert verdict.reasons == (Because("missing", sentence, "test_x.py::test_gone"),)
+
+
+@pytest.mark.parametrize("rollback", [True, False])
+def test_a_gate_that_is_gone_is_listed_with_what_the_lock_knows(judged, good, make_gate, rollback):
+    """After those that were met, in the order of their ids; without pytest's name, which nobody knows."""
+    gone = [make_gate(f"test_gone_{number}", rollback=rollback) for number in (2, 1)]
+    listed = judged(good("test_z"), extra=gone).gates
+
+    assert [each.gate for each in listed[1:]] == [
+        PlannedGate(id=gate.id, nodeid="", rollout="shop", phases=("phase1",), rollback=rollback)
+        for gate in reversed(gone)
+    ]
+    assert {(each.decision, each.reason, each.counts) for each in listed[1:]} == {(HOLD, "missing", True)}
+
+
+def test_a_file_that_skipped_itself_is_named(judged, good, make_gate):
+    """Its gates are gone as well, and the reader should look at the file, not for a deleted gate."""
+    elsewhere = make_gate(id="test_y.py::test_c::d", nodeid="")
+    verdict = judged(good(), extra=[elsewhere, make_gate("test_gone")], skipped=["test_y.py"])
+
+    assert [(because.code, because.gate) for because in verdict.reasons] == [
+        ("missing", "test_x.py::test_gone"),
+        ("skipped", "test_y.py::test_c::d"),
+    ]
+    assert verdict.reasons[1].sentence == "test_y.py skipped itself as a whole, so its gates proved nothing"
 
 
 def test_a_locked_gate_that_moved_to_another_phase_is_missed(judged, good, make_gate):
@@ -149,16 +224,48 @@ def test_a_planned_line_that_is_not_there_is_missed(judged, good):
     """Also when nobody locked it."""
     verdict = judged(good(), lines=["rollout.yaml::phase1::latency"])
 
-    assert sorted(codes(verdict)) == ["missing", "unlocked"]
-    assert "gates.lock" not in next(because.sentence for because in verdict.reasons if because.code == "missing")
+    line = "rollout.yaml::phase1::latency"
+    assert verdict.reasons == (
+        Because("missing", "is in the plan and was not collected: deleted, renamed, not selected or not found", line),
+        Because("unlocked", "is not in gates.lock: run `rollout lock`", line),
+    )
+    assert verdict.gates[-1].gate.rollback is False
 
 
-@pytest.mark.parametrize("now", [True, False])
-def test_a_trigger_that_changed_since_the_lock_holds(judged, good, make_gate, now):
+@pytest.mark.parametrize(
+    ("now", "sentence"),
+    [
+        (True, "takes the release back, gates.lock says otherwise"),
+        (False, "no longer takes the release back, gates.lock says otherwise"),
+    ],
+)
+def test_a_trigger_that_changed_since_the_lock_holds(judged, good, make_gate, now, sentence):
     """Whether a gate takes the release back is agreed on in a review."""
     verdict = judged(good("test_a", rollback=now), lock=Lock(locked([make_gate("test_a", rollback=not now)]), "d"))
 
-    assert codes(verdict) == ["unlocked"]
+    assert verdict.reasons == (Because("unlocked", sentence, "test_x.py::test_a"),)
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "sentence"),
+    [
+        (None, date(2026, 12, 1), "is in shadow until 2026-12-01, gates.lock says otherwise"),
+        (date(2026, 12, 1), date(2026, 12, 2), "is in shadow until 2026-12-02, gates.lock says otherwise"),
+        (date(2026, 12, 1), None, "is no longer in shadow, gates.lock says otherwise"),
+    ],
+)
+def test_a_shadow_that_changed_since_the_lock_holds(judged, good, make_gate, then, now, sentence):
+    """A gate that stops to count is agreed on in a review, too."""
+    lock = Lock(locked([make_gate("test_good"), make_gate("test_s", shadow_until=then)]), "d")
+    verdict = judged(good(), good("test_s", shadow_until=now), lock=lock)
+
+    assert verdict.reasons == (Because("unlocked", sentence, "test_x.py::test_s"),)
+
+
+def test_a_lock_that_was_kept_is_no_reason(judged, good):
+    gates = good("test_a", rollback=True), good("test_b", shadow_until=date(2026, 12, 1))
+
+    assert judged(*gates).reasons == ()
 
 
 # -- shadow ------------------------------------------------------------------
@@ -177,12 +284,14 @@ def test_a_shadow_gate_blocks_once_its_day_has_passed(judged, good, make_gate):
     shadow = make_gate("test_shadow", shadow_until=date(2026, 11, 19))
     verdict = judged(good(), (shadow, Ended.ERROR))
 
-    assert codes(verdict) == ["error"]
-    assert "2026-11-19, which has passed" in verdict.reasons[0].sentence
+    sentence = "pytest reports failed in call (in shadow until 2026-11-19, which has passed)"
+    assert verdict.reasons == (Because("error", sentence, "test_x.py::test_shadow"),)
 
 
 def test_a_good_gate_whose_shadow_has_passed_counts(judged, good):
-    assert judged(good("test_a", shadow_until=date(2026, 11, 19))).decision is PROCEED
+    verdict = judged(good("test_a", shadow_until=date(2026, 11, 19)))
+
+    assert (verdict.decision, verdict.gates[0].sentence, verdict.gates[0].counts) == (PROCEED, "", True)
 
 
 def test_shadow_gates_cannot_be_the_only_ones(judged, good):
@@ -231,8 +340,8 @@ def test_a_sampled_trigger_stands_only_after_holm(judged, fires, quiet, alphas, 
 def test_a_trigger_that_fails_only_uncorrected_holds_and_is_named(judged, fires, quiet):
     verdict = judged(fires("test_a", 0.04), quiet("test_b"))
 
-    assert [(because.code, because.gate) for because in verdict.reasons] == [("inconclusive", "test_x.py::test_a")]
-    assert "0.04 alone, not when 2 triggers" in verdict.reasons[0].sentence
+    sentence = "x = 4: refuted at level 0.04 alone, not when 2 triggers are asked at once"
+    assert verdict.reasons == (Because("inconclusive", sentence, "test_x.py::test_a"),)
 
 
 def test_a_fact_stands_outside_the_correction(judged, fires, quiet):
@@ -297,6 +406,22 @@ def test_a_failed_plain_assert_in_a_marked_gate_is_a_fact(judged, make_gate, mak
     marked = (make_gate("test_a", rollback=True), Ended.FAILED, make_fact(confidence=0.95))
 
     assert judged(marked, quiet("test_b"), quiet("test_c")).decision is ROLLBACK
+
+
+def test_a_fact_in_a_gate_on_samples_does_not_help_another_sample(judged, fires, make_gate, make_fact):
+    """Its failed assert stands whatever the samples say, so it is no step of the correction."""
+    marked = (make_gate("test_b", rollback=True), Ended.FAILED, make_fact(confidence=0.95))
+    verdict = judged(fires("test_a", 0.05), marked)
+
+    assert [(gate.decision, gate.reason) for gate in verdict.gates] == [(HOLD, "inconclusive"), (ROLLBACK, "trigger")]
+
+
+def test_a_gate_that_does_not_roll_back_is_not_overruled(judged, quiet, make_gate, make_fact):
+    """It swallowed the claim that would have fired: that is what its author must hear."""
+    sample = make_fact(REFUTED, alpha=0.04, confidence=0.95)
+    verdict = judged((make_gate("test_a", rollback=True), Ended.NO_CLAIM, sample), quiet("test_b"))
+
+    assert codes(verdict) == ["no-claim"]
 
 
 # -- it never becomes milder ---------------------------------------------------
@@ -412,6 +537,18 @@ def test_a_level_called_like_a_waiting_reason_is_not_waited_for(judged, make_gat
     assert RunVerdict(verdicts=(verdict,)).exit_code == 1
 
 
+@pytest.mark.parametrize(("counts", "waiting"), [(True, False), (False, True)])
+def test_waiting_is_not_healthy_while_a_gate_that_counts_is_refuted(make_gate, make_fact, counts, waiting):
+    """What a shadow gate found does not change the exit code, this one neither."""
+    gate = GateVerdict(gate=make_gate(), decision=HOLD, claims=(make_fact(REFUTED),), counts=counts)
+
+    assert replace(a_verdict(HOLD, "hold-time"), gates=(gate,)).waiting is waiting
+
+
+def test_a_verdict_without_a_lock_names_none():
+    assert a_verdict(HOLD).lock_digest == ""
+
+
 @pytest.mark.parametrize("decision", Decision)
 def test_further_reasons_only_make_it_worse(decision):
     verdict = a_verdict(decision)
@@ -434,8 +571,17 @@ def test_exit_0_means_proceed_and_nothing_else(pairs, trouble):
 
 
 def test_verdicts_are_facts(judged, good):
+    """Made whole and by name, and not changed afterwards."""
     verdict = judged(good())
 
     with pytest.raises(AttributeError):
         verdict.decision = HOLD
+    with pytest.raises(AttributeError):
+        RunVerdict(verdicts=(verdict,)).reasons = ()
+    with pytest.raises(AttributeError):
+        Because("missing", "a sentence").code = ""
+    with pytest.raises(TypeError):
+        Verdict("shop", "phase1", PROCEED, (), (), "plan")
+    with pytest.raises(TypeError):
+        RunVerdict((verdict,))
     assert replace(verdict, decision=HOLD).decision is HOLD

@@ -1,6 +1,6 @@
 """Further ways of our own: kinds of tests, plugins and habits that pytest takes for good."""
 
-import importlib.util
+import time
 
 import pytest
 
@@ -115,17 +115,19 @@ def test_a_gate_that_does_not_prove_everything(held, name):
     assert gate_of(held, f"test_{name.replace('-', '_')}")["decision"] == "HOLD"
 
 
-@pytest.mark.skipif(pytest.version_tuple < (9, 0), reason="subtests are pytest's own since 9.0")
+SUBTESTS = """
+
+def test_subtests(metrics, subtests):
+    for name in ("errors", "latency_ms"):
+        with subtests.test(name):
+            assert metrics(name) < 60
+"""
+
+
 def test_kinds_of_gates_that_are_good(project, workers):
     """The counterpart: what is refused above is not refused for its kind."""
-    project.gate(
+    path = project.gate(
         """
-        def test_subtests(metrics, subtests):
-            for name in ("errors", "latency_ms"):
-                with subtests.test(name):
-                    assert metrics(name) < 60
-
-
         class TestUnit(unittest.TestCase):
             @pytest.fixture(autouse=True)
             def ask(self, metrics):
@@ -156,6 +158,8 @@ def test_kinds_of_gates_that_are_good(project, workers):
         """,
         head=HEAD,
     )
+    if pytest.version_tuple >= (9, 0):  # subtests are pytest's own since then
+        path.write_text(path.read_text("utf-8") + SUBTESTS, "utf-8")
 
     project.run(*workers).proceeds()
 
@@ -194,19 +198,61 @@ def test_a_gate_that_forks_and_runs_on(project, blocked):
     result = project.run()
 
     blocked(result, "failed")
-    time_to_end = project.folder / ".rollout" / "verdict.json"
-    __import__("time").sleep(2)  # the child ends after its parent
-    assert '"decision": "PROCEED"' not in time_to_end.read_text("utf-8").partition('"verdicts"')[0]
+    receipt = project.folder / ".rollout" / "verdict.json"
+    time.sleep(2)  # the child ends after its parent
+    assert '"decision": "PROCEED"' not in receipt.read_text("utf-8").partition('"verdicts"')[0]
 
 
-def test_pytest_timeout_by_thread(project):
-    """It ends the process: not 0, and no receipt."""
-    project.gate("import time\n\n\ndef test_slow(metrics):\n    time.sleep(5)\n")
+@pytest.mark.parametrize(
+    ("workers", "part"), [((), "call"), (("-n", "2"), "setup"), (("-n", "2"), "call"), (("-n", "2"), "teardown")]
+)
+def test_pytest_timeout_by_thread(project, blocked, workers, part):
+    """It ends the process, and with it the run or a worker."""
+    project.gate(
+        f"""
+        PART = "{part}"
 
-    result = project.run("--timeout", "0.3", "--timeout-method", "thread")
+
+        @pytest.fixture
+        def slow():
+            time.sleep(20 * (PART == "setup"))
+            yield
+            time.sleep(20 * (PART == "teardown"))
+
+
+        def test_slow(slow, metrics):
+            {GOOD}
+            time.sleep(20 * (PART == "call"))
+        """,
+        head=HEAD,
+    )
+
+    result = project.run(*workers, "--timeout", "0.5", "--timeout-method", "thread", "--max-worker-restart", "1")
 
     assert result.ret != 0
-    assert result.verdict is None
+    assert (result.verdict is None) == (not workers)
+    blocked(result, "missing", ret=result.ret, receipt=bool(workers))
+
+
+@pytest.mark.parametrize("part", ["setup", "teardown"])
+def test_pytest_timeout_by_signal(project, blocked, part):
+    """It ends a part of the gate; that of the call is one of the gates above."""
+    project.gate(
+        f"""
+        @pytest.fixture
+        def slow():
+            time.sleep(20 * ("{part}" == "setup"))
+            yield
+            time.sleep(20 * ("{part}" == "teardown"))
+
+
+        def test_slow(slow, metrics):
+            {GOOD}
+        """,
+        head=HEAD,
+    )
+
+    blocked(project.run("--timeout", "0.5", "--timeout-method", "signal"))
 
 
 def test_a_generator_is_no_gate(project, blocked):
@@ -310,15 +356,23 @@ def test_half_a_patch_is_not_enough(project, blocked, what):
 @pytest.mark.parametrize("plugin", ["randomly", "asyncio"])
 def test_other_plugins(project, blocked, plugin):
     """pytest-randomly only reorders; pytest-asyncio runs gates in a loop of its own."""
-    if importlib.util.find_spec(f"pytest_{plugin}") is None:
-        pytest.skip(f"pytest-{plugin} is not installed here")
     if plugin == "asyncio":
         text = "@pytest.mark.asyncio(loop_scope='session')\nasync def test_{}(metrics):\n    {}\n"
         project.gate("\n\n".join(text.format(name, GOOD) for name in "ab"))
-    project.run().proceeds()
+    result = project.run("-p", plugin)
+    result.proceeds()
+    assert f"{plugin}-" in result.text  # it was there
 
     project.answers(errors=1)
-    blocked(project.run(), "failed")
+    blocked(project.run("-p", plugin), "failed")
+
+
+def test_randomly_under_xdist(project, blocked):
+    """Workers shuffle alike, or xdist refuses them; the book is the same in any order."""
+    project.gate("\n\n".join(f"def test_{name}(metrics):\n    {GOOD}\n" for name in "abcdef"))
+    project.run("-p", "randomly", "-n", "2").proceeds()
+
+    blocked(project.run("-p", "randomly", "-n", "2", "-k", "not test_c"), "deselected")
 
 
 def test_a_screen_that_takes_no_text(project):

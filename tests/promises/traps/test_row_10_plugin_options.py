@@ -56,6 +56,41 @@ def test_row_10_our_options_from_the_environment_are_refused(project, blocked, w
     blocked(project.run(env={"PYTEST_ADDOPTS": words}), ret=4, receipt=False)
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["@words", "--rol''lout-out elsewhere", "-o addopts=@words", "-c other.ini", "--rootdir other"],
+    ids=["file-of-words", "in-quotes", "ini-option", "another-ini-file", "another-root"],
+)
+def test_row_10_our_options_from_the_environment_by_another_way(project, blocked, words):
+    """In a file of arguments, in quotes, through an ini file: and neither folder keeps an old receipt."""
+    project.run().proceeds()
+    receipt = project.folder / ".rollout" / "verdict.json"
+    project.write("elsewhere/verdict.json", receipt.read_text("utf-8"))
+    project.write("words", "--rollout-out\nelsewhere\n")
+    ini = "[pytest]\nstrict_markers = true\naddopts = --rollout-out elsewhere\n"
+    for name in ("other.ini", "other/pytest.ini"):
+        project.write(name, ini)
+
+    result = project.run(env={"PYTEST_ADDOPTS": words})
+
+    if words == "--rootdir other":  # it says where names start from, and chooses no ini file
+        result.proceeds()
+    else:
+        blocked(result, ret=4, receipt=False)
+        assert not receipt.exists()
+        assert not (project.folder / "elsewhere" / "verdict.json").exists()
+
+
+def test_row_10_our_options_in_the_projects_own_file(project):
+    """The counterpart: the project's ini file may say where the receipt goes, whatever else the environment says."""
+    project.write("pytest.ini", "[pytest]\nstrict_markers = true\naddopts = --rollout-out build\n")
+
+    result = project.run(env={"PYTEST_ADDOPTS": "-q --color=no"})
+
+    assert result.ret == 0, result.text
+    assert (project.folder / "build" / "verdict.json").exists()
+
+
 @pytest.mark.parametrize("name", ["rollout-hooks", "rollout-fixtures", "rollout-last-word"])
 def test_row_10_a_part_of_the_plugin_taken_out(project, blocked, name):
     """Half a plugin is none."""

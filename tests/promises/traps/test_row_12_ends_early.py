@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -67,6 +65,18 @@ def test_row_12_stopping_at_the_first_failure(project, blocked, workers, words):
     blocked(result, "failed", "missing", ret=2 if workers else 1)
 
 
+@pytest.mark.parametrize(("words", "ret"), [((), 20), (("-n", "2"), 2)], ids=["one", "xdist"])
+def test_row_12_a_rollback_that_stops_the_run(project, blocked, words, ret):
+    """xdist ends with pytest's "interrupted", which stands; the receipt says ROLLBACK, and `verify` the same code."""
+    project.answers(latency=99)
+
+    result = project.run("-x", *words)
+
+    blocked(result, "critical", ret=ret)
+    assert result.verdict["decision"] == "ROLLBACK"
+    assert project.rollout("verify", "--env", "test").returncode == ret
+
+
 def test_row_12_exit_0_in_a_worker(project, blocked):
     """The worker ends its session in good order."""
     project.gate("def test_a(metrics):\n    pytest.exit('done', returncode=0)\n")
@@ -77,31 +87,59 @@ def test_row_12_exit_0_in_a_worker(project, blocked):
     blocked(result, ret=result.ret)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
-@pytest.mark.parametrize("when", ["in-a-gate", "after-the-last"])
-def test_row_12_a_signal(project, number, when):
-    """Not 0, and no PROCEED."""
-    slow = "    open('started', 'w').close()\n    time.sleep(20)\n"
-    body = "def test_a(metrics):\n    assert metrics('errors') == 0\n" + (slow if when == "in-a-gate" else "")
-    project.gate(body, head="import time\nimport pytest\n")
-    if when != "in-a-gate":
-        project.write("gates/conftest.py", "import time\n\n\ndef pytest_unconfigure():\n" + slow)
-    project.lock()
-    words = ["gates", "-m", "phase1", "--rollout-env", "test", "-p", "no:allure_pytest", "-p", "no:anyio"]
-    started = project.folder / "started"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", *words],
-        cwd=project.folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        # A shell that runs this in the background ignores Ctrl-C, and so would pytest.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - the test has no threads
-    )
-    deadline = time.monotonic() + 30
-    while not started.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    os.kill(process.pid, number)
+STAGES = {
+    "configure": "def pytest_configure():\n    wait()\n",
+    "collection": "def pytest_collection_modifyitems():\n    wait()\n",
+    "set-up": "def pytest_runtest_setup():\n    wait()\n",
+    "after-the-last": "def pytest_sessionfinish():\n    wait()\n",
+    "summary": "def pytest_terminal_summary():\n    wait()\n",
+    "unconfigure": "def pytest_unconfigure():\n    wait()\n",
+}
+WAIT = """
+import os
+import time
 
-    assert process.wait(30) != 0
+
+def wait():
+    if 'PYTEST_XDIST_WORKER' not in os.environ:
+        open("started", "w").close()
+        time.sleep(60)
+
+
+"""
+
+
+def interrupt(project, number, *words, group=False):
+    """Start a run, send a signal at the place where it waits, and look what is left."""
+    started = project.folder / "started"
+    process = project.start(*words)
+    deadline = time.monotonic() + 60
+    while not started.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert started.exists()
+    (os.killpg if group else os.kill)(process.pid, number)
+
+    assert process.wait(60) != 0
     receipt = project.folder / ".rollout" / "verdict.json"
     assert not receipt.exists() or '"decision": "HOLD"' in receipt.read_text("utf-8")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+@pytest.mark.parametrize("stage", STAGES)
+def test_row_12_a_signal(project, number, stage):
+    """Not 0, and no PROCEED."""
+    project.lock()
+    project.write("gates/conftest.py", WAIT + STAGES[stage])
+
+    interrupt(project, number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one", "xdist"])
+def test_row_12_a_signal_in_a_gate(project, number, workers):
+    """Ctrl-C at a terminal goes to the workers too."""
+    gate = "def test_a(metrics):\n    open('started', 'w').close()\n    time.sleep(60)\n"
+    project.gate(gate, head="import time\nimport pytest\n")
+    project.lock()
+
+    interrupt(project, number, *workers, group=number is signal.SIGINT)

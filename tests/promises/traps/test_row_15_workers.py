@@ -71,6 +71,31 @@ def test_row_15_every_way_to_distribute_judges_alike(project, blocked, dist):
     blocked(project.run("-n", "2", "--dist", dist), "failed")
 
 
+GROUPED = """
+@pytest.mark.xdist_group("database")
+def test_first(metrics):
+    assert metrics("errors") == 0
+
+
+@pytest.mark.xdist_group(name="database")
+@pytest.mark.xdist_group("queue")
+class TestSecond:
+    @pytest.mark.parametrize("name", ["errors", "latency_ms"])
+    def test_second(self, metrics, name):
+        assert metrics(name) < 60
+"""
+
+
+def test_row_15_gates_that_run_in_one_worker(project, blocked):
+    """`xdist_group` renames them where a group is asked for; they stay the gates that were locked."""
+    project.gate(GROUPED)
+    project.run("-n", "2", "--dist", "loadgroup").proceeds()
+
+    blocked(project.run("-n", "2", "--dist", "loadgroup", "-k", "not second"), "deselected")
+    project.answers(errors=99)
+    blocked(project.run("-n", "2", "--dist", "loadgroup"), "failed")
+
+
 def test_row_15_each_worker_answers_every_gate(project, blocked):
     """Two answers to one question."""
     blocked(project.run("--dist", "each", "--tx", "2*popen"), "duplicate")

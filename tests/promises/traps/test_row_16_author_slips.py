@@ -2,9 +2,6 @@
 
 import pytest
 
-FACTS = {"callable", "all-of-nothing"}
-"""True, plain and vacuous: pytest's own hook cannot tell them from a fact."""
-
 SLIPS = {
     "return-false": 'return metrics("errors") == 1',
     "return-true": 'return metrics("errors") == 0',
@@ -62,6 +59,42 @@ SLIPS = {
         "import contextlib\n\n    with contextlib.suppress(AssertionError):\n        assert metrics('errors') == 1"
     ),
     "finally-return": 'try:\n        assert metrics("errors") == 1\n    finally:\n        return',
+    "plain-assert-swallowed-beside-a-claim": (
+        'assert metrics("errors") == 0\n    try:\n        assert 1 == 2\n    except AssertionError:\n        pass'
+    ),
+    "plain-assert-swallowed-with-others": (
+        'assert metrics("errors") == 0\n    try:\n        assert 1 == 2\n    except OSError:\n        raise\n'
+        "    except (ValueError, Exception):\n        ..."
+    ),
+    "plain-assert-suppressed-beside-a-claim": (
+        'import contextlib\n\n    assert metrics("errors") == 0\n'
+        "    with contextlib.suppress(OSError, BaseException):\n        assert 1 == 2"
+    ),
+    "plain-assert-swallowed-in-a-loop": (
+        'assert metrics("errors") == 0\n    for _ in "ab":\n        try:\n            assert 1 == 2\n'
+        "        except:\n            continue"
+    ),
+    "plain-assert-before-a-finally-return": (
+        'assert metrics("errors") == 0\n    try:\n        assert 1 == 2\n    finally:\n        return'
+    ),
+    "thread-that-outlives-its-gate": (
+        'import threading\n    import time\n\n    assert metrics("errors") == 0\n'
+        "    threading.Thread(target=lambda: time.sleep(9) or check(False, 'x'), daemon=True).start()"
+    ),
+    "timer-that-outlives-its-gate": (
+        'import threading\n\n    assert metrics("errors") == 0\n'
+        "    timer = threading.Timer(9, lambda: check(False, 'x'))\n    timer.daemon = True\n    timer.start()"
+    ),
+    "loop-that-outlives-its-gate": (
+        "import asyncio\n    import threading\n\n    async def look():\n        await asyncio.sleep(9)\n"
+        '        check(False, "x")\n\n    assert metrics("errors") == 0\n'
+        "    threading.Thread(target=asyncio.run, args=(look(),), daemon=True).start()"
+    ),
+    "pool-that-outlives-its-gate": (
+        "from concurrent.futures import ThreadPoolExecutor\n    import time\n\n"
+        "    ThreadPoolExecutor().submit(lambda: time.sleep(2) or check(False, 'x'))\n"
+        '    assert metrics("errors") == 0'
+    ),
 }
 
 
@@ -72,21 +105,16 @@ def slipped(request, new_project):
     project.write("pytest.ini", f"[pytest]\nstrict_markers = true\nenable_assertion_pass_hook = {request.param}\n")
     gates = [f"def test_{name.replace('-', '_')}(metrics):\n    {body}\n" for name, body in SLIPS.items()]
     project.gate("\n\n".join(gates))
-    result = project.run("-p", "no:cacheprovider")
-    return result, request.param == "true"
+    return project.run("-p", "no:cacheprovider")
 
 
 @pytest.mark.parametrize("slip", SLIPS)
 def test_row_16_a_slip_is_no_proof(slipped, slip):
     """HOLD, whether or not the project counts plain asserts."""
-    result, plain = slipped
-    if plain and slip in FACTS:
-        pytest.skip("a plain fact like any other where plain asserts count")
-
-    gates = {gate["id"]: gate for gate in result.verdict["verdicts"][0]["gates"]}
+    gates = {gate["id"]: gate for gate in slipped.verdict["verdicts"][0]["gates"]}
     gate = gates[f"test_phase1.py::test_{slip.replace('-', '_')}"]
 
-    assert result.ret == 1
+    assert slipped.ret == 1
     assert gate["decision"] == "HOLD"
     assert gate["reason"] in {"no-claim", "failed", "error"}
 
@@ -170,3 +198,77 @@ def test_row_16_plain_asserts_count_where_the_project_says_so(project):
     )
 
     assert project.run().ret == 0
+
+
+def test_row_16_threads_that_are_done_and_failures_that_are_handled(project, workers):
+    """The counterpart: threads may be used and exceptions caught."""
+    project.gate(
+        """
+        def test_stopped_and_not_joined(metrics):
+            done = threading.Event()
+            threading.Thread(target=done.wait).start()
+            assert metrics("errors") == 0
+            done.set()
+
+
+        def test_a_pool_at_rest():
+            pool = ThreadPoolExecutor()
+            assert pool.submit(lambda: check(True, "the queue is empty")).result()
+
+
+        def test_a_loop_with_threads(metrics):
+            async def look():
+                return await asyncio.to_thread(lambda: metrics("errors") == 0)
+
+            assert asyncio.run(look())
+
+
+        def test_a_service_that_still_answers(service):
+            assert check(service.get("/").status_code == 501, "it answers")
+
+
+        def test_caught_and_raised(metrics):
+            try:
+                assert metrics("errors") == 0
+            except AssertionError:
+                raise
+            except OSError:
+                pass
+
+
+        def test_caught_and_told(metrics):
+            problems = []
+            try:
+                assert 1 + 1 == 3
+            except AssertionError as error:
+                problems.append(error)
+            assert check(len(problems) == 1, "sums are checked")
+            assert metrics("errors") == 0
+        """,
+        head="""
+        import asyncio
+        import threading
+        from concurrent.futures import ThreadPoolExecutor
+        from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+        import httpx
+        import pytest
+        from pytest_rollout import check
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"  # keeps the connection, and a thread that waits on it
+
+
+        @pytest.fixture(scope="session")
+        def service():
+            server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+            server.daemon_threads = True
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            with httpx.Client(base_url=f"http://127.0.0.1:{server.server_port}") as client:
+                yield client
+            server.shutdown()
+
+        """.replace("\n        ", "\n").lstrip("\n"),
+    )
+
+    project.run(*workers).proceeds()

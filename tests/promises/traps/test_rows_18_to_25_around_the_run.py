@@ -1,11 +1,14 @@
-"""Rows 18 to 25: what happens around a run. Row 23 (`--rollout-at`, `--rollout-replay`) has nothing to test yet."""
+"""Rows 18 to 25: what happens around a run; row 22 has more in `test_bad_output.py`."""
 
 import json
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 
+import jsonschema
 import pytest
+
+from pytest_rollout.receipt_schema import receipt_schema
 
 FAILING = "def test_gate(metrics):\n    assert metrics('errors') == 1\n"
 WANTED = ("--phase", "phase1", "--env", "test", "--max-age", "15m")
@@ -38,6 +41,31 @@ def test_row_18_verify_repeats_what_was_decided(project):
     project.answers(orders=1)
     project.run()
     assert project.rollout("verify", *WANTED).returncode == 20
+
+
+ALLURE = """
+#!/bin/sh
+# `allure run` starts the tests and ends with the answer of its own quality gate.
+"$@"
+exit 0
+"""
+
+
+def test_row_19_a_wrapper_whose_own_code_replaces_ours(project):
+    """The recipe keeps pytest's code; `verify` finds it again where somebody has lost it."""
+    project.answers(orders=1)
+    project.lock()
+    allure = project.write("allure", ALLURE)
+    allure.chmod(0o755)
+    words = "gates -m phase1 --rollout-env test -p no:allure_pytest -p no:anyio"
+    pytest_words = f"{sys.executable} -m pytest {words}"
+
+    wrapped = subprocess.run(["sh", "-c", f"./allure {pytest_words}"], cwd=project.folder, check=False)
+    code_found_again = project.rollout("verify", *WANTED).returncode
+    recipe = f"{pytest_words}; rc=$?; ./allure true; exit $rc"
+    kept = subprocess.run(["sh", "-c", recipe], cwd=project.folder, check=False)
+
+    assert (wrapped.returncode, code_found_again, kept.returncode) == (0, 20, 20)
 
 
 DEMO = """
@@ -143,6 +171,37 @@ def test_row_22_two_runs_at_once(project):
 
     assert [run.wait(60) for run in runs] == [0, 0]
     assert project.rollout("verify", *WANTED).returncode == 0
+
+
+@pytest.mark.parametrize("words", [("--rollout-at", "2026-01-01T00:00Z"), ("--rollout-replay", "bundle")])
+@pytest.mark.parametrize("how", ["words", "environment", "ini"])
+def test_row_23_nothing_judges_the_past_yet(project, blocked, words, how):
+    """A usage error wherever it is said, and yesterday's receipt goes with it."""
+    receipt = project.write(".rollout/verdict.json", "{}")
+    if how == "ini":
+        project.write("pytest.ini", f"[pytest]\nstrict_markers = true\naddopts = {' '.join(words)}\n")
+    env = {"PYTEST_ADDOPTS": " ".join(words)} if how == "environment" else {}
+    (project.gates / "gates.lock").touch()
+
+    result = project.run(*(words if how == "words" else ()), env=env, lock=False)
+
+    blocked(result, ret=4, receipt=False)
+    assert not receipt.exists()
+
+
+def test_row_23_a_receipt_of_the_past_or_of_a_replay_releases_nothing(project):
+    """Such receipts are sound, and no go."""
+    project.run().proceeds()
+    path = project.folder / ".rollout" / "verdict.json"
+    document = json.loads(path.read_text("utf-8"))
+
+    for mode in ("past", "replay"):
+        changed = {**document, "mode": mode}
+        jsonschema.validate(changed, receipt_schema())
+        path.write_text(json.dumps(changed), encoding="utf-8")
+        refused = project.rollout("verify", *WANTED)
+        assert refused.returncode == 1
+        assert f"it is a {mode} run: only a live one may release" in refused.stderr
 
 
 @pytest.mark.parametrize("how", ["import-error", "syntax-error", "collect-error"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from datetime import timedelta
@@ -116,6 +117,21 @@ def test_flags_in_a_plan_arrive_as_texts(at):
     reader = FLAG_KINDS["memory"].open({"flags": {"a": {"b": "true", "c": "0.5"}, "d": "blended"}}, Path())
 
     assert reader.read(at, 5) == {"a.b": True, "a.c": 0.5, "d": "blended"}
+
+
+def test_a_part_of_an_answer(hostile, at):
+    """The flags of a config endpoint may stand below something else; what is selected must be flags."""
+    hostile.reply("/config", json.dumps({"version": 3, "config": {"rollout_percentage": 10, "hops": {"max": 1}}}))
+
+    def read(select):
+        reader = FLAG_KINDS["http"].open({"url": f"{hostile.url}/config", "select": select}, Path())
+        return dataclasses.replace(reader, now=lambda: at).read(at, 5)
+
+    assert read("config") == {"rollout_percentage": 10, "hops.max": 1}
+    assert read("{percentage: config.rollout_percentage}") == {"percentage": 10}
+    for select, says in (("version", "3 is no set of flags"), ("confg", "null is no set of flags"), ("a[", "JMESPath")):
+        with pytest.raises(SourceError, match=says):
+            read(select)
 
 
 @pytest.mark.parametrize(

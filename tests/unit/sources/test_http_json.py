@@ -15,6 +15,7 @@ from pytest_rollout.errors import SourceError
 from pytest_rollout.sources import KINDS
 from pytest_rollout.sources.fetch import Service
 from pytest_rollout.sources.http_json import HttpJsonSource
+from pytest_rollout.sources.protocol import Question
 
 TOKEN = "tok-5e1f"
 
@@ -287,3 +288,40 @@ def test_options_that_cannot_be_meant(options, says):
 def test_a_token_read_from_a_file_may_end_its_line():
     """The line end that `$(cat token)` in a secret store leaves is not part of the token."""
     assert Service.of({"url": "https://example.org", "bearer": "abc\n"}).authorization == "Bearer abc"
+
+
+def test_a_series_over_time(source, hostile, at):
+    """A list of numbers with their times: those of the window, open at its start, in their order."""
+    taken = [at - timedelta(minutes=minutes) for minutes in (0, 10, 5, 15)]
+    hostile.reply("/stats", json.dumps([{"value": n, "at": each.isoformat()} for n, each in enumerate(taken)]))
+
+    answer = source.ask(Question(query="/stats#@", at=at, start=at - timedelta(minutes=10)))
+
+    assert [(each.value, each.at) for each in answer.samples] == [(2, taken[2]), (0, taken[0])]
+
+
+@pytest.mark.parametrize(
+    ("document", "says"),
+    [
+        ([1, 2], "needs the time of each number"),
+        ([{"value": 1, "at": None}], "needs the time of each number"),
+        (
+            [{"value": 1, "at": "2026-11-07T08:59:00Z"}, {"value": 2, "at": 1794041940}],
+            "two values at 2026-11-07T08:59",
+        ),
+    ],
+)
+def test_a_series_that_is_none(source, hostile, at, document, says):
+    """A number without a time has no place in a window, and two series are not one."""
+    hostile.reply("/stats", json.dumps(document))
+
+    with pytest.raises(SourceError, match=says):
+        source.ask(Question(query="/stats#@", at=at, start=at - timedelta(hours=1)))
+
+
+def test_no_histogram(source, hostile, at):
+    """It has none, and says so before it asks."""
+    with pytest.raises(SourceError, match="a source of kind 'http_json' has no histogram"):
+        source.ask(Question(query="/stats#@", at=at, buckets=True))
+
+    assert hostile.requests == []

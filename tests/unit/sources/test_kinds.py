@@ -22,7 +22,7 @@ def test_every_kind_is_described_and_named_as_it_is_registered(table):
         assert kind.about
         assert all(option.about for option in kind.options)
         assert {option.name for option in kind.options if option.secret} == (
-            {"bearer", "password"} if "url" in {o.name for o in kind.options} and name != "sql" else set()
+            {"bearer", "password", "headers"} if "url" in {o.name for o in kind.options} and name != "sql" else set()
         )
 
 

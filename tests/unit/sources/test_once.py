@@ -256,7 +256,7 @@ def test_flags_are_read_once(folder):
     """All flags of a run are of the same reading."""
     reader, book = Flags({"a.b": True, "percent": 5, "mode": "blended"}), AnswerBook(folder)
 
-    assert [book.read_flags("flags", reader, at=AT) for _ in range(3)] == [reader.flags] * 3
+    assert [book.read_flags("flags", lambda: reader.read(AT, 1), at=AT) for _ in range(3)] == [reader.flags] * 3
     assert reader.reads == 1
 
 
@@ -264,13 +264,13 @@ def test_flags_are_read_once(folder):
 def test_flags_that_are_none(folder, flags):
     """A reader's error, or values that no flag has."""
     with pytest.raises(SourceError):
-        AnswerBook(folder).read_flags("flags", Flags(flags), at=AT)
+        AnswerBook(folder).read_flags("flags", lambda: Flags(flags).read(AT, 1), at=AT)
 
 
 def test_a_name_for_flags_is_not_a_name_for_answers(tmp_path):
     """A source called like the flags does not get their document."""
     book = AnswerBook(tmp_path)
-    book.read_flags("x", Flags({"samples": "nonsense"}), at=AT)
+    book.read_flags("x", lambda: {"samples": "nonsense"}, at=AT)
 
     assert book.ask("x", MemorySource({"q": 1}), question()).samples[0].value == 1
     assert {json.loads(path.read_text())["key"][0] for path in tmp_path.glob("*.json")} == {"answer", "flags"}

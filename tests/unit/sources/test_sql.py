@@ -16,7 +16,9 @@ import pytest
 
 from pytest_rollout.errors import SourceError
 from pytest_rollout.sources import KINDS
-from pytest_rollout.sources.sql import bound, database_path
+from pytest_rollout.sources.protocol import Question
+from pytest_rollout.sources.sql import database_path
+from pytest_rollout.sources.sql_duckdb import bound
 
 duckdb = pytest.importorskip("duckdb")
 
@@ -220,6 +222,7 @@ def test_without_duckdb(ask, source, monkeypatch):
         ("/* :at */ :at", "/* :at */ CAST($at AS TIMESTAMPTZ)"),
         ("$$ :at $$ $x$ :at $$ $x$", "$$ :at $$ $x$ :at $$ $x$"),
         ("x::at, :attempt", "x::at, :attempt"),
+        ("x > :start AND x <= :end", "x > CAST($start AS TIMESTAMPTZ) AND x <= CAST($end AS TIMESTAMPTZ)"),
     ],
 )
 def test_where_at_stands_for_the_instant(query, bound_query):
@@ -243,14 +246,14 @@ def test_urls_are_written_as_sqlalchemy_writes_them(url, path):
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("postgresql://ada:hunter2@host/db", "come later"),
-        ("sqlite:///a.db", "DuckDB only"),
+        ("hunter2 ://host/db", "is not the address of a database"),
+        ("postgresql:ada:hunter2@host/db", "is not the address of a database"),
         ("duckdb://host/a.db", "is duckdb:///file.db"),
         ("duckdb:///", "is duckdb:///file.db"),
         ("duckdb:///:memory:", "is duckdb:///file.db"),
         ("duckdb:///a.db?access_mode=read_write", "is duckdb:///file.db"),
-        ("a.db", "is duckdb:///file.db"),
-        ("", "is duckdb:///file.db"),
+        ("a.db", "write duckdb:///file.db"),
+        ("", "write duckdb:///file.db"),
         ({}, "is a text"),
     ],
 )
@@ -260,6 +263,33 @@ def test_urls_that_cannot_be_meant(url, says):
         KINDS["sql"].open({"url": url}, Path("/plan"))
 
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_window_and_a_histogram(source, at):
+    """`:start` and `:end` are bound as `:at` is."""
+    query = 'SELECT value, taken AS "at" FROM t WHERE taken BETWEEN :start AND :end ORDER BY value DESC'
+    series = source.ask(Question(query=query, at=at, start=at - timedelta(hours=2)))
+    histogram = source.ask(Question(query="SELECT value AS upto, 1 AS count FROM t", at=at, buckets=True))
+
+    assert [(each.value, each.at.hour) for each in series.samples] == [(2, 8), (3, 9)]
+    assert [each.above for each in histogram.buckets] == [-math.inf, 1, 2, 3]
+    assert histogram.samples[0].value == 4
+    assert series.identity.startswith("DuckDB ")
+
+
+@pytest.mark.parametrize(
+    ("query", "more", "says"),
+    [
+        ("SELECT 1 WHERE now() > :start", {}, "asked for one instant"),
+        ("SELECT 1 WHERE now() > :end", {"start": datetime(2026, 1, 1, tzinfo=UTC)}, "does not use :start"),
+        ("SELECT 'x' AS upto, 1 AS count", {"buckets": True}, "column 'upto' is VARCHAR, not a number"),
+        ("SELECT 1 AS value", {"buckets": True}, "have a histogram"),
+    ],
+)
+def test_what_is_no_window_and_no_histogram(source, at, query, more, says):
+    """Refused with words."""
+    with pytest.raises(SourceError, match=says):
+        source.ask(Question(query=query, at=at, **more))
 
 
 def test_instants_are_exact(ask, source, at):

@@ -1,0 +1,46 @@
+"""Kinds: the sources and flags that plans of this run may name, the built-in ones and those of other plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+import pluggy
+import pytest
+
+from pytest_rollout.errors import UsageError
+from pytest_rollout.sources import BUILT_IN, Kinds
+from pytest_rollout.sources.protocol import Kind
+
+Opened = TypeVar("Opened")
+
+
+def kinds_of(config: pytest.Config) -> Kinds:
+    """Every kind of source and of flags that there is.
+
+    Raises:
+        UsageError: A hook broke, returned something else, or took a name that is taken.
+    """
+    hook = config.hook
+    return Kinds(
+        sources=_with(BUILT_IN.sources, "pytest_rollout_sources", _answers(hook, "pytest_rollout_sources")),
+        flags=_with(BUILT_IN.flags, "pytest_rollout_flags", _answers(hook, "pytest_rollout_flags")),
+    )
+
+
+def _answers(hook: pluggy.HookRelay, name: str) -> Iterable[object]:
+    try:
+        return [each for answer in getattr(hook, name)() for each in answer]
+    except Exception as error:
+        raise UsageError(f"{name}: a plugin's hook broke: {type(error).__name__}: {error}") from error
+
+
+def _with(built_in: Mapping[str, Kind[Opened]], hook: str, added: Iterable[object]) -> dict[str, Kind[Opened]]:
+    found = dict(built_in)
+    for kind in added:
+        if not isinstance(kind, Kind):
+            raise UsageError(f"{hook}: a plugin's hook returns kinds, not {kind!r}")
+        if kind.name in found:
+            raise UsageError(f"{hook}: a kind '{kind.name}' is there already; give yours another name")
+        found[kind.name] = kind
+    return found
