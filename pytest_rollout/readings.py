@@ -229,7 +229,13 @@ class Readings:
         from pytest_rollout.stats import histogram
 
         buckets = [(each.above, each.upto, each.count) for each in answer.buckets]
-        found = histogram.quantile(buckets, quantile, confidence=self._plan.confidence)
+        try:
+            found = histogram.quantile(buckets, quantile, confidence=self._plan.confidence)
+        except ValueError as error:
+            return asked.unknown(f"{metric.source} answered no histogram that counts: {error}", needs="see its buckets")
+        if -math.inf < found.low < found.value:
+            # A bucket holds what is above its lower edge: a limit at that edge is passed.
+            found = replace(found, low=math.nextafter(found.low, math.inf))
         return self._estimate(found, metric, observed.reading.provenance, unit=metric.unit)
 
     def _estimate(self, found: Bounds, metric: Metric, provenance: Provenance, *, unit: str) -> Estimate:

@@ -1,48 +1,31 @@
-"""Telemetry: two weeks of a value per minute, as a DuckDB file that ends at the run's instant.
+"""Telemetry: two weeks of a value per minute, as DuckDB files that end at the run's instant, one a table.
 
 What is costly is made once: samples by their seconds before now. What differs
 from run to run is a view over them that knows the instant: times, the daily
-cycle, and the faults that every world has. Numbers come from MD5 over seed,
-metric and minute, so that they are the same with every version of DuckDB.
+cycle, and the faults that every world has.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from pytest_rollout.errors import WorldError
+from pytest_rollout.world import samples
 from pytest_rollout.world.cache import copied_or_made
-from pytest_rollout.world.model import Series
+from pytest_rollout.world.samples import MINUTES, samples_of
+from pytest_rollout.world.series import Series
 
-MINUTES = 14 * 24 * 60
 STALE_BY = timedelta(hours=2)
 NAN_MINUTES = 15
-
-_SAMPLES = f"""
-CREATE TABLE samples AS
-WITH minutes AS (SELECT unnest(range({MINUTES})) AS minute),
-chance AS (
-    SELECT series.*, minute, CASE WHEN noise = 0 THEN 0.0 ELSE
-        (md5_number_lower(metric || ' ' || minute || ' ' || seed) >> 11)::DOUBLE / 4503599627370496 - 1 END AS pure
-    FROM series, minutes
-),
-wandering AS (
-    SELECT *, 0.6 * sqrt(lasting) * avg(pure) OVER (
-        PARTITION BY metric ORDER BY minute ROWS BETWEEN CURRENT ROW AND lasting - 1 FOLLOWING) AS wander
-    FROM chance
-)
-SELECT metric, (minute * 60)::INTEGER AS ago, daily, CASE
-    WHEN every > 0 AND minute % every <> every // 2 THEN 0.0
-    ELSE (CASE WHEN minute < late_hours * 60 THEN late ELSE base END) + noise * greatest(-1.0, least(1.0, wander))
-    END AS level
-FROM wandering ORDER BY metric, minute
-"""
+TABLE = "telemetry"
+"""The table that every world has, and that the faults of every world are done to."""
 
 _VIEW = """
-CREATE VIEW telemetry AS
+CREATE VIEW {table} AS
 SELECT make_timestamptz(({end} - ago)::BIGINT * 1000000) AS "at", metric, CASE
     WHEN ago < {nan_seconds} THEN 'NaN'::DOUBLE
     ELSE level + daily * cos(2 * pi() * (({end} - ago) % 86400 - 50400) / 86400)
@@ -59,8 +42,9 @@ def make_telemetry(
     file: Path,
     fault: str | None = None,
     cache: Path | None = None,
+    table: str = TABLE,
 ) -> bool:
-    """Write the table `telemetry(at TIMESTAMPTZ, metric VARCHAR, value DOUBLE)` to a new DuckDB file.
+    """Write one table (at TIMESTAMPTZ, metric VARCHAR, value DOUBLE) to a new DuckDB file.
 
     Args:
         series: What to make; the same series, seed and instant give the same rows.
@@ -69,6 +53,7 @@ def make_telemetry(
         file: The DuckDB file; its folder exists.
         fault: `stale` or `nan` are done to the telemetry here; any other name changes nothing.
         cache: Another place for the cache than the user's.
+        table: What the table is called; the faults of every world are done to `telemetry` only.
 
     Returns:
         Whether the samples came from the cache.
@@ -81,35 +66,37 @@ def make_telemetry(
     except ImportError as error:
         raise WorldError("the embedded world needs DuckDB: pip install 'pytest-rollout[duckdb]'") from error
 
-    rows = [_row(each, seed) for each in series]
-    end = at - (STALE_BY if fault == "stale" else timedelta())
-    view = _VIEW.format(end=int(end.timestamp()) // 60 * 60, nan_seconds=NAN_MINUTES * 60 if fault == "nan" else 0)
+    done = fault if table == TABLE else None
+    end = at - (STALE_BY if done == "stale" else timedelta())
+    nan_seconds = NAN_MINUTES * 60 if done == "nan" else 0
+    view = _VIEW.format(table=table, end=int(end.timestamp()) // 60 * 60, nan_seconds=nan_seconds)
 
     def make(target: Path) -> None:
         with duckdb.connect(str(target)) as connection:
-            connection.execute(
-                "CREATE TABLE series (metric VARCHAR, base DOUBLE, daily DOUBLE, noise DOUBLE, lasting INTEGER, "
-                "every INTEGER, late DOUBLE, late_hours DOUBLE, seed BIGINT)"
-            )
-            if rows:
-                connection.executemany("INSERT INTO series VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-            connection.execute(_SAMPLES)
+            connection.execute("CREATE TABLE samples (metric VARCHAR, ago INTEGER, daily DOUBLE, level DOUBLE)")
+            for each in sorted(series, key=lambda each: each.metric):
+                row = [each.metric, float(each.daily), samples_of(each, seed)]
+                connection.execute(f"INSERT INTO samples SELECT ?, unnest(range({MINUTES})) * 60, ?, unnest(?)", row)
 
     def anchor() -> None:
         with duckdb.connect(str(file)) as connection:
             connection.execute(view)
 
-    key = hashlib.sha256("\n".join([duckdb.__version__, _SAMPLES, *map(repr, rows)]).encode()).hexdigest() + ".duckdb"
     try:
-        cached = copied_or_made(key, make, file, folder=cache)
+        cached = copied_or_made(_key(series, seed, duckdb.__version__), make, file, folder=cache)
         anchor()
     except (duckdb.Error, OSError) as error:
         raise WorldError(f"{file}: the telemetry cannot be written: {error}") from error
     return cached
 
 
-def _row(series: Series, seed: int) -> list[object]:
-    late = series.base if series.late is None else series.late
-    hours = 0.0 if series.late is None else series.late_hours
-    numbers = [float(number) for number in (series.base, series.daily, series.noise)]
-    return [series.metric, *numbers, series.lasting, series.every, float(late), float(hours), seed]
+def _key(series: Sequence[Series], seed: int, version: str) -> str:
+    """Changes with everything that the samples depend on: what is asked for, and the code that makes it.
+
+    The world's own file is not part of it: a world that says the same series
+    in other words has the same samples.
+    """
+    code = b"".join(Path(str(file)).read_bytes() for file in (__file__, samples.__file__))
+    asked = [repr(replace(each, unit="", table=TABLE)) for each in series]
+    recipe = "\n".join([hashlib.sha256(code).hexdigest(), version, str(seed), *sorted(asked)])
+    return hashlib.sha256(recipe.encode()).hexdigest() + ".duckdb"

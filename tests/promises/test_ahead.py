@@ -55,7 +55,7 @@ def test_slow_sources_are_asked_side_by_side(project):
     result = project.run("--durations=0", "--durations-min=1")
 
     result.holds("no-data")
-    assert "slowest" not in result.text or "2.0" not in result.text  # no gate waited itself
+    result.stdout.no_re_match_line(r"\d+\.\d+s call .*")  # no gate waited itself
 
 
 def test_a_dead_source_still_costs_one_gate_only(project):

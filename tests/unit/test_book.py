@@ -90,6 +90,22 @@ def test_entries_are_facts(make_gate, make_answer):
         Answer("nodeid", "call", "passed")
 
 
+def test_an_answer_says_nothing_that_was_not_said():
+    """Without a word of its own it is the answer of a process that died, to the first attempt."""
+    assert vars(Answer(nodeid="id", when="call", outcome="passed")) == {
+        "nodeid": "id",
+        "when": "call",
+        "outcome": "passed",
+        "expected_failure": False,
+        "ended": None,
+        "reason": "",
+        "message": "",
+        "claims": (),
+        "attempt": 1,
+        "subtest": False,
+    }
+
+
 def test_what_travels_is_plain():
     """The words that stand in a worker's report: other versions and other tools may read them."""
     assert json.loads(pack(Ended.PASSED)) == {

@@ -296,6 +296,19 @@ def test_while_fixtures_are_set_up_only_asking_makes_a_claim_the_gates():
     assert made.truth is Truth.PROVEN
 
 
+def test_what_fixtures_assert_afterwards_does_not_undo_the_gates_claim():
+    """Nor does it stand in for one."""
+    gate, other = GateClaims(), GateClaims()
+    with judging(gate, calling=True):
+        assert check(True, "in the gate")
+    for each in (gate, other):
+        with judging(each, calling=False):
+            assert check(True, "in the tear-down")
+
+    assert list(gate.faults()) == []
+    assert list(other.faults()) == [NO_CLAIM]
+
+
 ADVICE = "say what must hold in an assert of its own, without `not`, `or`, `if` or `except` around it"
 NO_CLAIM = "the gate made no claim: assert something of a live value, or `assert check(fact, 'what it shows')`"
 

@@ -1,0 +1,57 @@
+"""Switches: a world's flags, which are also a JSON file that anybody may write.
+
+What a request sets stands in the file, and what somebody writes into the
+file holds from the next request on.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from pytest_rollout.errors import WorldError
+
+
+class Switches:
+    """The live flags of one world, with their file if they have one."""
+
+    def __init__(self, flags: Mapping[str, object], file: Path | None = None) -> None:
+        self.live: dict[str, object] = json.loads(json.dumps(dict(flags)))
+        self.file = file
+        self._guard = threading.Lock()
+        self._stamp: tuple[int, int, int] | None = None
+        self._written = ""
+        try:
+            self.save()
+        except OSError as error:
+            raise WorldError(f"{file}: the flags cannot be written there: {error.strerror}") from error
+
+    def load(self) -> None:
+        """Take what the file says, if somebody changed it; what is no set of these flags changes nothing."""
+        with self._guard, suppress(OSError, ValueError):
+            if self.file is None or (stamp := _stamp(self.file)) == self._stamp:
+                return
+            text = self.file.read_text(encoding="utf-8")
+            found = json.loads(text)
+            if isinstance(found, dict) and found.keys() == self.live.keys():
+                self.live.update(found)
+                self._stamp, self._written = stamp, json.dumps(self.live, indent=1)
+
+    def save(self) -> None:
+        """Write what changed, in one step."""
+        with self._guard:
+            text = json.dumps(self.live, indent=1)
+            if self.file is None or text == self._written:
+                return
+            new = self.file.with_name(f".{self.file.name}.new")
+            new.write_text(text + "\n", encoding="utf-8")
+            new.replace(self.file)
+            self._stamp, self._written = _stamp(self.file), text
+
+
+def _stamp(file: Path) -> tuple[int, int, int]:
+    found = file.stat()
+    return found.st_mtime_ns, found.st_size, found.st_ino
