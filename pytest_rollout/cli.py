@@ -2,6 +2,7 @@
 
 rollout lock gates/x [--check]     write or check gates.lock
 rollout verify verdict.json        read a verdict again, with an exit code of its own
+rollout preflight gates/x --rollout-env production   can its gates be judged there at all?
 rollout schema plan|verdict        print a JSON Schema, for editors and for readers of the file
 """
 
@@ -43,15 +44,26 @@ def _parser() -> argparse.ArgumentParser:
     lock.set_defaults(run=_lock)
     verify = commands.add_parser("verify", help="read verdict.json again; exits with its code, or 1")
     verify.add_argument("file", type=Path, nargs="?", default=Path(".rollout/verdict.json"))
-    verify.add_argument("--rollout", default="", help="the rollout that must have been judged")
-    verify.add_argument("--phase", default="", help="the phase that must have been judged")
-    verify.add_argument("--env", default="", help="the environment in which it must have been judged")
+    verify.add_argument("--rollout", type=_named, help="the rollout that must have been judged")
+    verify.add_argument("--phase", type=_named, help="the phase that must have been judged")
+    verify.add_argument("--env", type=_named, help="the environment in which it must have been judged")
     verify.add_argument("--max-age", type=_duration, default="1h", help="how old it may be, such as 15m (1h)")
     verify.set_defaults(run=_verify)
+    preflight = commands.add_parser("preflight", help="ask everything that gates would ask; exits like a phase")
+    preflight.add_argument("folders", nargs="+", metavar="FOLDER", help="a rollout's folder, or one above several")
+    preflight.add_argument("--rollout-env", default="", metavar="NAME", help="the environment to ask")
+    preflight.set_defaults(run=_preflight)
     schema = commands.add_parser("schema", help="print a JSON Schema")
     schema.add_argument("of", choices=["plan", "verdict"])
     schema.set_defaults(run=_schema)
     return parser
+
+
+def _named(text: str) -> str:
+    """A name that was given: an empty one is a variable that was not set, and would mean "any"."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty: is the variable set?")
+    return text
 
 
 def _duration(text: str) -> object:
@@ -71,14 +83,26 @@ def _verify(options: argparse.Namespace) -> int:
     from pytest_rollout.receipt import Wanted, verify
     from pytest_rollout.rollout import utc_now
 
-    wanted = Wanted(rollout=options.rollout, phase=options.phase, environment=options.env, max_age=options.max_age)
+    wanted = Wanted(
+        rollout=options.rollout or "",
+        phase=options.phase or "",
+        environment=options.env or "",
+        max_age=options.max_age,
+    )
     code, lines = verify(options.file, wanted, now=utc_now())
-    verified = code == 0
+    # Objections end with 1, so any other code is that of a receipt which holds; a pipeline acts on it.
+    word = "VERIFIED" if code != 1 else "NO GO"
     for line in lines:
-        print(
-            f"{'VERIFIED' if verified else 'NO GO'}  {line} · exit {code}", file=sys.stdout if verified else sys.stderr
-        )
+        print(f"{word}  {line} · exit {code}", file=sys.stderr if code else sys.stdout)
     return code
+
+
+def _preflight(options: argparse.Namespace) -> int:
+    import subprocess
+
+    environment = ["--rollout-env", options.rollout_env] if options.rollout_env else []
+    command = [sys.executable, "-m", "pytest", "-m", "preflight", *environment, *options.folders]
+    return subprocess.run(command, check=False).returncode  # noqa: S603 - pytest, with the words of whoever runs this
 
 
 def _schema(options: argparse.Namespace) -> int:

@@ -228,7 +228,7 @@ def planned_gate(
         collected, a sentence that says so; or None for any other item.
     """
     worn = {marker.name for marker in markers}
-    phases = tuple(sorted(worn & set(plan.phases)))
+    phases = tuple(sorted(phase for phase in worn if plan.declares(phase)))
     if phases and (problems := list(_unreadable_markers(markers))):
         return f"{relative_id(item, plan)}: {'; '.join(problems)}"
     if phases:

@@ -33,6 +33,7 @@ from pytest_rollout.gate import (
     wanted_by,
 )
 from pytest_rollout.items import PlanFile
+from pytest_rollout.plan.model import PREFLIGHT
 from pytest_rollout.reports import terminal
 from pytest_rollout.reports.progress import say_progress
 from pytest_rollout.rollout import Rollout
@@ -83,7 +84,9 @@ class JudgingHooks:
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
         """Collect a plan like a test file."""
         plan = self._rollout.plan_of(file_path) if file_path.name == PLAN_NAME else None
-        return PlanFile.of(parent, file_path, plan) if plan and plan.path == file_path else None
+        if plan is None or plan.path != file_path:
+            return None
+        return PlanFile.of(parent, file_path, plan, preflight=PREFLIGHT in self._rollout.asked)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_pycollect_makeitem(self, collector: pytest.Collector) -> Generator[None, object, object]:

@@ -16,6 +16,7 @@ from pytest_rollout.claims import describe
 from pytest_rollout.errors import RolloutError
 from pytest_rollout.gate import GATE
 from pytest_rollout.plan.model import Budget, Metric, Phase, Plan
+from pytest_rollout.preflight import PreflightNode
 
 if TYPE_CHECKING:
     from _pytest._code.code import ExceptionInfo, TerminalRepr
@@ -25,18 +26,21 @@ class PlanFile(pytest.File):
     """A `rollout.yaml`, collected: a node for each of its phases."""
 
     plan: Plan
+    preflight: bool
 
     @classmethod
-    def of(cls, parent: pytest.Collector, path: Path, plan: Plan) -> PlanFile:
-        """The collector of one plan."""
+    def of(cls, parent: pytest.Collector, path: Path, plan: Plan, *, preflight: bool) -> PlanFile:
+        """The collector of one plan; with the checks before it can be judged, where they are asked for."""
         node = cls.from_parent(parent, path=path)
-        node.plan = plan
+        node.plan, node.preflight = plan, preflight
         return node
 
-    def collect(self) -> Iterator[PhaseNode]:
+    def collect(self) -> Iterator[PhaseNode | PreflightNode]:
         """A node for each phase."""
         for phase in self.plan.phases.values():
             yield PhaseNode.of(self, self.plan, phase)
+        if self.preflight:
+            yield PreflightNode.of(self, self.plan)
 
 
 class PhaseNode(pytest.Collector):

@@ -52,6 +52,11 @@ class Lock:
         return tuple(gate for gate in self.gates if phase in gate.phases)
 
 
+def lock_of_lines(lines: Iterable[str], phase: str) -> Lock:
+    """What stands in for a lock where all gates of a phase follow from the plan."""
+    return Lock(tuple(LockedGate(line, (phase,)) for line in sorted(lines)), "")
+
+
 def locked(gates: Iterable[PlannedGate]) -> tuple[LockedGate, ...]:
     """The lines that a rollout's collected gates make, sorted by id."""
     return tuple(

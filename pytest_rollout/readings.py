@@ -226,6 +226,8 @@ class Readings:
         observed = reading_of(answer, asked)
         if math.isnan(observed.reading.value):
             return observed.reading
+        if not answer.buckets:
+            return asked.unknown(f"{metric.source} answered a number, and no histogram", needs="see its query")
         from pytest_rollout.stats import histogram
 
         buckets = [(each.above, each.upto, each.count) for each in answer.buckets]

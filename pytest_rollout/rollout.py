@@ -34,8 +34,8 @@ from pytest_rollout.errors import PlanError, RolloutError
 from pytest_rollout.evidence import EVIDENCE_NAME, Bundle, Shape, digest_of, read_bundle, write_bundle
 from pytest_rollout.judgement import GateVerdict, judge
 from pytest_rollout.literals import Named
-from pytest_rollout.lock import LOCK_NAME, Lock, read_lock
-from pytest_rollout.plan.model import Environment, Plan
+from pytest_rollout.lock import LOCK_NAME, Lock, lock_of_lines, read_lock
+from pytest_rollout.plan.model import PREFLIGHT, Environment, Plan
 from pytest_rollout.readings import Readings
 from pytest_rollout.receipt import Run
 from pytest_rollout.scope import Scope
@@ -116,12 +116,12 @@ class Rollout:
     @property
     def pairs(self) -> tuple[tuple[Plan, str], ...]:
         """Every rollout and phase that is judged: plans that do not declare an asked phase take no part."""
-        return tuple((plan, phase) for plan in self.plans for phase in self.asked if phase in plan.phases)
+        return tuple((plan, phase) for plan in self.plans for phase in self.asked if plan.declares(phase))
 
     @property
     def judged_plans(self) -> tuple[Plan, ...]:
         """Plans that declare an asked phase; all of them when gates are only tried out."""
-        return tuple(plan for plan in self.plans if not self.asked or set(self.asked) & set(plan.phases))
+        return tuple(plan for plan in self.plans if not self.asked or any(map(plan.declares, self.asked)))
 
     def plan_of(self, path: Path) -> Plan | None:
         """The plan that governs a file, if any."""
@@ -209,7 +209,7 @@ class Rollout:
         readings = self._readings_of(plan)
         if not named.metric:
             return [replace(ask, key=(plan.rollout, *ask.key)) for ask in readings.ask_flags()]
-        budgets = (plan.phases[phase].budgets.get(named.metric) for phase in gate.phases)
+        budgets = (plan.phases[phase].budgets.get(named.metric) for phase in gate.phases if phase in plan.phases)
         held = {level.held for budget in budgets if budget for level in budget.limit.levels if level.held}
         windows = {readings.asking.lookback(each) for each in held} | ({named.over} if named.over else set())
         return [replace(ask, key=(plan.rollout, *ask.key)) for ask in readings.asks(named.metric, windows)]
@@ -267,7 +267,7 @@ class Rollout:
     @property
     def phases(self) -> frozenset[str]:
         """Every phase that a plan of this run declares."""
-        return frozenset(phase for plan in self.plans for phase in plan.phases)
+        return frozenset(phase for plan in self.plans for phase in (*plan.phases, PREFLIGHT))
 
     def judge(self) -> RunVerdict:
         """The verdict on what the book, with the pages of all workers, holds now."""
@@ -295,7 +295,9 @@ class Rollout:
 
     def _judge(self, plan: Plan, phase: str) -> Verdict:
         lock, unlocked = _lock_of(plan)
-        lines = [f"{PLAN_NAME}::{phase}::{name}" for name in plan.phases[phase].budgets]
+        lines = [f"{PLAN_NAME}::{phase}::{name}" for name in plan.lines_of(phase)]
+        if phase == PREFLIGHT:
+            lock, unlocked = lock_of_lines(lines, phase), ""
         verdict = judge_phase(
             rollout=plan.rollout,
             phase=phase,

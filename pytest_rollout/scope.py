@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pytest_rollout.claims import Claim, GateClaims
@@ -18,6 +19,7 @@ from pytest_rollout.facts import Fact
 from pytest_rollout.limits import Limit
 from pytest_rollout.plan.model import Plan
 from pytest_rollout.readings import Readings
+from pytest_rollout.windows import Window
 
 if TYPE_CHECKING:
     import httpx
@@ -82,6 +84,11 @@ class Metrics:
         """
         read = self._scope.claims.read(name)  # first, so that a question that failed and was swallowed is still seen
         return replace(self._scope.readings().metric(name), sources=frozenset({read}))
+
+    def window(self, name: str, length: timedelta) -> Window:
+        """The series of one metric, also of one whose value is no reading."""
+        read = self._scope.claims.read(name)
+        return replace(self._scope.readings().window(name, length), sources=frozenset({read}))
 
 
 @dataclass(frozen=True)

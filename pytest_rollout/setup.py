@@ -20,7 +20,7 @@ from pytest_rollout.environment import check_environment, ci_variable, open_envi
 from pytest_rollout.errors import PlanError, Problem, RolloutError, UsageError
 from pytest_rollout.kinds import kinds_of
 from pytest_rollout.lastword import ROLLOUT
-from pytest_rollout.plan.model import Plan
+from pytest_rollout.plan.model import PREFLIGHT, Plan
 from pytest_rollout.receipt import RUN_ID
 from pytest_rollout.rollout import Rollout, Settings, utc_now
 from pytest_rollout.selection import phases_asked
@@ -179,6 +179,7 @@ def _phases(plans: Sequence[Plan]) -> dict[str, str]:
     for plan in plans:
         for phase in plan.phases.values():
             phases.setdefault(phase.name, []).append(f"{phase.title or phase.name} ({plan.rollout})")
+    phases[PREFLIGHT] = ["can the gates be judged at all, before anybody needs the answer"]
     return {name: "; ".join(titles) for name, titles in sorted(phases.items())}
 
 

@@ -105,7 +105,7 @@ class Window:
     def last(self) -> Estimate:
         """The newest value, unless the window ends in a gap."""
         if not self.times or (self.gaps and self.gaps[-1][1] >= self.length.total_seconds()):
-            return self._unknown("last", self._hidden(), Reason.STALE)
+            return self._unknown("last", self.hidden, Reason.STALE)
         value = self.values[-1]
         return self._estimate("last", value, value, value, "newest sample")
 
@@ -183,7 +183,7 @@ class Window:
     def _ordered(self, what: str, share: float) -> Estimate:
         """An order statistic; each missing sample could have been the lowest or the highest."""
         if not self.values:
-            return self._unknown(what, self._hidden())
+            return self._unknown(what, self.hidden)
         ordered, missing = sorted(self.values), self._missing()
         value = ordered[_rank(share, len(ordered))]
         low = [-math.inf] * missing + ordered
@@ -197,7 +197,7 @@ class Window:
 
     def _inferred(self, what: str, unit: str, estimator: Callable[..., Bounds]) -> Estimate:
         if not self.values or self.coverage < LEAST_COVERAGE:
-            return replace(self._unknown(what, self._hidden()), unit=unit)
+            return replace(self._unknown(what, self.hidden), unit=unit)
         try:
             found = estimator(self.times, self.values, confidence=self.confidence)
         except ValueError as error:  # such as the growth of a value that is 0
@@ -218,7 +218,7 @@ class Window:
             self.unit,
             n=len(self.values),
             method=method,
-            why=self._hidden() if open_ended else "",
+            why=self.hidden if open_ended else "",
             name=self._name(what),
             reason=Reason.NO_DATA if open_ended else Reason.INCONCLUSIVE,
             needs="see why samples are missing" if open_ended else "",
@@ -238,7 +238,8 @@ class Window:
     def _name(self, what: str) -> str:
         return f"{self.name} {what} over {format_duration(self.length)}"
 
-    def _hidden(self) -> str:
+    @property
+    def hidden(self) -> str:
         """What is missing, in words."""
         if not self.times:
             return f"no sample in {format_duration(self.length)}"
@@ -282,7 +283,7 @@ class Kept:
         window = self.window
         name = f"{window.name} {what} {self.words}"
         if math.isinf(value):
-            why = window._hidden() or f"{len(window.values)} samples, and none of them {self.words}"
+            why = window.hidden or f"{len(window.values)} samples, and none of them {self.words}"
             return replace(window._unknown(what, why), name=name)
         return replace(window._estimate(what, value, low, high, "held level"), name=name)
 

@@ -31,6 +31,18 @@ def test_formation_misses_no_hour(metrics):
     assert metrics("formation_cycles") == 24
 
 
+@pytest.mark.gate(runbook=f"{RUNBOOK}#issue-4-recall-timeout")
+def test_users_do_not_feel_formation(metrics):
+    """While concepts are formed, P99 is that of the rest of the hour, within 2 ms; by telemetry that is alive."""
+    assert metrics("formation_active") >= 0
+    assert "-2 ms" < metrics("formation_latency_effect") < "2 ms"
+
+
+def test_recall_is_in_use(metrics):
+    """A shadow under no traffic proves nothing."""
+    assert metrics("recalls_now") > "1 /s"
+
+
 @pytest.mark.gate(runbook=f"{RUNBOOK}#issue-1-high-formation-rate")
 def test_consolidation_fits_its_minute(metrics):
     """A consolidation cycle takes less than 60 s."""

@@ -1,9 +1,11 @@
-"""The embedded world of the graph memory: healthy in phase 1, and everything that may go wrong there."""
+"""The embedded world of the graph memory: healthy before phase 1 and in it, and everything that may go wrong there."""
 
-from pytest_rollout.world import Call, Fault, Reply, Series, World
+import dual_memory_prerequisites as prerequisites
+import dual_memory_telemetry as telemetry
+
+from pytest_rollout.world import Call, Counter, Fault, Gauge, Histogram, World
 
 API = "/api/v1/dual_memory"
-MB = 1_000_000
 
 STATE = {
     "config": {
@@ -14,6 +16,8 @@ STATE = {
     },
     "stats": {"bindings_per_hour": 1200, "concepts_total": 48_200, "episodes_total": 1_930_000},
     "health": {"status": "healthy", "corrupted_concepts": 0, "lost_episodes": 0},
+    "spaces": 50_000,
+    "dashboards": [f"dual-memory-{name}" for name in ("overview", "formation", "recall", "resources")],
 }
 
 FLAGS = {
@@ -48,51 +52,37 @@ def space_status(call: Call) -> dict[str, object]:
     return {"space": space, "recall": "blended" if blended else "pure_episodic"}
 
 
-def prometheus(call: Call) -> Reply:
-    """The same statistics as Prometheus would scrape them."""
-    parts = {**call.state["stats"], "corrupted_concepts": call.state["health"]["corrupted_concepts"]}
-    lines = [f"# TYPE dual_memory_{name} gauge\ndual_memory_{name} {value}\n" for name, value in parts.items()]
-    return Reply("".join(lines), content_type="text/plain; version=0.0.4")
+def assignment_stats(call: Call) -> dict[str, object]:
+    """How many spaces are in each group, as the canary percentage says it now."""
+    spaces = call.state["spaces"]
+    on = call.flags["dual_memory.blended_recall"]
+    treated = round(spaces * call.flags["dual_memory.canary_percentage"] / 100) if on else 0
+    return {"at": call.at.isoformat(), "control": spaces - treated, "treatment": treated}
 
 
-SERIES = [
-    Series(metric="memory_rss_bytes", unit="B", base=500 * MB, daily=3 * MB, noise=4 * MB, lasting=60),
-    Series(metric="cpu_percent", unit="%", base=40, daily=4, noise=1.5, lasting=5),
-    Series(metric="concepts_formed_per_hour", unit="1/h", base=300, daily=50, noise=20, lasting=60),
-    Series(metric="episodes_stored_per_hour", unit="1/h", base=12_000, daily=2000, noise=500, lasting=30),
-    Series(metric="formation_errors_per_hour", unit="1/h", base=0),
-    Series(metric="concept_formation_p99_ms", unit="ms", base=62, daily=6, noise=10, lasting=20),
-    Series(metric="consolidation_cycle_seconds", unit="s", base=40, daily=1, noise=2, lasting=60),
-    Series(metric="formation_cycles", base=1, every=60),
-    Series(metric="process_crashes", base=0, every=60),
-    Series(metric="user_visible_failures", base=0, every=60),
-    Series(metric="recall_latency_p50_ms", unit="ms", base=5, daily=0.4, noise=0.4),
-    Series(metric="recall_latency_p99_ms", unit="ms", base=45, daily=2, noise=3),
-    Series(metric="recall_confidence_mean", base=0.75, daily=0.004, noise=0.008, lasting=30),
-    Series(metric="error_percent", unit="%", base=0.005, daily=0.001, noise=0.002),
-    Series(metric="availability_percent", unit="%", base=99.97, noise=0.02, lasting=30),
+def dashboards(call: Call) -> list[dict[str, str]]:
+    """The search of a dashboard server."""
+    return [{"uid": uid, "type": "dash-db"} for uid in call.state["dashboards"]]
+
+
+EXPOSITION = [
+    Counter(name="dual_memory_recalls_total", per_second=40),
+    Counter(name="dual_memory_recall_errors_total", per_second=0.002),
+    Counter(name="dual_memory_blended_timeouts_total", per_second=0),
+    Histogram(
+        name="dual_memory_recall_seconds",
+        per_second=40,
+        shares={0.005: 0.5, 0.01: 0.77, 0.025: 0.957, 0.05: 0.993, 0.1: 0.9994},
+    ),
+    Gauge(name="dual_memory_bindings_per_hour", state="stats.bindings_per_hour"),
+    Gauge(name="dual_memory_concepts", state="stats.concepts_total"),
+    Gauge(name="dual_memory_corrupted_concepts", state="health.corrupted_concepts"),
 ]
 
 FAULTS = {
-    "over_formation_2000": Fault(about="2000 concepts an hour are formed", series={"concepts_formed_per_hour": 2000}),
-    "over_formation_6000": Fault(about="6000 concepts an hour are formed", series={"concepts_formed_per_hour": 6000}),
-    "formation_errors_20": Fault(about="20 formation errors an hour", series={"formation_errors_per_hour": 20}),
-    "formation_errors_150": Fault(about="150 formation errors an hour", series={"formation_errors_per_hour": 150}),
-    "formation_slow_200": Fault(about="forming takes 200 ms at P99", series={"concept_formation_p99_ms": 200}),
-    "formation_slow_600": Fault(about="forming takes 600 ms at P99", series={"concept_formation_p99_ms": 600}),
-    "memory_12": Fault(about="memory is 12 % above its baseline", series={"memory_rss_bytes": 560 * MB}),
-    "memory_25": Fault(about="memory is 25 % above its baseline", series={"memory_rss_bytes": 625 * MB}),
-    "cpu_7": Fault(about="CPU is 7 % above its baseline for two days", series={"cpu_percent": 42.8}, hours=48),
-    "cpu_12": Fault(about="CPU is 12 % above its baseline for two days", series={"cpu_percent": 44.8}, hours=48),
     "binding_leak": Fault(about="15 000 bindings an hour are made", state={"stats.bindings_per_hour": 15_000}),
     "concept_corruption": Fault(about="three concepts are corrupted", state={"health.corrupted_concepts": 3}),
     "episode_lost": Fault(about="one episode is lost", state={"health.lost_episodes": 1}),
-    "consolidation_slow": Fault(about="consolidation takes 60 % longer", series={"consolidation_cycle_seconds": 64}),
-    "missed_cycle": Fault(about="the last formation cycle did not run", series={"formation_cycles": 0}, hours=1),
-    "user_visible_failure": Fault(
-        about="users saw formation fail, three times", series={"user_visible_failures": 3}, hours=1
-    ),
-    "crash": Fault(about="the process crashed within the last hour", series={"process_crashes": 1}, hours=1),
     "recall_touched": Fault(about="blended recall is on in shadow mode", flags={"dual_memory.blended_recall": True}),
     "world_dies": Fault(about="the service dies when its configuration is asked for", dies_at=f"{API}/config"),
 }
@@ -101,14 +91,22 @@ world = World(
     name="dual_memory",
     state=STATE,
     flags=FLAGS,
-    series=SERIES,
-    faults=FAULTS,
+    series=telemetry.SERIES,
+    files=prerequisites.FILES,
+    exposition=EXPOSITION,
+    alerts=prerequisites.ALERTS,
+    sources={
+        "rules": {"kind": "http_json", "url": "{url}/prometheus"},
+        "dashboards": {"kind": "http_json", "url": "{url}/grafana"},
+    },
+    faults={**prerequisites.FAULTS, **telemetry.FAULTS, **FAULTS},
     routes={
         f"GET {API}/status": status,
         f"GET {API}/config": part("config"),
         f"GET {API}/stats": part("stats"),
-        f"GET {API}/health": part("health"),
+        f"GET {API}/assignment_stats": assignment_stats,
         f"GET {API}/space_status": space_status,
-        f"GET {API}/metrics": prometheus,
+        f"GET {API}/health": part("health"),
+        "GET /grafana/api/search": dashboards,
     },
 )

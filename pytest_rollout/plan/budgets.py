@@ -9,7 +9,7 @@ from pytest_rollout.errors import QuantityError, did_you_mean, listed
 from pytest_rollout.limits import DEFAULT_DECISIONS, Level, Limit, out_of_order
 from pytest_rollout.plan.grammar import BUDGET_KEYS
 from pytest_rollout.plan.metrics import Metrics
-from pytest_rollout.plan.model import Budget, Metric, Phase
+from pytest_rollout.plan.model import PREFLIGHT, Budget, Metric, Phase
 from pytest_rollout.plan.nodes import Findings, Kind, Node, quoted
 from pytest_rollout.plan.thresholds import Threshold
 from pytest_rollout.quantities import format_duration, parse_duration
@@ -29,6 +29,8 @@ def build_phases(checked: Node, written: Node, metrics: Metrics, findings: Findi
                 general[phase][name] = budget
     phases = {}
     for name, node in checked.fields_of("phases").items():
+        if name == PREFLIGHT:
+            findings.at_key(node, f"a phase '{name}' is in every plan already", "give this one another name")
         for below in written.fields_of("phases", name, "budgets").values():
             _check_levels(below, findings)
         own = {key: _budget(key, below, metrics, findings) for key, below in node.fields_of("budgets").items()}

@@ -12,7 +12,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from pytest_rollout.limits import Limit
+from pytest_rollout.quantities import format_duration
 from pytest_rollout.sources.protocol import OptionValue
+
+PREFLIGHT = "preflight"
+"""The phase that every plan has without declaring it: can it be judged at all?"""
 
 
 @dataclass(frozen=True)
@@ -176,3 +180,22 @@ class Plan:
     def folder(self) -> Path:
         """The folder of the plan and its gates."""
         return self.path.parent
+
+    def declares(self, phase: str) -> bool:
+        """Whether the plan has a phase; each has the checks before it can be judged."""
+        return phase in self.phases or phase == PREFLIGHT
+
+    def lines_of(self, phase: str) -> tuple[str, ...]:
+        """The names of the plan's own gates in a phase."""
+        if phase == PREFLIGHT:
+            return (*self.metrics, *self.windows, "disk")
+        return tuple(self.phases[phase].budgets)
+
+    @property
+    def windows(self) -> Mapping[str, tuple[str, timedelta]]:
+        """Each metric and window that the plan's own lines look at, by a name for it."""
+        found = {(metric.name, metric.summary.over) for metric in self.metrics.values() if metric.summary}
+        budgets = [budget for phase in self.phases.values() for budget in phase.budgets.values()]
+        levels = [(budget.limit.metric, level.held) for budget in budgets for level in budget.limit.levels]
+        found |= {(name, self.every + held) for name, held in levels if held}
+        return {f"{name}_{format_duration(length).replace(' ', '_')}": (name, length) for name, length in sorted(found)}

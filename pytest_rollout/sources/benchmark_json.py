@@ -114,9 +114,9 @@ class BenchmarkSource:
             if name:
                 value, body = self._changed(report, baseline, name, stat, function)
             else:
-                value, body, warnings = _worst(report, baseline, stat)
+                value, body = _worst(report, baseline, stat)
             if report.machine != baseline.machine:
-                warnings = (*warnings, f"measured on {report.machine}, and the baseline on {baseline.machine}")
+                warnings = (f"measured on {report.machine}, and the baseline on {baseline.machine}",)
         return Answer(samples=(Sample(value=value, at=report.taken),), body=f"{body} = {value!r}", warnings=warnings)
 
     def _baseline(self, report: _Report) -> _Report:
@@ -146,8 +146,11 @@ class BenchmarkSource:
         return value if stat in _PLAIN else convert(value, "s", self.unit)
 
 
-def _worst(report: _Report, baseline: _Report, stat: str) -> tuple[float, str, tuple[str, ...]]:
-    """The largest change for the worse in per cent; less than zero when everything became better."""
+def _worst(report: _Report, baseline: _Report, stat: str) -> tuple[float, str]:
+    """The largest change for the worse in per cent, and which it is; less than zero when everything became better.
+
+    A benchmark that is new has nothing to be worse than, and is no reason for doubt: the evidence names it.
+    """
     if missing := sorted(set(baseline.stats) - set(report.stats)):
         raise SourceError(
             f"{report.where}: of the baseline {len(missing)} are missing: {first_line(', '.join(missing), 120)}\n"
@@ -159,8 +162,8 @@ def _worst(report: _Report, baseline: _Report, stat: str) -> tuple[float, str, t
         changes[name] = _percent(old - new if stat == "ops" else new - old, old, baseline.where)
     worst = max(changes, key=lambda name: changes[name])
     fresh = sorted(set(report.stats) - set(baseline.stats))
-    warnings = (f"not in the baseline, so not compared: {first_line(', '.join(fresh), 120)}",) if fresh else ()
-    return changes[worst], f"worst of {len(changes)} is {worst}#{stat}", warnings
+    new = f" (not in the baseline, so not compared: {first_line(', '.join(fresh), 120)})" if fresh else ""
+    return changes[worst], f"worst of {len(changes)}{new} is {worst}#{stat}"
 
 
 def _percent(change: float, old: float, where: str) -> float:

@@ -112,7 +112,7 @@ def _stale(taken: datetime | None, asked: Asked) -> tuple[str, str] | None:
         limit = format_duration(asked.max_age)
         return (
             f"age unknown, and the metric allows {limit}: {_source(asked)} says no time",
-            "return the time as column 'at', or say max_age: any",
+            "ask so that the answer says when the number was true, or say max_age: any",
         )
     age = asked.at - taken
     if age < -FUTURE:

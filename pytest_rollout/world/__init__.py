@@ -4,6 +4,25 @@
 names it is written with. The service runs in a process of its own.
 """
 
-from pytest_rollout.world.model import Call, Fault, Reply, Series, World
+from pytest_rollout.world.alerts import Alert
+from pytest_rollout.world.exposition import Counter, Gauge, Histogram
+from pytest_rollout.world.files import Benchmark, Benchmarks, Junit, Log, Rows
+from pytest_rollout.world.model import Call, Fault, Reply, World
+from pytest_rollout.world.series import Series
 
-__all__ = ["Call", "Fault", "Reply", "Series", "World"]
+__all__ = [
+    "Alert",
+    "Benchmark",
+    "Benchmarks",
+    "Call",
+    "Counter",
+    "Fault",
+    "Gauge",
+    "Histogram",
+    "Junit",
+    "Log",
+    "Reply",
+    "Rows",
+    "Series",
+    "World",
+]

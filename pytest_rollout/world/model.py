@@ -9,19 +9,24 @@ reacts to it reacts to that.
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from pytest_rollout.errors import WorldError, did_you_mean, listed
+from pytest_rollout.world.alerts import Alert
+from pytest_rollout.world.exposition import Exposed
+from pytest_rollout.world.files import WorldFile
+from pytest_rollout.world.series import Series
 
 ANY_WORLD = {
     "metrics_down": "the telemetry cannot be asked at all",
     "stale": "the telemetry ended two hours ago",
     "nan": "the newest value of every series is NaN",
 }
-"""The faults that every world has: they are done to the telemetry, not to the service."""
+"""The faults that every world has: they are done to the table `telemetry`, not to the service."""
+OWN_SOURCES = ("telemetry", "service", "metrics", "alerts")
+"""The names of sources that a world gives by itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,73 +60,43 @@ Route = Callable[[Call], object]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Series:
-    """One metric of the telemetry: a value per minute for two weeks, the same for the same seed.
-
-    Args:
-        metric: Its name in the table `telemetry`.
-        unit: For readers; the plan states the unit that is judged.
-        base: The level it moves around.
-        daily: How far it swings over a day (UTC); the top is at 14:00.
-        noise: How far a sample may stray from that, at most. Bounded, so that
-            a healthy series never crosses a limit by bad luck.
-        lasting: For how many minutes a deviation lasts.
-        every: 0 for a gauge. An event otherwise: `base` in one minute out of
-            so many, zero in all others, so that a sum counts what happened.
-        late: Another base for the last `late_hours`; how a fault says what it did.
-        late_hours: For how long.
-
-    Raises:
-        WorldError: A number that is negative, not finite, or does not fit.
-    """
-
-    metric: str
-    base: float
-    unit: str = ""
-    daily: float = 0.0
-    noise: float = 0.0
-    lasting: int = 10
-    every: int = 0
-    late: float | None = None
-    late_hours: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not self.metric:
-            raise WorldError("a series has no metric: give it the name that queries ask for")
-        numbers = {"base": self.base, "daily": self.daily, "noise": self.noise, "late": self.late or 0.0}
-        for name, number in numbers.items():
-            if not math.isfinite(number):
-                raise WorldError(f"series '{self.metric}': {name} is {number}, which is no number")
-        for name, number in {"daily": self.daily, "noise": self.noise, "late_hours": self.late_hours}.items():
-            if not 0 <= number < math.inf:
-                raise WorldError(f"series '{self.metric}': {name} is {number}; it cannot be negative or endless")
-        if self.lasting < 1 or self.every < 0:
-            raise WorldError(f"series '{self.metric}': lasting is at least 1 minute, every at least 0")
-
-    def lately(self, level: float, hours: float) -> Series:
-        """The same series with another base for its last `hours`."""
-        return replace(self, late=level, late_hours=hours)
-
-
-@dataclass(frozen=True, kw_only=True)
 class Fault:
     """One thing that goes wrong, and everything it changes.
 
     Args:
         about: What it does, in one line.
         series: New levels of series, by metric.
-        hours: For how long the series have had these levels; until now.
+        drifts: Per cent an hour by which series grow, by metric.
+        hours: For how long the series have had these levels.
+        minutes: The same in minutes, in place of `hours`.
+        ends_minutes_ago: When the series came back to their own levels; 0 where they have not.
         state: New values in the service's state, by dotted path (`"stats.bindings_per_hour"`).
         flags: New values of flags.
+        files: Other content of files, by their source.
+        without_alerts: Alert rules that are not there.
         dies_at: A path; the service ends without an answer when it is asked for.
     """
 
     about: str
     series: Mapping[str, float] = field(default_factory=dict)
+    drifts: Mapping[str, float] = field(default_factory=dict)
     hours: float = 6.0
+    minutes: float | None = None
+    ends_minutes_ago: float = 0.0
     state: Mapping[str, object] = field(default_factory=dict)
     flags: Mapping[str, object] = field(default_factory=dict)
+    files: Mapping[str, WorldFile] = field(default_factory=dict)
+    without_alerts: Sequence[str] = ()
     dies_at: str = ""
+
+    def done_to(self, series: Series) -> Series:
+        """A series as it is under this fault."""
+        minutes = self.hours * 60 if self.minutes is None else self.minutes
+        if series.metric in self.series:
+            return series.lately(self.series[series.metric], minutes=minutes, until=self.ends_minutes_ago)
+        if series.metric in self.drifts:
+            return series.drifting(self.drifts[series.metric], minutes=minutes)
+        return series
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +108,11 @@ class World:
         routes: `"GET /path"` to a function of a `Call`.
         state: What the routes answer from; each run has its own copy.
         flags: Feature flags, served at `/flags`; `PUT /flags/NAME` sets one while it runs.
-        series: The telemetry.
+        series: The telemetry: a table of series is a source of that name.
+        files: What lies beside it, each a source of that name.
+        exposition: What its `/metrics` says; the source `metrics`.
+        alerts: Its alert rules, in `alerts.yml` and as `/prometheus/api/v1/rules`; the source `alerts`.
+        sources: Further sources, as a plan states them; `{url}` in them is the service, `{folder}` the run's folder.
         faults: What can be made to go wrong, by name.
 
     Raises:
@@ -146,6 +125,10 @@ class World:
     state: Mapping[str, object] = field(default_factory=dict)
     flags: Mapping[str, object] = field(default_factory=dict)
     series: Sequence[Series] = ()
+    files: Mapping[str, WorldFile] = field(default_factory=dict)
+    exposition: Sequence[Exposed] = ()
+    alerts: Sequence[Alert] = ()
+    sources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     faults: Mapping[str, Fault] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -156,6 +139,9 @@ class World:
         metrics = [series.metric for series in self.series]
         for metric in {each for each in metrics if metrics.count(each) > 1}:
             raise WorldError(f"series '{metric}' is there twice: each metric has one")
+        names = [*OWN_SOURCES, *{series.table for series in self.series}, *self.files, *self.sources]
+        for name in {each for each in names if names.count(each) > 1} - {"telemetry"}:
+            raise WorldError(f"source '{name}' is there twice: tables, files and sources each have a name of their own")
         for name in self.faults:
             if name in ANY_WORLD:
                 raise WorldError(f"fault '{name}' is one that every world has: give yours another name")
@@ -182,13 +168,17 @@ class World:
         chosen = self.faults[fault]
         self._refuse_unknown(fault, "flag", chosen.flags, self.flags)
         levels = {series.metric: series for series in self.series}
-        self._refuse_unknown(fault, "series", chosen.series, levels)
-        changed = {metric: levels[metric].lately(level, chosen.hours) for metric, level in chosen.series.items()}
+        self._refuse_unknown(fault, "series", {**chosen.series, **chosen.drifts}, levels)
+        self._refuse_unknown(fault, "file", chosen.files, self.files)
+        rules = {alert.name: alert for alert in self.alerts}
+        self._refuse_unknown(fault, "alert", dict.fromkeys(chosen.without_alerts), rules)
         return replace(
             self,
             state=_changed_state(self.state, chosen.state, fault),
             flags={**self.flags, **chosen.flags},
-            series=tuple(changed.get(series.metric, series) for series in self.series),
+            series=tuple(map(chosen.done_to, self.series)),
+            files={**self.files, **chosen.files},
+            alerts=tuple(alert for alert in self.alerts if alert.name not in chosen.without_alerts),
             faults={},
         )
 

@@ -35,11 +35,12 @@ _BOOT = (
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoints:
-    """Where a running world is: the service, its flags, and its sources as a plan would state them."""
+    """Where a running world is: the service, its flags (also as a file), and its sources as a plan would state them."""
 
     target: str
     flags: str
     sources: Mapping[str, Mapping[str, str]]
+    flags_file: str = ""
 
 
 @dataclass(kw_only=True)
@@ -146,7 +147,7 @@ def _endpoints(line: bytes, log: Path) -> Endpoints:
         facts = {"error": "its process ended without a word" + _last_words(log)}
     if "error" in facts:
         raise WorldError(str(facts["error"]))
-    return Endpoints(target=facts["target"], flags=facts["flags"], sources=facts["sources"])
+    return Endpoints(**facts)
 
 
 def _last_words(log: Path, lines: int = 5) -> str:

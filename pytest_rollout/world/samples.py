@@ -31,7 +31,7 @@ def _level(series: Series) -> Callable[[int], float]:
 
     def level(minute: int) -> float:
         if series.every and (minute - series.every // 2) % series.every >= series.for_minutes:
-            return 0.0
+            return series.between
         base = late if series.late_until <= minute < series.late_minutes else series.base
         return base * math.exp(drift * max(0.0, series.late_minutes - minute) - growth * minute)
 

@@ -26,9 +26,10 @@ class Series:
             a healthy series never crosses a limit by bad luck.
         lasting: For how many minutes a deviation lasts: the noise is an
             autoregressive process with this time constant.
-        every: 0 for a gauge. An event otherwise: `base` in one minute out of
-            so many, zero in all others, so that a sum counts what happened.
+        every: 0 where there are no events. Otherwise `base` in one minute out
+            of so many, so that a sum counts what happened.
         for_minutes: How many minutes an event takes.
+        between: The level in all other minutes.
         growth: Per cent an hour by which the level has grown in all the two weeks; `base` is where it is now.
         counter: Whether it counts up from zero, in whole numbers, as a process exports it.
         resets: How many hours ago the counter began anew, at each restart.
@@ -50,6 +51,7 @@ class Series:
     lasting: int = 10
     every: int = 0
     for_minutes: int = 1
+    between: float = 0.0
     growth: float = 0.0
     counter: bool = False
     resets: tuple[float, ...] = ()
@@ -64,12 +66,12 @@ class Series:
             raise WorldError("a series has no metric: give it the name that queries ask for")
         if not self.table.isidentifier():
             raise WorldError(f"series '{self.metric}': '{self.table}' is no name of a table: use letters, digits and _")
-        for name in ("base", "growth", "drift", "late"):
+        for name in ("base", "between", "growth", "drift", "late"):
             number = getattr(self, name)
             if number is not None and not math.isfinite(number):
                 raise WorldError(f"series '{self.metric}': {name} is {number}, which is no number")
         positive = {name: getattr(self, name) for name in ("daily", "noise", "late_minutes", "late_until")}
-        for name, number in {**positive, **{"resets": each for each in self.resets}}.items():
+        for name, number in [*positive.items(), *(("resets", each) for each in self.resets)]:
             if not 0 <= number < math.inf:
                 raise WorldError(f"series '{self.metric}': {name} is {number}; it cannot be negative or endless")
         if self.lasting < 1 or self.every < 0 or self.for_minutes < 1:

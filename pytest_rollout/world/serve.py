@@ -22,9 +22,8 @@ from pathlib import Path
 
 from pytest_rollout.errors import WorldError
 from pytest_rollout.world.load import load_world
-from pytest_rollout.world.model import World
+from pytest_rollout.world.offers import served_sources, written_sources
 from pytest_rollout.world.service import Service
-from pytest_rollout.world.telemetry import make_telemetry
 
 _LOOK_SECONDS = 1.0
 
@@ -73,30 +72,23 @@ def _started(options: argparse.Namespace) -> tuple[Service, dict[str, object]]:
     """The service, bound to its port, with its telemetry written; and the line that says where they are."""
     described = load_world(options.world.resolve())
     world = described.with_fault(options.fault)
-    service = Service(world, at=options.at, port=options.port, dies_at=described.dies_at(options.fault))
+    folder: Path = options.folder.resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WorldError(f"{folder}: nothing can be written there: {error.strerror}") from error
+    flags_file = folder / "flags.json"
+    service = Service(
+        world, at=options.at, port=options.port, dies_at=described.dies_at(options.fault), flags_file=flags_file
+    )
+    written = written_sources(world, folder, at=options.at, seed=options.seed, fault=options.fault)
     line: dict[str, object] = {
         "target": service.url,
         "flags": f"{service.url}/flags",
-        "sources": {
-            "telemetry": {"kind": "sql", "url": f"duckdb:///{_telemetry(world, options)}"},
-            "service": {"kind": "http_json", "url": service.url},
-        },
+        "flags_file": str(flags_file),
+        "sources": {**written, **served_sources(world, service.url, folder)},
     }
     return service, line
-
-
-def _telemetry(world: World, options: argparse.Namespace) -> Path:
-    folder: Path = options.folder.resolve()
-    if options.fault == "metrics_down":
-        return folder / "telemetry-is-down.duckdb"
-    file = folder / "telemetry.duckdb"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file.unlink(missing_ok=True)
-    except OSError as error:
-        raise WorldError(f"{folder}: the telemetry cannot be written there: {error.strerror}") from error
-    make_telemetry(world.series, seed=options.seed, at=options.at, file=file, fault=options.fault)
-    return file
 
 
 def _end_with_parent(parent: int) -> None:

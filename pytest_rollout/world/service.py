@@ -11,17 +11,24 @@ import errno
 import json
 import os
 import socketserver
+import time
 import traceback
 from datetime import datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pytest_rollout.errors import WorldError, listed
+from pytest_rollout.world.alerts import rules_answer
+from pytest_rollout.world.exposition import CONTENT_TYPE, exposed
 from pytest_rollout.world.model import Call, Reply, World
+from pytest_rollout.world.switches import Switches
 
 _HOST = "127.0.0.1"
 _DIED = 70
+ALERTS_PATH = "/prometheus"
+METRICS_PATH = "/metrics"
 
 
 class Service(ThreadingHTTPServer):
@@ -30,18 +37,26 @@ class Service(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, world: World, *, at: datetime, port: int = 0, dies_at: str = "") -> None:
+    def __init__(
+        self, world: World, *, at: datetime, port: int = 0, dies_at: str = "", flags_file: Path | None = None
+    ) -> None:
         self.world = world
         self.at = at
         self.dies_at = dies_at
         self.state: dict[str, object] = copy.deepcopy(dict(world.state))
-        self.flags: dict[str, object] = copy.deepcopy(dict(world.flags))
+        self.switches = Switches(world.flags, flags_file)
+        self._began = time.time(), time.monotonic()
         try:
             super().__init__((_HOST, port), _Handler)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
             raise WorldError(f"port {port} of {_HOST} is taken: choose another, or none, for a free one") from error
+
+    @property
+    def flags(self) -> dict[str, object]:
+        """The flags as they are now."""
+        return self.switches.live
 
     @property
     def url(self) -> str:
@@ -57,8 +72,18 @@ class Service(ThreadingHTTPServer):
         """What a request is answered with; a route that raises is a 500 that says so."""
         if self.dies_at and path == self.dies_at:
             os._exit(_DIED)  # like a crash: no answer, no cleaning up
+        self.switches.load()
+        try:
+            return self._answered(method, path, query, body)
+        finally:
+            self.switches.save()
+
+    def _answered(self, method: str, path: str, query: str, body: bytes) -> Reply:
         if path == "/flags" or path.startswith("/flags/"):
             return self._flags_reply(method, unquote(path.removeprefix("/flags").lstrip("/")), body)
+        own = self._own_route(path) if method == "GET" else None
+        if own is not None:
+            return own
         route = self.world.routes.get(f"{method} {path}")
         if route is None:
             return _problem(404, f"no route '{method} {path}'; routes: {listed(self.world.routes)}")
@@ -77,6 +102,16 @@ class Service(ThreadingHTTPServer):
             traceback.print_exc()
             return _problem(500, f"{type(error).__name__}: {error}")
         return answer if isinstance(answer, Reply) else Reply(answer)
+
+    def _own_route(self, path: str) -> Reply | None:
+        """The answer of a route that worlds bring themselves; None where there is none."""
+        if path == METRICS_PATH and self.world.exposition:
+            since, moment = self._began
+            text = exposed(self.world.exposition, time.monotonic() - moment, since, self.state)
+            return Reply(text, content_type=CONTENT_TYPE)
+        if path == f"{ALERTS_PATH}/api/v1/rules" and self.world.alerts:
+            return Reply(rules_answer(self.world.alerts, self.world.name, self.at))
+        return None
 
     def _flags_reply(self, method: str, name: str, body: bytes) -> Reply:
         if not name:

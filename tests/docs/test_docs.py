@@ -1,6 +1,7 @@
 """What the pages say is what happens: every block of code is tried, every link leads somewhere, every list is whole."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,13 +9,16 @@ from blocks import LANGUAGES, ROOT, blocks_of, matches, pages, prose_of, tables_
 from page_project import Project
 
 from pytest_rollout import decisions, plugin
+from pytest_rollout.errors import SourceError
 from pytest_rollout.plan.grammar import NOT_JUDGED_YET, plan_shape
 from pytest_rollout.plan.structures import Fields
 from pytest_rollout.sources import FLAG_KINDS, KINDS
+from pytest_rollout.sources.protocol import Question
 
 PAGES = [pytest.param(page, id=page.relative_to(ROOT).as_posix()) for page in pages()]
 DOCS = ROOT / "docs"
 PACKAGE = ROOT / "pytest_rollout"
+SOURCES = DOCS / "sources.md"
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -32,7 +36,7 @@ def test_pages_have_blocks_that_run(record_property):
     record_property("blocks", f"{len(running)} of {len(blocks)} run")
 
     assert len(running) >= 60
-    for page in ("README.md", "docs/start.md", "docs/gates.md", "docs/plan.md", "docs/exit-code.md"):
+    for page in ("README.md", "docs/start.md", "docs/gates.md", "docs/plan.md", "docs/sources.md", "docs/exit-code.md"):
         assert any(block.page == ROOT / page for block in running), f"{page} has no block that runs"
 
 
@@ -142,12 +146,44 @@ def test_every_refused_key_is_listed():
 
 
 def test_every_kind_of_source_is_explained():
-    """With each of its options."""
-    rows = {(row[0].strip("`"), row[1].strip("`")) for row in tables_of(DOCS / "plan.md", "source kind")}
-    flags = {(row[0].strip("`"), row[1].strip("`")) for row in tables_of(DOCS / "plan.md", "flags kind")}
+    """With each of its options; and each is found by what somebody has, and by what it can be asked."""
+    assert _options_on_the_page("source kind") == {
+        (name, option.name) for name, kind in KINDS.items() for option in kind.options
+    }
+    assert _options_on_the_page("flags kind") == {
+        (name, option.name) for name, kind in FLAG_KINDS.items() for option in kind.options
+    }
+    abilities = [row[0].strip("`") for row in tables_of(SOURCES, "kind")]
+    assert sorted(abilities) == sorted(KINDS)
+    had = {word for row in tables_of(SOURCES, "you have") for word in re.findall(r"`([a-z_]+)`", row[1])}
+    assert had == KINDS.keys() | FLAG_KINDS.keys()
 
-    assert rows == {(name, option.name) for name, kind in KINDS.items() for option in kind.options}
-    assert flags == {(name, option.name) for name, kind in FLAG_KINDS.items() for option in kind.options}
+
+def _options_on_the_page(heading: str) -> set[tuple[str, str]]:
+    """(kind, option) of a table whose rows may be about several kinds; none is there twice."""
+    rows = [(kind.strip(" `"), row[1].strip("`")) for row in tables_of(SOURCES, heading) for kind in row[0].split(",")]
+    assert len(rows) == len(set(rows))
+    return set(rows)
+
+
+def test_what_a_kind_cannot_be_asked_is_refused():
+    """Each "no" of the page: for a series, for a histogram, for the past."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    asked = (Question(query="q", at=at, start=at - timedelta(hours=1)), Question(query="q", at=at, buckets=True))
+    opened = {
+        "scrape": {"url": "http://127.0.0.1:9/metrics"},
+        "http_json": {"url": "http://127.0.0.1:9"},
+        "logs": {"path": "x.log", "pattern": "(?P<at>.+)"},
+        "junit": {"path": "x.xml"},
+        "benchmark_json": {"path": "x.json"},
+        "command": {"run": ["true", "{start}"]},
+    }
+    for row in tables_of(SOURCES, "kind"):
+        for question, said in zip((*asked, Question(query="q", at=at)), row[2:5], strict=True):
+            if said == "no":
+                source = KINDS[row[0].strip("`")].open(opened[row[0].strip("`")], Path())
+                with pytest.raises(SourceError, match="has no |for now only"):
+                    source.ask(question)
 
 
 def test_every_option_is_explained(pytestparser):

@@ -10,7 +10,12 @@ import pytest
 
 PLAN_FILE = "gates/shop/rollout.yaml"
 MEMORY = "{kind: memory, answers: answers.yaml}"
-IMPATIENT = "import pytest_rollout.readings\n\npytest_rollout.readings.TIMEOUT_SECONDS = 0.5\n"
+IMPATIENT = """
+import pytest_rollout.asking
+import pytest_rollout.readings
+
+pytest_rollout.asking.TIMEOUT_SECONDS = pytest_rollout.readings.TIMEOUT_SECONDS = 0.5
+"""
 
 
 def _hostile():

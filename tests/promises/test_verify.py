@@ -34,7 +34,7 @@ def test_it_answers_with_the_runs_own_code(project, answers, exit_code, decision
     code, out, err = verify(project, *WANTED)
 
     assert code == exit_code
-    verdict = "VERIFIED" if exit_code == 0 else "NO GO"
+    verdict = "NO GO" if exit_code == 1 else "VERIFIED"
     assert (out or err).startswith(f"{verdict}  {decision}  shop phase1 {decision} · test · ")
     assert (out or err).endswith(f" · exit {exit_code}\n")
 

@@ -29,6 +29,7 @@ LAYERS = (
         "fixtures",
         "hookspecs",
         "kinds",
+        "preflight",
         "items",
         "hooks",
         "witness",

@@ -545,8 +545,10 @@ def test_waiting_is_not_healthy_while_a_gate_that_counts_is_refuted(make_gate, m
     assert replace(a_verdict(HOLD, "hold-time"), gates=(gate,)).waiting is waiting
 
 
-def test_a_verdict_without_a_lock_names_none():
-    assert a_verdict(HOLD).lock_digest == ""
+def test_a_verdict_without_a_lock_or_evidence_names_none():
+    verdict = a_verdict(HOLD)
+
+    assert (verdict.lock_digest, verdict.evidence_digest) == ("", "")
 
 
 @pytest.mark.parametrize("decision", Decision)

@@ -174,19 +174,28 @@ def test_row_22_two_runs_at_once(project):
 
 
 @pytest.mark.parametrize("words", [("--rollout-at", "2026-01-01T00:00Z"), ("--rollout-replay", "bundle")])
-@pytest.mark.parametrize("how", ["words", "environment", "ini"])
-def test_row_23_nothing_judges_the_past_yet(project, blocked, words, how):
-    """A usage error wherever it is said, and yesterday's receipt goes with it."""
+@pytest.mark.parametrize("how", ["environment", "ini"])
+def test_row_23_the_past_is_asked_for_aloud(project, blocked, words, how):
+    """Left on anywhere but on the command line it is a usage error, and yesterday's receipt goes with it."""
     receipt = project.write(".rollout/verdict.json", "{}")
     if how == "ini":
         project.write("pytest.ini", f"[pytest]\nstrict_markers = true\naddopts = {' '.join(words)}\n")
     env = {"PYTEST_ADDOPTS": " ".join(words)} if how == "environment" else {}
     (project.gates / "gates.lock").touch()
 
-    result = project.run(*(words if how == "words" else ()), env=env, lock=False)
+    result = project.run(env=env, lock=False)
 
     blocked(result, ret=4, receipt=False)
     assert not receipt.exists()
+
+
+def test_row_23_a_run_of_the_past(project, blocked):
+    """The last line says so, and so does the receipt."""
+    result = project.run("--rollout-at", "2026-01-01T00:00Z")
+
+    blocked(result)
+    assert result.verdict["mode"] == "past"
+    assert " · PAST 2026-01-01 00:00:00 UTC · " in result.stdout.lines[-1]
 
 
 def test_row_23_a_receipt_of_the_past_or_of_a_replay_releases_nothing(project):

@@ -124,14 +124,15 @@ def test_a_baseline_that_is_none(ask, benchmarks, new, old, says):
 
 
 def test_what_speaks_against_a_comparison(ask, benchmarks):
-    """Another machine, and a benchmark that is new: said, not hidden."""
+    """Another machine; a benchmark that is new says nothing against the others, and stands in the evidence."""
     new = report(machine="laptop", recall={"mean": 1}, form={"mean": 1}, fresh={"mean": 1})
 
-    warnings = ask(benchmarks(new, BASELINE), "worst_regression(mean)").warnings
+    answer = ask(benchmarks(new, BASELINE), "worst_regression(mean)")
 
-    assert warnings[0] == "not in the baseline, so not compared: tests/fresh.py::fresh"
-    assert warnings[1].startswith("measured on laptop, CPU, Python 3.11.7, and the baseline on bench-1")
-    assert ask(benchmarks(RESULT, BASELINE), "worst_regression(mean)").warnings == ()
+    assert [each.partition(", and")[0] for each in answer.warnings] == ["measured on laptop, CPU, Python 3.11.7"]
+    assert "not in the baseline, so not compared: tests/fresh.py::fresh" in answer.body
+    fresh = report(recall={"mean": 1}, form={"mean": 1}, fresh={"mean": 1})
+    assert ask(benchmarks(fresh, BASELINE), "worst_regression(mean)").warnings == ()
 
 
 def test_a_name_that_two_benchmarks_have(ask, benchmarks):
