@@ -6,19 +6,33 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# Another pytest than the newest, such as 8.4.2, for a VENV of its own.
+PYTEST ?=
+CONSTRAINTS = $(if $(PYTEST),$(VENV)/constraints.txt,constraints.txt)
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS)
 
 # Some machines forbid Python to keep compiled modules; every one of the suite's
 # many pytest runs would then compile this package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: gates test lint types format lock benchmarks constraints clean
+.PHONY: gates test traps mutations mutations-fast lint types format lock benchmarks constraints clean
 
 gates: $(VENV)/.gates
 	$(BIN)/python -m pytest gates/dual_memory -m phase1 --rollout-env demo
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto tests
+
+# What another version of pytest could break: the ways around an exit code.
+traps: $(VENV)/.test
+	$(BIN)/python -m pytest -n auto tests/promises/traps tests/promises/test_run_modes.py tests/promises/test_exit_code.py
+
+# Whether the tests notice a changed decision; all of it takes a quarter of an hour, the choice about a minute.
+mutations: $(VENV)/.test
+	$(BIN)/python tests/benchmarks/mutation.py
+
+mutations-fast: $(VENV)/.test
+	$(BIN)/python tests/benchmarks/mutation.py --fast
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -36,6 +50,8 @@ lock: $(VENV)/.gates
 
 benchmarks: $(VENV)/.test
 	$(BIN)/python tests/benchmarks/overhead.py
+	$(BIN)/python tests/benchmarks/sources.py
+	$(BIN)/python tests/benchmarks/series_coverage.py
 
 # The versions that both targets install. No addresses of a registry are written.
 constraints: $(VENV)/.test
@@ -48,6 +64,7 @@ clean:
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
+	$(if $(PYTEST),(grep -v '^pytest==' constraints.txt; echo 'pytest==$(PYTEST)') > $(VENV)/constraints.txt)
 
 $(VENV)/.gates: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(INSTALL) --editable '.[duckdb]'

@@ -4,6 +4,7 @@ rollout lock gates/x [--check]     write or check gates.lock
 rollout verify verdict.json        read a verdict again, with an exit code of its own
 rollout preflight gates/x --rollout-env production   can its gates be judged there at all?
 rollout schema plan|verdict        print a JSON Schema, for editors and for readers of the file
+rollout world gates/x [--fault F]  keep an embedded world running, to look around in
 """
 
 from __future__ import annotations
@@ -56,6 +57,11 @@ def _parser() -> argparse.ArgumentParser:
     schema = commands.add_parser("schema", help="print a JSON Schema")
     schema.add_argument("of", choices=["plan", "verdict"])
     schema.set_defaults(run=_schema)
+    world = commands.add_parser("world", help="keep an embedded world running until Ctrl-C")
+    world.add_argument("place", type=Path, metavar="FOLDER", help="a folder with a world.py, or the file itself")
+    world.add_argument("--fault", help="a fault to inject, by name")
+    world.add_argument("--port", type=int, default=0, help="a fixed port for the service; a free one otherwise")
+    world.set_defaults(run=_world)
     return parser
 
 
@@ -90,8 +96,8 @@ def _verify(options: argparse.Namespace) -> int:
         max_age=options.max_age,
     )
     code, lines = verify(options.file, wanted, now=utc_now())
-    # Objections end with 1, so any other code is that of a receipt which holds; a pipeline acts on it.
-    word = "VERIFIED" if code != 1 else "NO GO"
+    # Objections end with 1, so these are the codes of a receipt that holds, and a pipeline acts on them.
+    word = "VERIFIED" if code in {0, 10, 20} else "NO GO"
     for line in lines:
         print(f"{word}  {line} · exit {code}", file=sys.stderr if code else sys.stdout)
     return code
@@ -103,6 +109,16 @@ def _preflight(options: argparse.Namespace) -> int:
     environment = ["--rollout-env", options.rollout_env] if options.rollout_env else []
     command = [sys.executable, "-m", "pytest", "-m", "preflight", *environment, *options.folders]
     return subprocess.run(command, check=False).returncode  # noqa: S603 - pytest, with the words of whoever runs this
+
+
+def _world(options: argparse.Namespace) -> int:
+    from pytest_rollout.rollout import utc_now
+    from pytest_rollout.world.showing import show_world
+
+    def say(line: str) -> None:
+        print(line, flush=True)  # also where the output is a pipe, since this command does not end
+
+    return show_world(options.place, at=utc_now(), fault=options.fault, port=options.port, say=say)
 
 
 def _schema(options: argparse.Namespace) -> int:

@@ -141,7 +141,8 @@ class Readings:
         def put(seconds_left: float) -> None:
             within = min(question.timeout_seconds, seconds_left)
             with suppress(SourceError):  # said again, by the answer book, to the gate that asks
-                self._answer(metric, replace(question, timeout_seconds=within))
+                config, source = self._source_of(metric)
+                self.answers.fetch(config.name, source, replace(question, timeout_seconds=within))
 
         return put
 
@@ -319,10 +320,13 @@ class Readings:
         return MetricReading(**{**facts, "history": history}, windows=lambda length: self.window(name, length))
 
     def _answer(self, metric: Metric, question: Question) -> Answer:
+        config, source = self._source_of(metric)
+        return self.answers.ask(config.name, source, question)
+
+    def _source_of(self, metric: Metric) -> tuple[SourceConfig, Source]:
         config = self.asking.source(metric)
-        if config.name not in self._sources:
-            self._sources[config.name] = _Unopened(self._kinds.sources[config.kind], config, self._plan.folder)
-        return self.answers.ask(config.name, self._sources[config.name], question)
+        unopened = _Unopened(self._kinds.sources[config.kind], config, self._plan.folder)
+        return config, self._sources.setdefault(config.name, unopened)
 
     def _asked(self, metric: Metric, query: Query) -> Asked:
         config = self._environment.sources.get(metric.source)

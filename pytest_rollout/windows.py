@@ -297,11 +297,11 @@ def window_of(samples: Sequence[tuple[datetime | None, float]], window: Window) 
     """
     times: list[float] = []
     values: list[float] = []
-    previous = 0.0
+    previous, start, end = 0.0, window.start, window.length.total_seconds()
     for at, value in samples:
-        seconds = math.nan if at is None else (at - window.start).total_seconds()
-        if not previous < seconds <= window.length.total_seconds():
-            return replace(window, unknown=_misplaced(window, at, window.start + timedelta(seconds=previous)))
+        seconds = math.nan if at is None else (at - start).total_seconds()
+        if not previous < seconds <= end:
+            return replace(window, unknown=_misplaced(window, at, start + timedelta(seconds=previous)))
         previous = seconds
         if math.isfinite(value):
             times.append(seconds)

@@ -16,9 +16,7 @@ GAUGES = [
     Series(metric="recall_confidence_mean", base=0.75, daily=0.004, noise=0.008, lasting=30),
     # Concepts are formed for four minutes of each hour; recall is as fast then as between.
     Series(metric="formation_active", base=1, every=60, for_minutes=4),
-    Series(
-        metric="recall_latency_p99_ms", unit="ms", base=45, between=45, every=60, for_minutes=4, daily=2, noise=3
-    ),
+    Series(metric="recall_latency_p99_ms", unit="ms", base=45, between=45, every=60, for_minutes=4, daily=2, noise=3),
 ]
 COUNTERS = [
     Series(metric="formation_cycles_total", base=1, every=60, counter=True),

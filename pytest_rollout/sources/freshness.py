@@ -75,9 +75,14 @@ def dated(
         column.update({round(at * 1000): newest for at, newest in _seconds(each.points)})
     kept: list[tuple[datetime, float]] = []
     previous = -math.inf
+    ends = first.timestamp(), last.timestamp()
+    wandering = any(each.pinned is not None for each in found)
+    moved = _as_of(found, ends[0], *ends)
+    asked = [columns.get(place, {}) for place in range(len(found))]
     for at, value in points.points:
-        moved = _as_of(found, at, first.timestamp(), last.timestamp())
-        times = [columns.get(place, {}).get(round(at * 1000), math.nan) + moved[place] for place in range(len(found))]
+        moved = _as_of(found, at, *ends) if wandering else moved
+        key = round(at * 1000)
+        times = [column.get(key, math.nan) + by for column, by in zip(asked, moved, strict=True)]
         newest = min(times) if not any(map(math.isnan, times)) else -math.inf
         if newest > previous:
             kept.append((_instant(newest), value))

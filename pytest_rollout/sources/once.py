@@ -56,12 +56,16 @@ class AnswerBook:
             SourceError: The source's own, the same each time; or the source
                 broke in another way, or its answer was lost.
         """
-        found = self.share(
-            question_key(source_name, question),
-            lambda: answer_as_json(source.ask(question)),
-            question.timeout_seconds,
-        )
-        return answer_from_json(found)
+        return answer_from_json(self.fetch(source_name, source, question))
+
+    def fetch(self, source_name: str, source: Source, question: Question) -> object:
+        """The same, for those who only want it to be in the book.
+
+        Raises:
+            SourceError: As for `ask`.
+        """
+        key = question_key(source_name, question)
+        return self.share(key, lambda: answer_as_json(source.ask(question)), question.timeout_seconds)
 
     def read_flags(
         self,

@@ -198,12 +198,10 @@ def _one_series(found: object, where: str) -> Series:
 def _point(pair: object, where: str) -> tuple[float, float]:
     if isinstance(pair, list) and len(pair) == 2:
         at, value = pair
-        with suppress(ValueError):
-            if (
-                isinstance(at, (int, float))
-                and not isinstance(at, bool)
-                and isinstance(value, str)
-                and "_" not in value
-            ):
+        # Tens of thousands of these are read: a `type` is asked faster than an instance.
+        if type(at) in {int, float} and type(value) is str and "_" not in value:
+            try:
                 return float(at), float(value)  # "NaN" and "+Inf" are values; what they mean is decided elsewhere
+            except ValueError:
+                pass
     raise SourceError(f"{where}: {shown(pair)} is no time and value")

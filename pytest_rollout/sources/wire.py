@@ -1,19 +1,21 @@
 """Wire: an answer as JSON, between the workers of a run and for those who replay it.
 
 JSON has no NaN and no infinity, and a reader must not guess: what is not
-finite is written as a word, and a time always has its offset.
+finite is written as a word. A time is microseconds since 1970, UTC.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from pytest_rollout.errors import SourceError
 from pytest_rollout.sources.document import first_line
 from pytest_rollout.sources.protocol import Answer, Bucket, Sample
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _NO_NUMBERS = frozenset({"nan", "inf", "-inf"})
 
 
@@ -25,8 +27,8 @@ def answer_as_json(answer: Answer) -> dict[str, object]:
         ValueError: A time has no offset: read as UTC, a local time could make an old number look fresh.
     """
     found: dict[str, object] = {
-        "values": [_number_as_json(each.value) for each in answer.samples],
-        "times": [_instant_as_json(each.at) for each in answer.samples],
+        "values": [_number_as_json(value) for value, _ in answer.samples],
+        "times": [_instant_as_json(at) for _, at in answer.samples],
         "body": str(answer.body),
     }
     if answer.buckets:
@@ -46,12 +48,10 @@ def answer_from_json(found: object) -> Answer:
     """
     try:
         found = _mapped(found)
-        values, times = _listed(found["values"]), _listed(found["times"])
+        values, times = _columns(found)
         skew = found.get("skew_seconds")
         return Answer(
-            samples=tuple(
-                Sample(value=_number(value), at=_instant(at)) for value, at in zip(values, times, strict=True)
-            ),
+            samples=tuple(map(Sample, map(_number, values), map(_instant, times))),
             body=str(found["body"]),
             buckets=tuple(_bucket(each) for each in _listed(found.get("buckets", []))),
             warnings=tuple(str(each) for each in _listed(found.get("warnings", []))),
@@ -64,16 +64,20 @@ def answer_from_json(found: object) -> Answer:
 
 
 def _number_as_json(value: float) -> float | str:
+    if type(value) is float and math.isfinite(value):
+        return value
     if isinstance(value, (bool, str)):
         raise TypeError(f"{value!r} is no number")
     number = float(value)
     return number if math.isfinite(number) else str(number)
 
 
-def _instant_as_json(at: datetime | None) -> str | None:
-    if at is not None and at.tzinfo is None:
+def _instant_as_json(at: datetime | None) -> int | None:
+    if at is None:
+        return None
+    if at.tzinfo is None:
         raise ValueError(f"the time {at.isoformat()} has no offset from UTC")
-    return None if at is None else at.isoformat()
+    return (at - _EPOCH) // _MICROSECOND
 
 
 def _mapped(found: object) -> Mapping[str, object]:
@@ -88,14 +92,27 @@ def _listed(found: object) -> Sequence[object]:
     return found
 
 
+def _columns(found: Mapping[str, object]) -> tuple[Sequence[object], Sequence[object]]:
+    values, times = _listed(found["values"]), _listed(found["times"])
+    if len(values) != len(times):
+        raise ValueError(f"{len(values)} values and {len(times)} times")
+    return values, times
+
+
 def _number(found: object) -> float:
+    if type(found) is float:
+        return found
     if isinstance(found, bool) or (not isinstance(found, (int, float)) and found not in _NO_NUMBERS):
         raise ValueError(f"{found!r} is no number")
     return float(found)
 
 
 def _instant(found: object) -> datetime | None:
-    return None if found is None else datetime.fromisoformat(str(found))
+    if found is None:
+        return None
+    if type(found) is not int:
+        raise TypeError(f"{found!r} is no instant")
+    return _EPOCH + timedelta(microseconds=found)
 
 
 def _bucket(found: object) -> Bucket:

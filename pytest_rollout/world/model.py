@@ -139,8 +139,9 @@ class World:
         metrics = [series.metric for series in self.series]
         for metric in {each for each in metrics if metrics.count(each) > 1}:
             raise WorldError(f"series '{metric}' is there twice: each metric has one")
-        names = [*OWN_SOURCES, *{series.table for series in self.series}, *self.files, *self.sources]
-        for name in {each for each in names if names.count(each) > 1} - {"telemetry"}:
+        tables = {series.table for series in self.series} - {"telemetry"}
+        names = [*OWN_SOURCES, *tables, *self.files, *self.sources]
+        for name in {each for each in names if names.count(each) > 1}:
             raise WorldError(f"source '{name}' is there twice: tables, files and sources each have a name of their own")
         for name in self.faults:
             if name in ANY_WORLD:

@@ -23,7 +23,7 @@ def written_sources(world: World, folder: Path, *, at: datetime, seed: int, faul
     Raises:
         WorldError: Something cannot be written.
     """
-    tables = {table: _table(world, table, folder, at, seed, fault) for table in {TABLE, *_tables(world)}}
+    tables = {table: _table(world, table, folder, at, seed, fault) for table in sorted({TABLE, *_tables(world)})}
     files = {name: dict(file.write(folder, at)) for name, file in world.files.items()}
     if world.alerts:
         _replaced(folder / ALERTS_FILE, rules_yaml(world.alerts, world.name))

@@ -18,7 +18,8 @@ from pytest_rollout.plan.load import load_plan
 from pytest_rollout.sources import FLAG_KINDS, KINDS
 
 # Other plugins of this project's own suite take time and have no part in the pages.
-_WITHOUT = "-p no:hypothesispytest -p no:allure_pytest -p no:anyio -p no:timeout -p no:rerunfailures -p no:asyncio -p no:randomly"
+_OTHERS = ("hypothesispytest", "allure_pytest", "anyio", "timeout", "rerunfailures", "asyncio", "randomly")
+_WITHOUT = " ".join(f"-p no:{name}" for name in _OTHERS)
 _TOP_LEVEL = re.compile(r"^(?P<key>[a-z_]+):", re.MULTILINE)
 _LEAST_OF_A_PLAN = {
     "rollout": "rollout: shop\n",
@@ -85,7 +86,8 @@ class Project:
             compile(block.content, block.where, "exec")
         if path.name == "rollout.yaml":
             self.plan = path
-            load_plan(path, kinds=KINDS, flag_kinds=FLAG_KINDS, shown=block.file)
+            if not (path.parent / "conftest.py").exists():  # which may add kinds that only pytest finds
+                load_plan(path, kinds=KINDS, flag_kinds=FLAG_KINDS, shown=block.file)
 
     def _console(self, block: Block) -> None:
         for command in commands_of(block):

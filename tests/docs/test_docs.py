@@ -1,6 +1,8 @@
 """What the pages say is what happens: every block of code is tried, every link leads somewhere, every list is whole."""
 
+import dataclasses
 import re
+import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,9 +13,11 @@ from page_project import Project
 from pytest_rollout import decisions, plugin
 from pytest_rollout.errors import SourceError
 from pytest_rollout.plan.grammar import NOT_JUDGED_YET, plan_shape
+from pytest_rollout.plan.numbers import SUMMARY_PATTERN
 from pytest_rollout.plan.structures import Fields
 from pytest_rollout.sources import FLAG_KINDS, KINDS
 from pytest_rollout.sources.protocol import Question
+from pytest_rollout.windows import Window
 
 PAGES = [pytest.param(page, id=page.relative_to(ROOT).as_posix()) for page in pages()]
 DOCS = ROOT / "docs"
@@ -122,6 +126,20 @@ def test_every_module_is_on_the_map():
     assert named == modules, f"missing: {sorted(modules - named)}; gone: {sorted(named - modules)}"
 
 
+def test_every_dependency_says_why():
+    """Each package of pyproject.toml, and each extra by its name."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = {name: needs for name, needs in project["optional-dependencies"].items() if name != "dev"}
+    needs = [*project["dependencies"], *(each for needs in extras.values() for each in needs)]
+    packages = {re.match(r"[\w-]+", each)[0] for each in needs} - {"pytest-rollout"}
+    rows = [row[0] for row in tables_of(DOCS / "architecture.md", "package")]
+
+    assert {re.match(r"[\w-]+", row)[0].lower() for row in rows} == packages
+    assert {row for row in rows for name in extras if f"(`{name}`)" in row or row == f"{name}, an extra"} == {
+        row for row in rows if "an extra" in row
+    }
+
+
 def test_every_key_of_a_plan_is_explained():
     """Each key that is judged has a row, under its full path; each that is refused stands in the other table."""
     rows = {row[0].strip("`") for row in tables_of(DOCS / "plan.md", "key")}
@@ -129,6 +147,30 @@ def test_every_key_of_a_plan_is_explained():
     plan = {*shape.keys, *_below(shape, "metrics"), *_below(shape, "budgets"), *_below(shape, "phases")}
 
     assert plan <= rows, f"missing: {sorted(plan - rows)}"
+
+
+def test_every_key_of_a_level_and_an_environment_is_explained():
+    """The same for what stands below them."""
+    shape = plan_shape(KINDS, FLAG_KINDS)
+    level = shape.keys["budgets"].values.keys["critical"].long
+    environment = shape.keys["environments"].values
+    of_levels = {each.strip(" `") for row in tables_of(DOCS / "plan.md", "key of a level") for each in row[0].split(",")}
+    of_environments = {row[0].strip("`") for row in tables_of(DOCS / "plan.md", "key of an environment")}
+
+    assert of_levels == set(level.keys)
+    assert of_environments == {*environment.having.keys, *environment.lacking.keys}
+
+
+def test_every_summary_of_a_window_is_explained():
+    """In the plan's words and in Python's."""
+    words = {word for row in tables_of(DOCS / "plan.md", "`as`") for word in re.findall(r"`(\w+)`", row[0])}
+    in_python = {
+        word for row in tables_of(DOCS / "gates.md", "of a window") for word in re.findall(r"`\.([a-z_]+)", row[0])
+    }
+    facts = {each.name for each in dataclasses.fields(Window)} | {"length", "gaps", "named"}
+
+    assert words == {*re.findall(r"[a-z]{3,}", SUMMARY_PATTERN), "p99"}
+    assert in_python - {"highest", "lowest"} == {name for name in vars(Window) if not name.startswith("_")} - facts
 
 
 def _below(shape: Fields, name: str) -> set[str]:
@@ -182,8 +224,23 @@ def test_what_a_kind_cannot_be_asked_is_refused():
         for question, said in zip((*asked, Question(query="q", at=at)), row[2:5], strict=True):
             if said == "no":
                 source = KINDS[row[0].strip("`")].open(opened[row[0].strip("`")], Path())
-                with pytest.raises(SourceError, match="has no |for now only"):
+                with pytest.raises(SourceError, match=r"has no |for now only"):
                     source.ask(question)
+
+
+def test_every_promise_of_reliability_has_its_test():
+    """Each row names a test that is there, in a file that holds the words that are said; every kind has a row."""
+    page = DOCS / "reliability.md"
+    rows = tables_of(page, "source")
+    for source, backend, said, _, proof in rows:
+        path, _, name = proof.strip("`").partition("::")
+        text = (ROOT / "tests" / path).read_text("utf-8")
+        assert re.search(rf"^ *def {name}\(", text, flags=re.MULTILINE), f"{source}, {backend}: there is no {proof}"
+        for words in re.findall(r"`([^`]+)`", said):
+            assert words in text, f"{source}, {backend}: {path} does not say '{words}'"
+
+    assert {kind for row in rows for kind in re.findall(r"`(\w+)`", row[0])} >= KINDS.keys()
+    assert f"\n{len(rows)} ways, each with the test that proves it" in page.read_text("utf-8")
 
 
 def test_every_option_is_explained(pytestparser):

@@ -101,7 +101,7 @@ def test_a_plugin_that_cannot_be_imported_leaves_the_old_receipt(project, earned
 
     result = project.run("-p", "no_such_plugin", env={"ROLLOUT_RUN_ID": TODAY})
 
-    assert result.ret == 4
+    assert result.ret in {1, 4}  # pytest 8.4 shows it as a traceback, later ones as a usage error
     assert whole(receipt)["run_id"] == YESTERDAY
     assert verified(receipt, TODAY) == 1
 
@@ -128,7 +128,7 @@ def test_two_runs_into_one_folder(new_project, tmp_path, verified, order):
             runs["healthy" if project is healthy else "refuted"].wait(60)
 
     assert (runs["healthy"].wait(60), runs["refuted"].wait(60)) == (0, 20)
-    assert [path.name for path in out.iterdir()] == ["verdict.json"]
+    assert {path.name for path in out.iterdir()} <= {"verdict.json", "evidence.zip"}  # and no piece of either
     document = whole(out / "verdict.json")
     assert order == "together" or document["run_id"] == order.removesuffix("-last")
     assert document["decision"] == {"healthy": "PROCEED", "refuted": "ROLLBACK"}[document["run_id"]]
@@ -260,13 +260,13 @@ def test_a_receipt_that_may_not_grow_so_large(project, earned, verified):
     assert verified(receipt, None) == 1
 
 
-@pytest.mark.parametrize("when", ["pytest_collection_modifyitems", "pytest_runtest_setup"])
-def test_a_disk_that_is_full_where_workers_share(project, earned, verified, disk, when):
-    """No list of gates, or no answers: a worker that cannot share has not judged."""
+@pytest.mark.parametrize(("when", "who"), [("pytest_sessionstart", "not in"), ("pytest_collection_modifyitems", "in")])
+def test_a_disk_that_is_full_where_workers_share(project, earned, verified, disk, when, who):
+    """From the controller's start on, or once workers have begun: who cannot share has not judged."""
     shared = disk(64)
     project.lock()
     receipt = project.write(".rollout/verdict.json", earned)
-    body = f"if 'PYTEST_XDIST_WORKER' in os.environ:\n        fill({str(shared)!r})\n"
+    body = f"if 'PYTEST_XDIST_WORKER' {who} os.environ:\n        fill({str(shared)!r})\n"
     project.write("gates/conftest.py", FULL + f"def {when}():\n    {body}")
 
     result = project.run("-n", "2", lock=False, env={"TMPDIR": str(shared)})

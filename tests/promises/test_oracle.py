@@ -18,30 +18,33 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 PAGE = REPOSITORY / "docs" / "rollouts" / "dual_memory" / "index.md"
 ROW = re.compile(
-    r"^\| (?:`(?P<fault>\w+)`|none) \| [^|]+ \| (?P<exit>\d+) \| (?P<reason>[^ |]+) \| (?P<gates>[^|]+) \|$"
+    r"^\| (?:`(?P<fault>\w+)`|none) \| [^|]+ \| (?P<phases>[\d, ]+) \| (?P<exit>\d+)"
+    r" \| (?P<reason>[^ |]+) \| (?P<gates>[^|]+) \|$"
 )
 DASH = "\N{EN DASH}"  # how the page says "none"
 TELEMETRY = {"metrics_down", "stale", "nan"}
+WITH_WORKERS = {("", "phase1"), ("memory_25", "phase1"), ("stale", "phase1"), ("soak_leak", "phase0")}
 
 
 def rows():
-    """The table, with `as above` filled in."""
+    """The table, a case for each fault and phase, with `as above` filled in; some of them also with two workers."""
     found, above = [], ""
     for match in filter(None, map(ROW.match, PAGE.read_text("utf-8").splitlines())):
         above = match["gates"] if match["gates"].strip() != "as above" else above
         named = re.findall(r"`(\w+)`", above)
-        found.append(
-            pytest.param(
-                match["fault"] or "", int(match["exit"]), match["reason"], named, id=match["fault"] or "healthy"
-            )
-        )
+        fault = match["fault"] or ""
+        for phase in (f"phase{number.strip()}" for number in match["phases"].split(",")):
+            case, name = (fault, phase, int(match["exit"]), match["reason"], named), f"{fault or 'healthy'}-{phase}"
+            found.append(pytest.param(*case, (), id=name))
+            if (fault, phase) in WITH_WORKERS:
+                found.append(pytest.param(*case, ("-n", "2"), id=f"{name}-xdist"))
     return found
 
 
-def judged(folder: Path, fault: str, *words: str) -> tuple[subprocess.CompletedProcess[str], dict]:
-    """One run of phase 1 in the demo world, in a process of its own, with its receipt."""
+def judged(folder: Path, fault: str, phase: str, *words: str) -> tuple[subprocess.CompletedProcess[str], dict]:
+    """One run of a phase in the demo world, in a process of its own, with its receipt."""
     injected = ["--rollout-fault", fault] if fault else []
-    command = [sys.executable, "-m", "pytest", "gates/dual_memory", "-m", "phase1", "--rollout-env", "demo", *injected]
+    command = [sys.executable, "-m", "pytest", "gates/dual_memory", "-m", phase, "--rollout-env", "demo", *injected]
     foreign = ("PYTEST_", "ROLLOUT_", "PYTHONDONTWRITE")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     options = ["--rollout-out", str(folder), "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *words]
@@ -52,15 +55,18 @@ def judged(folder: Path, fault: str, *words: str) -> tuple[subprocess.CompletedP
 
 
 def test_the_table_is_read():
-    """An empty table would prove nothing."""
-    assert len(rows()) >= 22
+    """An empty table would prove nothing, and neither would one without a phase."""
+    cases = {case.values[:2] for case in rows()}
+
+    assert len(cases) >= 38
+    assert {phase for _, phase in cases} == {"phase0", "phase1"}
+    assert cases >= WITH_WORKERS
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one", "xdist"])
-@pytest.mark.parametrize(("fault", "exit_code", "reason", "gates"), rows())
-def test_every_fault_gets_its_verdict(tmp_path, fault, exit_code, reason, gates, workers):
+@pytest.mark.parametrize(("fault", "phase", "exit_code", "reason", "gates", "workers"), rows())
+def test_every_fault_gets_its_verdict(tmp_path, fault, phase, exit_code, reason, gates, workers):
     """Exit code, reason and gate are those of the table, and `rollout verify` agrees."""
-    done, receipt = judged(tmp_path, fault, *workers)
+    done, receipt = judged(tmp_path, fault, phase, *workers)
     (verdict,) = receipt["verdicts"]
     bad = {gate["id"].rpartition("::")[2]: gate["reason"] for gate in verdict["gates"] if gate["decision"] != "PROCEED"}
 
@@ -71,20 +77,22 @@ def test_every_fault_gets_its_verdict(tmp_path, fault, exit_code, reason, gates,
         assert {each for each, asked in sources.items() if "telemetry" in asked} == {
             gate["id"] for gate in verdict["gates"] if gate["reason"] == reason
         }
+        assert set(bad.values()) == {reason}
     elif fault != "world_dies":
         assert set(bad) == set(gates)
-    verify = ["verify", str(tmp_path / "verdict.json"), "--phase", "phase1", "--env", "demo", "--max-age", "15m"]
+    verify = ["verify", str(tmp_path / "verdict.json"), "--phase", phase, "--env", "demo", "--max-age", "15m"]
     verified = subprocess.run([sys.executable, "-m", "pytest_rollout.cli", *verify], check=False, capture_output=True)
-    assert verified.returncode == exit_code
+    # A PROCEED under a fault says something of the gates, and nothing that a pipeline may act on.
+    assert verified.returncode == (1 if fault and exit_code == 0 else exit_code)
 
 
 def test_the_failing_gate_names_metric_value_limit_and_action(tmp_path):
     """At two in the morning the screen says what is wrong, by how much, and what to do."""
-    done, _ = judged(tmp_path, "memory_25")
+    done, _ = judged(tmp_path, "memory_25", "phase1")
 
     for told in (
         "memory_rss_bytes",
-        "memory_rss_bytes = 62",
+        "= 62",
         "≤ 600 MB (critical)",
         "action: check concept cache eviction",
         "runbook: ",

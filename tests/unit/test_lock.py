@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_rollout.errors import PlanError, Problem
-from pytest_rollout.lock import LOCK_NAME, Lock, LockedGate, locked, read_lock, render, write_lock
+from pytest_rollout.lock import LOCK_NAME, Lock, LockedGate, lock_of_lines, locked, read_lock, render, write_lock
 
 ODD_IDS = [
     "test_x.py::test_a",
@@ -131,6 +131,13 @@ def test_the_last_day_of_a_shadow_is_locked(make_gate):
     assert locked([shadow, make_gate("test_a")]) == (
         LockedGate("test_x.py::test_a", ("phase1",), rollback=False, shadow=""),
         LockedGate("test_x.py::test_s", ("phase1", "phase2"), rollback=True, shadow="2026-12-01"),
+    )
+
+
+def test_lines_of_a_plan_make_a_lock_of_their_own():
+    """Sorted, of one phase, counting all, and without a digest: no file was read."""
+    assert lock_of_lines(["b", "a"], "phase1") == Lock(
+        (LockedGate("a", ("phase1",), rollback=False, shadow=""), LockedGate("b", ("phase1",))), ""
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_rollout.errors import WorldError
-from pytest_rollout.world import Fault, Series, World
+from pytest_rollout.world import Alert, Fault, Junit, Rows, Series, World
 
 LOAD = Series(metric="load", base=1, noise=1)
 
@@ -23,7 +23,7 @@ def test_a_fault_changes_what_it_names_and_nothing_else():
 
     assert bad.state == {"a": {"b": 5, "c": 2}}
     assert bad.flags == {"f": True, "g": False}
-    assert bad.series == (LOAD.lately(9, hours=6), world.series[1])
+    assert bad.series == (LOAD.lately(9, minutes=360), world.series[1])
     assert world.state == {"a": {"b": 1, "c": 2}}
 
 
@@ -45,6 +45,16 @@ def test_every_fault_can_be_listed():
     ("options", "says"),
     [
         ({"faults": {"x": Fault(about="", series={"laod": 1})}}, r"series 'laod'(?s:.)*did you mean 'load'\?"),
+        ({"faults": {"x": Fault(about="", drifts={"laod": 1})}}, r"series 'laod'(?s:.)*did you mean 'load'\?"),
+        (
+            {"faults": {"x": Fault(about="", files={"tests": Junit(tests=1)})}},
+            r"file 'tests', which world 'w' does not",
+        ),
+        ({"faults": {"x": Fault(about="", without_alerts=["Slow"])}}, r"alert 'Slow', which world 'w' does not have"),
+        ({"files": {"service": Junit(tests=1)}}, r"source 'service' is there twice"),
+        ({"sources": {"telemetry": {}}}, r"source 'telemetry' is there twice"),
+        ({"files": {"x": Junit(tests=1)}, "sources": {"x": {}}}, r"source 'x' is there twice"),
+        ({"series": [Series(metric="y", base=1, table="service")]}, r"source 'service' is there twice"),
         ({"faults": {"x": Fault(about="", flags={"f": 1})}}, r"flag 'f', which world 'w' does not have"),
         ({"faults": {"x": Fault(about="", state={"a.z": 1})}}, r"state 'a.z', which is not there\n  state: a.b"),
         ({"faults": {"x": Fault(about="", state={"a.b.c": 1})}}, r"state 'a.b.c', which is not there"),
@@ -68,9 +78,42 @@ def test_a_world_that_does_not_hold_together_is_refused(options, says):
         {"daily": -1},
         {"lasting": 0},
         {"every": -1},
-        {"late": 1, "late_hours": float("inf")},
+        {"late": 1, "late_minutes": float("inf")},
+        {"late": 1, "late_until": -1},
+        {"late": float("nan")},
+        {"growth": float("inf")},
+        {"for_minutes": 0},
+        {"table": "no name"},
+        {"resets": (1,)},
+        {"counter": True, "resets": (-1,)},
+        {"counter": True, "daily": 1},
+        {"counter": True, "growth": 1},
     ],
 )
 def test_a_series_that_cannot_be_made_is_refused(options):
     with pytest.raises(WorldError):
         Series(**{"metric": "x", "base": 1, **options})
+
+
+def test_a_fault_may_last_minutes_and_be_over():
+    fault = Fault(about="a spike", series={"load": 9}, minutes=4, ends_minutes_ago=30)
+
+    spiked = World(name="w", series=[LOAD], faults={"spike": fault}).with_fault("spike").series[0]
+
+    assert (spiked.late, spiked.late_minutes, spiked.late_until) == (9, 34, 30)
+
+
+def test_a_fault_replaces_files_and_takes_rules_away():
+    tests, broken = Junit(tests=3), Junit(tests=3, failed=["test_x"])
+    world = World(
+        name="w",
+        files={"tests": tests, "list": Rows(rows=[])},
+        alerts=[Alert(name="Slow", expr="x > 1"), Alert(name="Down", expr="up < 1")],
+        faults={"bad": Fault(about="", files={"tests": broken}, without_alerts=["Slow"])},
+    )
+
+    bad = world.with_fault("bad")
+
+    assert bad.files == {"tests": broken, "list": world.files["list"]}
+    assert [alert.name for alert in bad.alerts] == ["Down"]
+    assert world.files["tests"] is tests

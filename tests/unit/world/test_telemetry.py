@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_rollout.world.model import Series
+from pytest_rollout.world.series import Series
 from pytest_rollout.world.telemetry import make_telemetry
 
 AT = datetime(2026, 11, 1, 9, 0, 30, tzinfo=UTC)
@@ -112,10 +112,97 @@ def test_an_event_happens_once_an_hour_in_any_window(make, seconds):
 
 def test_a_late_level_holds_for_its_hours_only(make):
     query = 'SELECT count(*), min(epoch("at")) FROM telemetry WHERE value > 50'
-    [(count, since)] = make(query, series=[Series(metric="x", base=1).lately(99, hours=6)])
+    [(count, since)] = make(query, series=[Series(metric="x", base=1).lately(99, minutes=360)])
 
     assert count == 360
     assert AT.replace(second=0).timestamp() - since == 6 * 3600 - 60
+
+
+def test_a_spike_of_minutes_is_over(make):
+    query = 'SELECT count(*), max(epoch("at")) FROM telemetry WHERE value > 50'
+    [(count, until)] = make(query, series=[Series(metric="x", base=1).lately(99, minutes=4, until=30)])
+
+    assert count == 4
+    assert AT.replace(second=0).timestamp() - until == 30 * 60
+
+
+def test_a_drift_grows_to_the_end(make):
+    query = """SELECT max_by(value, "at"), min(value),
+        max(value) FILTER (WHERE epoch("at") <= (SELECT max(epoch("at")) FROM telemetry) - 24 * 3600)
+        FROM telemetry"""
+    [(now, least, before)] = make(query, series=[Series(metric="x", base=100).drifting(1.5, minutes=24 * 60)])
+
+    assert now == pytest.approx(100 * 1.015**24)
+    assert least == before == 100
+
+
+def test_growth_ends_at_the_base(make):
+    query = 'SELECT max_by(value, "at"), min_by(value, "at") FROM telemetry'
+    [(now, first)] = make(query, series=[Series(metric="x", base=100, growth=0.05)])
+
+    assert now == 100
+    assert first == pytest.approx(100 / 1.0005 ** (20159 / 60))
+
+
+def test_between_events_there_may_be_another_level(make):
+    query = "SELECT value, count(*) FROM telemetry GROUP BY value ORDER BY value"
+    found = make(query, series=[Series(metric="x", base=9, between=5, every=60, for_minutes=4)])
+
+    assert found == [(5, 20160 * 56 // 60), (9, 20160 * 4 // 60)]
+
+
+def test_a_counter_counts_whole_numbers_and_begins_anew(make):
+    steps = """SELECT value - lag(value) OVER (ORDER BY "at") AS step, value, "at" FROM telemetry"""
+    series = [Series(metric="x", base=15_000, noise=500, counter=True, resets=(100,))]
+    [(falls, least, most)] = make(
+        f"SELECT count(*) FILTER (WHERE step < 0), min(step) FILTER (WHERE step >= 0), max(step) FROM ({steps})",
+        series=series,
+    )
+    [(reset_value, odd)] = make(
+        f"""SELECT min(value) FILTER (WHERE step < 0), count(*) FILTER (WHERE value <> floor(value)) FROM ({steps})""",
+        series=series,
+    )
+
+    assert falls == 1
+    assert 240 <= least <= most <= 260
+    assert (reset_value, odd) == (0, 0)
+
+
+def test_a_counter_of_hours_counts_an_hour(make):
+    [(grown,)] = make(
+        """SELECT max(value) - min(value) FROM telemetry
+        WHERE epoch("at") >= (SELECT max(epoch("at")) FROM telemetry) - 3600""",
+        series=[Series(metric="x", base=20, counter=True)],
+    )
+
+    assert grown == 20
+
+
+def test_a_counter_of_events_counts_each(make):
+    [(all_of_them,)] = make(
+        "SELECT max(value) FROM telemetry", series=[Series(metric="x", base=1, every=60, counter=True)]
+    )
+
+    assert all_of_them == 20160 / 60
+
+
+def test_a_change_of_the_generator_is_another_recipe(make, monkeypatch, tmp_path):
+    """Whoever changes how samples are made is never served those of yesterday."""
+    make()
+    changed = tmp_path / "samples.py"
+    changed.write_text("# another one")
+    monkeypatch.setattr("pytest_rollout.world.samples.__file__", str(changed))
+    make()
+
+    assert make.from_cache == [False, False]
+
+
+def test_another_table_is_spared_by_the_faults_of_every_world(tmp_path, rows):
+    file = tmp_path / "store.duckdb"
+    make_telemetry(SERIES, seed=1, at=AT, file=file, fault="stale", table="store")
+    [(newest,)] = rows(file, 'SELECT max(epoch("at")) FROM store')
+
+    assert newest == AT.replace(second=0).timestamp()
 
 
 def test_stale_ends_two_hours_before(make):

@@ -1,0 +1,91 @@
+"""Preflight: what would hold a release later is said before anybody needs the answer."""
+
+import pytest
+
+PLAN = """
+rollout: shop
+metrics:
+  rss: {unit: MB, better: lower, source: telemetry, query: rss}
+  growth: {unit: "%/h", better: lower, source: telemetry, query: rss, over: 4h, as: growth}
+  errors: {unit: "%", better: lower, source: telemetry, ratio: {of: failed, over: all}}
+budgets:
+  rss: {phases: [phase1], critical: {limit: 600 MB, for: 5m}}
+phases:
+  phase1: {}
+environments:
+  test:
+    sources:
+      telemetry: {kind: memory, answers: answers.yaml}
+"""
+HEALTHY = {
+    "rss": {"values": [500 + index % 3 for index in range(240)], "every": "60s"},
+    "failed": 3,
+    "all": 100_000,
+}
+
+
+@pytest.fixture
+def shop(project):
+    project.write("gates/shop/rollout.yaml", PLAN)
+    project.answers(**HEALTHY)
+    return project
+
+
+def ids(result):
+    return [gate["id"].removeprefix("rollout.yaml::preflight::") for gate in result.verdict["verdicts"][0]["gates"]]
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one", "xdist"])
+def test_all_is_well(shop, workers):
+    """A check for each metric, each window that the plan looks at, and the disk; gates themselves are not run."""
+    result = shop.run(*workers, phase="preflight")
+
+    result.proceeds()
+    assert ids(result) == ["disk", "errors", "growth", "growth_4_h", "rss", "rss_1_h_05_min"]
+
+
+def test_it_needs_no_lock(shop):
+    shop.run(phase="preflight", lock=False).proceeds()
+
+
+@pytest.mark.parametrize(
+    ("changed", "text"),
+    [
+        ({"failed": {"error": "role 'gates' may not read"}}, "*role 'gates' may not read*"),
+        ({"all": None}, "*the result is empty*"),
+        ({"all": [1, 2]}, "*2 rows where one was meant*"),
+        ({"all": {"value": 9, "age": "2h"}}, "*2 h old*"),
+        ({"rss": {"values": [500] * 60, "every": "60s"}}, "*24.6% of 4 h is covered*"),
+        ({"rss": {"hang": "1s"}}, "*no answer within*"),
+    ],
+    ids=["role", "empty", "rows", "stale", "history", "slow"],
+)
+def test_every_finding_has_its_words(shop, changed, text):
+    shop.answers(**{**HEALTHY, **changed})
+
+    result = shop.run(phase="preflight")
+
+    assert result.ret == 1, result.text
+    result.stdout.fnmatch_lines([text])
+    result.is_calm()
+
+
+def test_the_command(shop):
+    """`rollout preflight` is that run, with its exit code."""
+    done = shop.rollout("preflight", "gates", "--rollout-env", "test")
+
+    assert done.returncode == 0
+    assert "VERDICT  PROCEED  shop preflight" in done.stdout
+
+
+def test_the_environment_is_named(shop):
+    assert shop.rollout("preflight", "gates").returncode == 4
+
+
+def test_the_name_is_taken(shop):
+    shop.write("gates/shop/rollout.yaml", PLAN.replace("phase1: {}", "phase1: {}\n  preflight: {}"))
+
+    result = shop.run(lock=False)
+
+    result.is_refused()
+    assert "a phase 'preflight' is in every plan already" in result.text
