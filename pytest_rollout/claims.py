@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 import re
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -173,7 +174,13 @@ class GateClaims:
         self._reads: dict[int, str] = {}
         self._used: set[int] = set()
         self._claimed_itself = False
+        self._older_threads: frozenset[int] = frozenset()
         self.calling = False
+
+    def called(self) -> None:
+        """The gate's function begins: what threads of its fixtures claim from now on is not its own word."""
+        self.calling = True
+        self._older_threads = frozenset(thread.ident or 0 for thread in threading.enumerate())
 
     @property
     def facts(self) -> tuple[ClaimFacts, ...]:
@@ -236,7 +243,9 @@ class GateClaims:
             yield "the gate made no claim: assert something of a live value, or `assert check(fact, 'what it shows')`"
 
     def _add(self, claim: Claim) -> None:
-        self._claimed_itself |= self.calling
+        if self.calling and not self._claimed_itself:
+            own = _RUNNING.get() is self or threading.get_ident() not in self._older_threads
+            self._claimed_itself = own
         if not any(claim is each for each in self._claims):
             self._claims.append(claim)
 
@@ -261,7 +270,8 @@ def judging(gate: GateClaims, *, calling: bool) -> Iterator[None]:
     """Let claims find `gate` while its fixtures are set up or (`calling`) its function runs."""
     token = _RUNNING.set(gate)
     _LIVE.append(gate)
-    gate.calling = calling
+    if calling:
+        gate.called()
     try:
         yield
     finally:

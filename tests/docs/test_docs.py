@@ -164,9 +164,8 @@ def test_every_key_of_a_level_and_an_environment_is_explained():
 def test_every_summary_of_a_window_is_explained():
     """In the plan's words and in Python's."""
     words = {word for row in tables_of(DOCS / "plan.md", "`as`") for word in re.findall(r"`(\w+)`", row[0])}
-    in_python = {
-        word for row in tables_of(DOCS / "gates.md", "of a window") for word in re.findall(r"`\.([a-z_]+)", row[0])
-    }
+    rows = tables_of(DOCS / "gates.md", "of a window")
+    in_python = {word for row in rows for word in re.findall(r"`\.([a-z_]+)", row[0])}
     facts = {each.name for each in dataclasses.fields(Window)} | {"length", "gaps", "named"}
 
     assert words == {*re.findall(r"[a-z]{3,}", SUMMARY_PATTERN), "p99"}

@@ -492,3 +492,38 @@ def test_a_plain_assert_in_a_loop_is_one_claim():
         gate.plain_assert(3, "x == 1")
 
     assert len(gate.facts) == 1
+
+
+def test_a_thread_of_a_fixture_does_not_speak_for_the_gate():
+    """An empty gate is not filled by claims of a thread that was there before it."""
+    gate, go, done = GateClaims(), threading.Event(), threading.Event()
+
+    def background():
+        go.wait(10)
+        assert check(True, "still running")
+        done.set()
+
+    with judging(gate, calling=False):
+        thread = threading.Thread(target=background)
+        thread.start()
+    with judging(gate, calling=True):
+        go.set()
+        assert done.wait(10)
+        thread.join()
+
+    assert [claim.text for claim in gate.facts] == ["still running"]
+    assert any("made no claim" in fault for fault in gate.faults())
+
+
+def test_a_thread_of_the_gate_does():
+    gate = GateClaims()
+
+    def background():
+        assert check(True, "counted")
+
+    with judging(gate, calling=True):
+        thread = threading.Thread(target=background)
+        thread.start()
+        thread.join()
+
+    assert list(gate.faults()) == []

@@ -42,7 +42,8 @@ def shown(world_file, tmp_path):
     yield show
     for process in started:
         process.kill()
-        process.communicate()
+        process.wait()
+        process.stdout.close()
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
@@ -81,9 +82,8 @@ def test_a_world_that_ends_by_itself_is_said(shown):
 
 def test_a_place_without_a_world_is_refused(shown, tmp_path):
     process, said, temporary = shown(place=tmp_path / "nowhere")
-    process.communicate()
 
-    assert process.returncode == 4
+    assert process.wait(20) == 4
     assert "there is no such world file" in said
     assert not list(temporary.iterdir())
 
