@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import pluggy
 import pytest
@@ -35,8 +36,8 @@ def _answers(hook: pluggy.HookRelay, name: str) -> Iterable[object]:
         raise UsageError(f"{name}: a plugin's hook broke: {type(error).__name__}: {error}") from error
 
 
-def _with(built_in: Mapping[str, Kind[Opened]], hook: str, added: Iterable[object]) -> dict[str, Kind[Opened]]:
-    found = dict(built_in)
+def _with(built_in: Mapping[str, Kind[Opened]], hook: str, added: Iterable[object]) -> Mapping[str, Kind[Opened]]:
+    found: ChainMap[str, Kind[Opened]] = ChainMap({}, cast("dict[str, Kind[Opened]]", built_in))
     for kind in added:
         if not isinstance(kind, Kind):
             raise UsageError(f"{hook}: a plugin's hook returns kinds, not {kind!r}")

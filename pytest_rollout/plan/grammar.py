@@ -7,7 +7,7 @@ nobody, and believed by everybody.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from pytest_rollout.plan.numbers import (
     SUMMARY_PATTERN,
@@ -276,7 +276,23 @@ def _environment(kinds: Mapping[str, Kind[object]], flag_kinds: Mapping[str, Kin
 
 
 def _by_kind(about: str, kinds: Mapping[str, Kind[object]]) -> ByKind:
-    return ByKind(about=about, forms={name: _form(kind) for name, kind in kinds.items()})
+    return ByKind(about=about, forms=_Forms(kinds))
+
+
+class _Forms(Mapping[str, Fields]):
+    """The form of each kind, made when a plan names it: a kind is imported to be looked at."""
+
+    def __init__(self, kinds: Mapping[str, Kind[object]]) -> None:
+        self._kinds = kinds
+
+    def __getitem__(self, name: str) -> Fields:
+        return _form(self._kinds[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kinds)
+
+    def __len__(self) -> int:
+        return len(self._kinds)
 
 
 def _form(kind: Kind[object]) -> Fields:

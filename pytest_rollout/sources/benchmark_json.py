@@ -162,8 +162,8 @@ def _worst(report: _Report, baseline: _Report, stat: str) -> tuple[float, str]:
         changes[name] = _percent(old - new if stat == "ops" else new - old, old, baseline.where)
     worst = max(changes, key=lambda name: changes[name])
     fresh = sorted(set(report.stats) - set(baseline.stats))
-    new = f" (not in the baseline, so not compared: {first_line(', '.join(fresh), 120)})" if fresh else ""
-    return changes[worst], f"worst of {len(changes)}{new} is {worst}#{stat}"
+    left_out = f" (not in the baseline, so not compared: {first_line(', '.join(fresh), 120)})" if fresh else ""
+    return changes[worst], f"worst of {len(changes)}{left_out} is {worst}#{stat}"
 
 
 def _percent(change: float, old: float, where: str) -> float:

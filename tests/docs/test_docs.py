@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import runpy
 import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -126,6 +127,24 @@ def test_every_module_is_on_the_map():
     assert named == modules, f"missing: {sorted(modules - named)}; gone: {sorted(named - modules)}"
 
 
+def test_every_command_is_explained():
+    """Each part of `rollout` has a row with its exit codes, and there is no row for another."""
+    rows = {
+        word for row in tables_of(DOCS / "exit-code.md", "command") for word in re.findall(r"rollout (\w+)", row[0])
+    }
+
+    assert rows == set(re.findall(r'add_parser\(\s*"(\w+)"', (PACKAGE / "cli.py").read_text("utf-8")))
+
+
+def test_every_row_of_measured_coverage_is_a_case():
+    """The tables of bounds are those of the script that prints them, with its seed."""
+    coverage = runpy.run_path(str(ROOT / "tests" / "benchmarks" / "series_coverage.py"))
+    rows = [(row[0], int(row[1])) for row in tables_of(DOCS / "statistics.md", "noise")]
+
+    assert sorted(rows) == sorted((case.name, case.points) for case in coverage["cases"]())
+    assert f"seed {coverage['SEED']}" in (DOCS / "statistics.md").read_text("utf-8")
+
+
 def test_every_dependency_says_why():
     """Each package of pyproject.toml, and each extra by its name."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -154,7 +173,8 @@ def test_every_key_of_a_level_and_an_environment_is_explained():
     shape = plan_shape(KINDS, FLAG_KINDS)
     level = shape.keys["budgets"].values.keys["critical"].long
     environment = shape.keys["environments"].values
-    of_levels = {each.strip(" `") for row in tables_of(DOCS / "plan.md", "key of a level") for each in row[0].split(",")}
+    rows = tables_of(DOCS / "plan.md", "key of a level")
+    of_levels = {each.strip(" `") for row in rows for each in row[0].split(",")}
     of_environments = {row[0].strip("`") for row in tables_of(DOCS / "plan.md", "key of an environment")}
 
     assert of_levels == set(level.keys)

@@ -368,3 +368,26 @@ def test_an_excluded_space_is_recalled_without_concepts(world):
         service.server_close()
 
     assert recalls == ["pure_episodic", "blended"]
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+@pytest.mark.parametrize(
+    ("fault", "metric", "hours", "every", "inside"),
+    [
+        ("soak_leak", "soak_memory_rss_bytes", 24, 1, (-math.inf, 1)),
+        ("storage_runaway", "storage_bytes", 168, 60, (0.01, 0.1)),
+    ],
+)
+def test_a_slope_is_decided_with_any_seed(world, fault, metric, hours, every, inside, seed):
+    """Bounds, too, lie inside the limit in a healthy world, and beyond it under the fault."""
+    from pytest_rollout.stats import series as statistics
+    from pytest_rollout.world.samples import samples_of
+
+    found = []
+    for each in (world, world.with_fault(fault)):
+        [described] = [series for series in each.series if series.metric == metric]
+        values = samples_of(described, seed)[: hours * 60 : every][::-1]
+        found.append(statistics.growth([60 * every * n for n in range(len(values))], values))
+
+    assert inside[0] < found[0].low <= found[0].high < inside[1]
+    assert found[1].low > inside[1]

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -243,3 +243,81 @@ def test_the_command_serves_until_its_input_ends(world_file, tmp_path):
 
     assert answered == 200
     assert process.returncode == 0
+
+
+FULL = """
+from pytest_rollout.world import Alert, Counter, Junit, Series, World
+
+world = World(
+    name="full",
+    state={"n": 1},
+    flags={"open": True},
+    series=[Series(metric="load", base=1), Series(metric="size", base=2, table="store")],
+    files={"tests": Junit(tests=3)},
+    exposition=[Counter(name="requests_total", per_second=50)],
+    alerts=[Alert(name="Slow", expr="x > 1", for_="5m"), Alert(name="Odd", expr="y > 1", health="no such y")],
+    sources={"boards": {"kind": "http_json", "url": "{url}/boards", "folder": "{folder}"}},
+)
+"""
+
+
+def ask(world, name, query, folder):
+    from pytest_rollout.sources import KINDS
+    from pytest_rollout.sources.protocol import Question
+
+    options = dict(world.endpoints.sources[name])
+    source = KINDS[options.pop("kind")].open(options, folder)
+    return [sample.value for sample in source.ask(Question(query=query, at=datetime.now(UTC))).samples]
+
+
+def test_every_part_of_a_world_is_a_source(start, world_file, tmp_path):
+    world = start(world_file(FULL), at=datetime.now(UTC))
+    sources = world.endpoints.sources
+
+    assert {name: each["kind"] for name, each in sources.items()} == {
+        "telemetry": "sql",
+        "store": "sql",
+        "tests": "junit",
+        "service": "http_json",
+        "metrics": "scrape",
+        "alerts": "prometheus",
+        "boards": "http_json",
+    }
+    assert sources["boards"]["url"] == f"{world.endpoints.target}/boards"
+    assert sources["boards"]["folder"] == str(tmp_path / "run")
+    assert ask(world, "tests", "passed", tmp_path) == [3]
+    assert ask(world, "store", "SELECT max(value) FROM store", tmp_path) == [2]
+    assert ask(world, "alerts", "firing alerts of Slow", tmp_path) == [0]
+    assert 40 < ask(world, "metrics", "rate(requests_total)", tmp_path)[0] < 60
+
+
+@pytest.mark.parametrize(("rule", "says"), [("Sloww", "did you mean 'Slow'?"), ("Odd", "no such y")])
+def test_a_rule_that_is_missing_or_broken_says_nothing(start, world_file, tmp_path, rule, says):
+    from pytest_rollout.errors import SourceError
+
+    world = start(world_file(FULL), at=datetime.now(UTC))
+    with pytest.raises(SourceError) as caught:
+        ask(world, "alerts", f"firing alerts of {rule}", tmp_path)
+
+    assert says in str(caught.value)
+
+
+def test_alert_rules_are_a_file_that_prometheus_reads(start, world_file, tmp_path):
+    start(world_file(FULL))
+    import yaml
+
+    [group] = yaml.safe_load((tmp_path / "run" / "alerts.yml").read_text())["groups"]
+    assert [(rule["alert"], rule["for"]) for rule in group["rules"]] == [("Slow", "5m"), ("Odd", "0s")]
+
+
+def test_flags_are_a_file_too(start):
+    world = start()
+    file = Path(world.endpoints.flags_file)
+    httpx.put(f"{world.endpoints.flags}/shop.open", json=False)
+
+    assert json.loads(file.read_text()) == {"shop.open": False}
+    new = file.with_name("new.json")
+    new.write_text('{"shop.open": "half"}')
+    os.utime(new, (2e9, 2e9))
+    new.replace(file)
+    assert httpx.get(world.endpoints.flags).json() == {"shop.open": "half"}
