@@ -217,7 +217,7 @@ def test_a_public_name_is_there_and_documented(name):
 
     assert inspect.getdoc(public)
     assert public.__module__.startswith("pytest_rollout.") or public is pytest.hookimpl
-    members = [member for key, member in vars(public).items() if not key.startswith("_") and inspect.isfunction(member)]
+    members = [member for key, member in getattr(public, "__dict__", {}).items() if not key.startswith("_") and inspect.isfunction(member)]
     assert all(inspect.getdoc(member) for member in members)
 
 
