@@ -114,3 +114,17 @@ def test_swapped_benchmarks_are_found_out(tmp_path):
 
     with pytest.raises(SourceError, match="the baseline was taken"):
         source.ask(Question(query="worst_regression(mean)", at=AT))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Benchmark(name="x", mean_ms=1, before_ms=1, rounds=1),
+        lambda: Benchmark(name="x", mean_ms=0, before_ms=1),
+        lambda: Benchmark(name="x", mean_ms=1, before_ms=1, spread=1),
+        lambda: Log(pattern="(?P<at>.*)", entries={"x": 0}),
+    ],
+)
+def test_what_cannot_be_written_is_refused_when_it_is_described(make):
+    with pytest.raises(WorldError, match="'x'"):
+        make()

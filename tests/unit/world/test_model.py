@@ -117,3 +117,8 @@ def test_a_fault_replaces_files_and_takes_rules_away():
     assert bad.files == {"tests": broken, "list": world.files["list"]}
     assert [alert.name for alert in bad.alerts] == ["Down"]
     assert world.files["tests"] is tests
+
+
+def test_a_drift_does_not_end_before_now():
+    with pytest.raises(WorldError, match="leave ends_minutes_ago out"):
+        Fault(about="", drifts={"load": 1}, ends_minutes_ago=5)
