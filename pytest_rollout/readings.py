@@ -30,7 +30,7 @@ from pytest_rollout.sources import BUILT_IN, Kinds
 from pytest_rollout.sources.once import AnswerBook, question_key
 from pytest_rollout.sources.protocol import Answer, FlagValue, Question, Sample, Source, SourceKind
 from pytest_rollout.sources.reading import Asked, Observed, doubted, or_absent, reading_of, unanswered
-from pytest_rollout.windows import Window, window_of
+from pytest_rollout.windows import GAP_STEPS, Window, window_of
 
 if TYPE_CHECKING:
     from pytest_rollout.stats.bounds import Bounds
@@ -306,9 +306,25 @@ class Readings:
         doubt = doubted(answer, asked)
         if doubt is not None:
             return replace(empty, unknown=doubt)
-        return window_of(
+        window = window_of(
             [(sample.at, sample.value) for sample in answer.samples],
             replace(empty, confidence=self._plan.confidence),
+        )
+        return self._fresh(window, metric, asked)
+
+    def _fresh(self, window: Window, metric: Metric, asked: Asked) -> Window:
+        """The window, unless it ends too long ago: a mean of two days must not outlive a source that died."""
+        if metric.max_age is None or not window.times:
+            return window
+        newest = window.start + timedelta(seconds=window.times[-1])
+        allowed = max(metric.max_age, GAP_STEPS * metric.step)
+        if self._at - newest <= allowed:
+            return window
+        age, most = format_duration(self._at - newest), format_duration(allowed)
+        why = f"the newest number of the window is {age} old, and the metric allows {most}"
+        needs = "see why nothing newer arrives"
+        return replace(
+            window, unknown=asked.unknown(why, needs=needs, reason=Reason.STALE, taken=newest), times=(), values=()
         )
 
     def _with_past(self, reading: Reading, name: str) -> MetricReading:

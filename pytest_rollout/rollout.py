@@ -1,20 +1,18 @@
 """The rollout: everything one pytest run knows of the rollouts it judges.
 
 The one stateful object, kept in pytest's config stash. pytest's hooks fetch
-it and call one method; it opens worlds and sources, keeps the book, and ends
-with a conclusion. pytest is not imported.
+it and call one method; it keeps the book and ends with a conclusion. pytest
+is not imported.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 import time
 import uuid
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,47 +21,21 @@ from pytest_rollout.book import Book, PlannedGate
 from pytest_rollout.claims import GateClaims
 from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.discovery import PLAN_NAME, governing
-from pytest_rollout.environment import (
-    check_environment,
-    chosen_environment,
-    open_environment,
-    secrets_of,
-    world_environment,
-)
 from pytest_rollout.errors import PlanError, RolloutError
-from pytest_rollout.evidence import EVIDENCE_NAME, Bundle, Shape, digest_of, read_bundle, write_bundle
 from pytest_rollout.judgement import GateVerdict, judge
 from pytest_rollout.literals import Named
 from pytest_rollout.lock import LOCK_NAME, Lock, lock_of_lines, read_lock
-from pytest_rollout.plan.model import PREFLIGHT, Environment, Plan
-from pytest_rollout.readings import Readings
+from pytest_rollout.plan.model import PREFLIGHT, Plan
 from pytest_rollout.receipt import Run
 from pytest_rollout.scope import Scope
 from pytest_rollout.sources import BUILT_IN, Kinds
-from pytest_rollout.sources.once import AnswerBook
 from pytest_rollout.strays import Stray, find_strays
+from pytest_rollout.surroundings import Settings, Surroundings
 from pytest_rollout.verdict import Because, RunVerdict, Verdict, judge_phase
 from pytest_rollout.versions import git_facts, versions
-from pytest_rollout.world.running import Endpoints
 
 GATE_FIXTURES = frozenset({"metrics", "budget", "target", "flags"})
 GATE_MARKERS = frozenset({"rollback", "shadow", "gate"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What the command line and the environment say about a run."""
-
-    environment: str
-    fault: str
-    explore: bool
-    past: datetime | None = None
-    replay: Path | None = None
-
-    @property
-    def mode(self) -> str:
-        """Whether the run looks at what is, at what was, or at what another run was told."""
-        return "replay" if self.replay else "past" if self.past else "live"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,22 +68,25 @@ class Rollout:
         kinds: Kinds = BUILT_IN,
     ) -> None:
         self.plans = tuple(plans)
-        self.kinds = kinds
         self.settings = settings
         self.asked = asked
-        self.at = at
+        self.surroundings = Surroundings(settings, kinds, at)
         self.run_id = uuid.uuid4().hex
         self.book = Book()
-        self.folder: Path | None = None
         self._by_path = {plan.path: plan for plan in self.plans}
         self._governed: dict[Path, Plan | None] = {}
-        self._worlds: dict[str, Endpoints] = {}
-        self._readings: dict[Path, Readings] = {}
-        self._shapes: dict[str, Shape] = {}
-        self._replayed: Bundle | None = None
         self._passed_over: dict[Path, list[Stray]] = {}
         self._judged: tuple[tuple[object, ...], RunVerdict] | None = None
-        self._cleanup = ExitStack()
+
+    @property
+    def at(self) -> datetime:
+        """The run's instant, UTC."""
+        return self.surroundings.at
+
+    @property
+    def folder(self) -> Path | None:
+        """What the processes of this run share; None before it has started."""
+        return self.surroundings.folder
 
     @property
     def pairs(self) -> tuple[tuple[Plan, str], ...]:
@@ -131,71 +106,31 @@ class Rollout:
         return self._governed[path]
 
     def start(self) -> None:
-        """Open the run's shared folder and every embedded world, on the controller only.
+        """Open what is judged, on the controller only.
 
         Raises:
-            RolloutError: A world cannot start, or the fault is not one that it knows.
+            RolloutError: See `Surroundings.start`.
         """
-        self.folder = Path(tempfile.mkdtemp(prefix="pytest-rollout-"))
-        self._cleanup.callback(shutil.rmtree, self.folder, ignore_errors=True)
-        if self.settings.replay:
-            self._replay(self.settings.replay, self.folder)
-            return
-        worlds = [plan for plan in self.judged_plans if self._has_world(plan)]
-        if self.settings.fault and len(worlds) < len(self.judged_plans):
-            raise RolloutError(
-                f"--rollout-fault {self.settings.fault} needs an embedded world; this environment has none"
-            )
-        for plan in worlds:
-            self._worlds[str(plan.path)] = self._open_world(plan)
-
-    def _replay(self, path: Path, folder: Path) -> None:
-        """Take the instant, the environments and every answer from a bundle; nothing is opened."""
-        if self.settings.fault:
-            raise RolloutError("--rollout-fault changes a world, and a replay has none")
-        bundle = read_bundle(path, folder)
-        self.at, self._shapes, self._replayed = bundle.at, dict(bundle.shapes), bundle
-
-    def _open_world(self, plan: Plan) -> Endpoints:
-        from pytest_rollout.world.running import running_world
-
-        world_file = self._declared(plan).world
-        assert world_file is not None
-        assert self.folder is not None
-        folder = self.folder / f"world-{len(self._worlds)}"
-        folder.mkdir()
-        world = running_world(world_file, fault=self.settings.fault or None, at=self.at, folder=folder)
-        self._cleanup.callback(world.stop)
-        return world.endpoints
+        self.surroundings.start(self.judged_plans)
 
     def context(self) -> str:
         """What an xdist worker must know, as a JSON string."""
-        worlds = {path: asdict(endpoints) for path, endpoints in self._worlds.items()}
-        facts = {
-            "at": self.at.isoformat(),
-            "run_id": self.run_id,
-            "folder": str(self.folder),
-            "worlds": worlds,
-            "shapes": {rollout: asdict(shape) for rollout, shape in self._shapes.items()},
-        }
-        return json.dumps(facts)
+        return json.dumps({"run_id": self.run_id, "surroundings": self.surroundings.context()})
 
     def adopt(self, context: str) -> None:
         """Take part, as an xdist worker, in the run that a controller started."""
         facts = json.loads(context)
-        self.at, self.run_id = datetime.fromisoformat(facts["at"]), facts["run_id"]
-        self.folder = Path(facts["folder"])
-        self._worlds = {path: Endpoints(**endpoints) for path, endpoints in facts["worlds"].items()}
-        self._shapes = {rollout: Shape(**shape) for rollout, shape in facts["shapes"].items()}
+        self.run_id = facts["run_id"]
+        self.surroundings.adopt(facts["surroundings"])
 
     def stop(self) -> None:
-        """End worlds and remove the shared folder."""
-        self._cleanup.close()
+        """Close what was opened."""
+        self.surroundings.stop()
 
     def scope(self, plan: Plan, gate: PlannedGate, claims: GateClaims) -> Scope:
         """What one gate may ask, for the phases it belongs to and that are judged."""
         judged = tuple(phase for phase in gate.phases if not self.asked or phase in self.asked)
-        return Scope(plan, judged, lambda: self._readings_of(plan), claims, gate.id)
+        return Scope(plan, judged, lambda: self.surroundings.readings_of(plan), claims, gate.id)
 
     def ask_ahead(self, wanted: Iterable[tuple[Plan, PlannedGate, Sequence[Named]]], progress: Progress) -> None:
         """Ask everything that the selected gates are known to want, before the first of them runs."""
@@ -206,7 +141,7 @@ class Rollout:
         ask_ahead(asks, self.folder, progress, time.monotonic)
 
     def _asks(self, plan: Plan, gate: PlannedGate, named: Named) -> list[Ask]:
-        readings = self._readings_of(plan)
+        readings = self.surroundings.readings_of(plan)
         if not named.metric:
             return [replace(ask, key=(plan.rollout, *ask.key)) for ask in readings.ask_flags()]
         budgets = (plan.phases[phase].budgets.get(named.metric) for phase in gate.phases if phase in plan.phases)
@@ -214,55 +149,15 @@ class Rollout:
         windows = {readings.asking.lookback(each) for each in held} | ({named.over} if named.over else set())
         return [replace(ask, key=(plan.rollout, *ask.key)) for ask in readings.asks(named.metric, windows)]
 
-    def _readings_of(self, plan: Plan) -> Readings:
-        if plan.path not in self._readings:
-            environment = self._opened(plan)
-            answers = AnswerBook(
-                self._answers_of(plan),
-                replay=self.settings.replay is not None,
-                secrets=secrets_of(environment, self.kinds),
-            )
-            self._readings[plan.path] = Readings(plan, environment, self.at, answers, kinds=self.kinds)
-        return self._readings[plan.path]
-
-    def _opened(self, plan: Plan) -> Environment:
-        declared = self._declared(plan)
-        if self.settings.replay:
-            shape = self._shapes.get(plan.rollout, Shape(name=declared.name, target="", flags="", sources={}))
-            return shape.environment(declared)
-        world = self._worlds.get(str(plan.path))
-        return world_environment(declared, world) if world else open_environment(declared)
-
-    def _answers_of(self, plan: Plan) -> Path | None:
-        """Where the answers of one rollout are shared, recorded, and found again by a replay."""
-        return self.folder / plan.rollout if self.folder else None
-
-    def _declared(self, plan: Plan) -> Environment:
-        check_environment(plan, self.settings.environment)
-        return plan.environments[self.environment_of(plan)]
-
-    def _has_world(self, plan: Plan) -> bool:
-        name = self.environment_of(plan)
-        return name in plan.environments and plan.environments[name].world is not None
-
-    def environment_of(self, plan: Plan) -> str:
-        """The name of the environment in which a plan is judged; empty when nobody named one."""
-        return chosen_environment(plan, self.settings.environment)
-
     @property
     def environment(self) -> str:
-        """The environment of the run, as reports name it; several when plans have different defaults."""
-        if self._replayed:
-            return ", ".join(sorted({shape.name for shape in self._shapes.values()})) or "none"
-        names = {self.environment_of(plan) for plan in self.judged_plans}
-        return ", ".join(sorted(filter(None, names))) or "none"
+        """The environment of the run, as reports name it."""
+        return self.surroundings.names(self.judged_plans)
 
     @property
     def embedded(self) -> bool:
         """Whether an embedded world is judged, which proves nothing about a real system."""
-        if self._replayed:
-            return self._replayed.embedded
-        return any(self._has_world(plan) for plan in self.judged_plans)
+        return self.surroundings.embedded(self.judged_plans)
 
     @property
     def phases(self) -> frozenset[str]:
@@ -309,7 +204,7 @@ class Rollout:
             unlocked=unlocked,
             skipped=self._skipped(plan),
         )
-        verdict = replace(verdict, evidence_digest=digest_of(self._answers_of(plan)))
+        verdict = replace(verdict, evidence_digest=self.surroundings.evidence_digest(plan))
         return verdict.with_reasons(self._strays(plan, phase))
 
     def _strays(self, plan: Plan, phase: str) -> list[Because]:
@@ -369,19 +264,12 @@ class Rollout:
         return f"{what} {self.at:%Y-%m-%d %H:%M:%S} UTC: what held then releases nothing now"
 
     def write_evidence(self, folder: Path) -> None:
-        """Write the bundle of everything that the run was told; a replay has its bundle already.
+        """Write the bundle of everything that the run was told.
 
         Raises:
             OSError: It cannot be written.
         """
-        if self.folder is None or self.settings.replay:
-            return
-        shapes = {plan.rollout: Shape.of(self._opened(plan)) for plan in self.judged_plans}
-        bundle = Bundle(
-            run_id=self.run_id, at=self.at, embedded=self.embedded, fault=self.settings.fault, shapes=shapes
-        )
-        folders = {plan.rollout: self.folder / plan.rollout for plan in self.judged_plans}
-        write_bundle(folder / EVIDENCE_NAME, bundle, folders)
+        self.surroundings.write_evidence(folder, self.run_id, self.judged_plans)
 
     def run_of(self, conclusion: Conclusion) -> Run:
         """The run as its receipt tells it."""
@@ -390,7 +278,7 @@ class Rollout:
             mode=self.settings.mode,
             environment=self.environment,
             embedded=self.embedded,
-            fault=self._replayed.fault if self._replayed else self.settings.fault,
+            fault=self.surroundings.fault,
             evaluated_at=self.at,
             exit_code=conclusion.exit_code,
             verdict=conclusion.verdict,

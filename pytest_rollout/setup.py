@@ -22,9 +22,10 @@ from pytest_rollout.kinds import kinds_of
 from pytest_rollout.lastword import ROLLOUT
 from pytest_rollout.plan.model import PREFLIGHT, Plan
 from pytest_rollout.receipt import RUN_ID
-from pytest_rollout.rollout import Rollout, Settings, utc_now
+from pytest_rollout.rollout import Rollout, utc_now
 from pytest_rollout.selection import phases_asked
 from pytest_rollout.sources import BUILT_IN, Kinds
+from pytest_rollout.surroundings import Settings
 
 
 def open_rollout(config: pytest.Config, paths: Sequence[Path]) -> Rollout:
@@ -95,7 +96,7 @@ def _duplicates(plans: Sequence[Plan]) -> list[Problem]:
 def _check(rollout: Rollout) -> None:
     for plan in rollout.judged_plans:
         check_environment(plan, rollout.settings.environment)
-        declared = plan.environments[rollout.environment_of(plan)]
+        declared = plan.environments[rollout.surroundings.environment_of(plan)]
         if declared.world is None and not rollout.settings.replay:
             open_environment(declared)
 

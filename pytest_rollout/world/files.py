@@ -74,6 +74,10 @@ class Benchmark:
     spread: float = 0.1
     rounds: int = 200
 
+    def __post_init__(self) -> None:
+        if self.rounds < 2 or not 0 <= self.spread < 1 or min(self.mean_ms, self.before_ms) <= 0:
+            raise WorldError(f"benchmark '{self.name}': at least 2 rounds, a spread from 0 to 1, and times above 0")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Benchmarks:
@@ -121,6 +125,11 @@ class Log:
     entries: Mapping[str, float]
     hours: float = 72.0
     file: str = "service.log"
+
+    def __post_init__(self) -> None:
+        for text, minutes in self.entries.items():
+            if not minutes > 0:
+                raise WorldError(f"log '{self.file}': '{text}' comes every {minutes} minutes; say more than 0")
 
     def write(self, folder: Path, at: datetime) -> Mapping[str, str]:
         """Three files, each with a third of the lines."""

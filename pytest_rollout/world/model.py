@@ -70,6 +70,7 @@ class Fault:
         hours: For how long the series have had these levels.
         minutes: The same in minutes, in place of `hours`.
         ends_minutes_ago: When the series came back to their own levels; 0 where they have not.
+            What drifts does so until now.
         state: New values in the service's state, by dotted path (`"stats.bindings_per_hour"`).
         flags: New values of flags.
         files: Other content of files, by their source.
@@ -88,6 +89,10 @@ class Fault:
     files: Mapping[str, WorldFile] = field(default_factory=dict)
     without_alerts: Sequence[str] = ()
     dies_at: str = ""
+
+    def __post_init__(self) -> None:
+        if self.drifts and self.ends_minutes_ago:
+            raise WorldError("a fault that drifts lasts until now: leave ends_minutes_ago out")
 
     def done_to(self, series: Series) -> Series:
         """A series as it is under this fault."""

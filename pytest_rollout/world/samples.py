@@ -28,11 +28,14 @@ def _level(series: Series) -> Callable[[int], float]:
     """The level at so many minutes ago."""
     late = series.base if series.late is None else series.late
     growth, drift = math.log1p(series.growth / 100) / 60, math.log1p(series.drift / 100) / 60
+    trend = bool(growth or drift)
 
     def level(minute: int) -> float:
         if series.every and (minute - series.every // 2) % series.every >= series.for_minutes:
             return series.between
         base = late if series.late_until <= minute < series.late_minutes else series.base
+        if not trend:
+            return base
         return base * math.exp(drift * max(0.0, series.late_minutes - minute) - growth * minute)
 
     return level

@@ -132,6 +132,13 @@ HEALTHY = {
         ),
         pytest.param({"waiting": {"buckets": {"10": 9000, "500": 300}}}, 1, {"inconclusive"}, id="bucket-too-wide"),
         pytest.param({"waiting": 3}, 1, {"no-data", "inconclusive"}, id="no-histogram"),
+        pytest.param({"rss": {**HEALTHY["rss"], "age": "8m"}}, 1, {"stale"}, id="dead-for-eight-minutes-of-four-hours"),
+        pytest.param(
+            {"rss": {"values": [*HEALTHY["rss"]["values"], *["NaN"] * 8], "every": "60s"}},
+            1,
+            {"stale", "no-data"},
+            id="nan-for-eight-minutes",
+        ),
         pytest.param(
             {"rss": {"values": [500 * 1.05 ** (i / 60) for i in range(240)], "every": "60s"}},
             1,

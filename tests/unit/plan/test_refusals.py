@@ -36,7 +36,8 @@ CHANGE = """
             "rollout: demo",
             "rollout: demo\ntitel: x",
             "2:1: titel: unknown key 'titel'\n"
-            "  keys: budgets, confidence, environment, environments, every, metrics, owner, phases, rollout, runbook, title\n"
+            "  keys: budgets, confidence, environment, environments, every, metrics, owner, phases, rollout, "
+            "runbook, title\n"
             "  did you mean 'title'?",
             id="unknown-key",
         ),

@@ -1,0 +1,193 @@
+"""Surroundings: where the rollouts of a run are judged, and what they were told there.
+
+The run's instant, its environments opened (a real system, an embedded world,
+or the records of another run), its shared folder, and the evidence that it
+leaves. It knows nothing of gates and verdicts.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pytest_rollout.environment import (
+    check_environment,
+    chosen_environment,
+    open_environment,
+    secrets_of,
+    world_environment,
+)
+from pytest_rollout.errors import RolloutError
+from pytest_rollout.evidence import EVIDENCE_NAME, Bundle, Shape, digest_of, read_bundle, write_bundle
+from pytest_rollout.plan.model import Environment, Plan
+from pytest_rollout.readings import Readings
+from pytest_rollout.sources import Kinds
+from pytest_rollout.sources.once import AnswerBook
+from pytest_rollout.world.running import Endpoints
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the command line and the environment say about a run."""
+
+    environment: str
+    fault: str
+    explore: bool
+    past: datetime | None = None
+    replay: Path | None = None
+
+    @property
+    def mode(self) -> str:
+        """Whether the run looks at what is, at what was, or at what another run was told."""
+        return "replay" if self.replay else "past" if self.past else "live"
+
+
+class Surroundings:
+    """Where the rollouts of one run are judged.
+
+    Args:
+        settings: Environment, fault, and what instant or bundle is asked for.
+        kinds: The kinds of sources and flags there are.
+        at: The run's instant, UTC; a replay has that of its bundle.
+    """
+
+    def __init__(self, settings: Settings, kinds: Kinds, at: datetime) -> None:
+        self.settings = settings
+        self.kinds = kinds
+        self.at = at
+        self.folder: Path | None = None
+        self._worlds: dict[str, Endpoints] = {}
+        self._readings: dict[Path, Readings] = {}
+        self._shapes: dict[str, Shape] = {}
+        self._replayed: Bundle | None = None
+        self._cleanup = ExitStack()
+
+    def start(self, plans: Sequence[Plan]) -> None:
+        """Open the run's shared folder and every embedded world, on the controller only.
+
+        Raises:
+            RolloutError: A world cannot start, the fault is not one that it knows, or a bundle is none.
+        """
+        self.folder = Path(tempfile.mkdtemp(prefix="pytest-rollout-"))
+        self._cleanup.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        if self.settings.replay:
+            self._replay(self.settings.replay, self.folder)
+            return
+        worlds = [plan for plan in plans if self._has_world(plan)]
+        if self.settings.fault and len(worlds) < len(plans):
+            raise RolloutError(
+                f"--rollout-fault {self.settings.fault} needs an embedded world; this environment has none"
+            )
+        for plan in worlds:
+            self._worlds[str(plan.path)] = self._open_world(plan, self.folder / f"world-{len(self._worlds)}")
+
+    def _replay(self, path: Path, folder: Path) -> None:
+        """Take the instant, the environments and every answer from a bundle; nothing is opened."""
+        if self.settings.fault:
+            raise RolloutError("--rollout-fault changes a world, and a replay has none")
+        bundle = read_bundle(path, folder)
+        self.at, self._shapes, self._replayed = bundle.at, dict(bundle.shapes), bundle
+
+    def _open_world(self, plan: Plan, folder: Path) -> Endpoints:
+        from pytest_rollout.world.running import running_world
+
+        world_file = self._declared(plan).world
+        assert world_file is not None
+        folder.mkdir()
+        world = running_world(world_file, fault=self.settings.fault or None, at=self.at, folder=folder)
+        self._cleanup.callback(world.stop)
+        return world.endpoints
+
+    def stop(self) -> None:
+        """End worlds and remove the shared folder."""
+        self._cleanup.close()
+
+    def context(self) -> str:
+        """What an xdist worker must know, as a JSON string."""
+        facts = {
+            "at": self.at.isoformat(),
+            "folder": str(self.folder),
+            "worlds": {path: asdict(endpoints) for path, endpoints in self._worlds.items()},
+            "shapes": {rollout: asdict(shape) for rollout, shape in self._shapes.items()},
+        }
+        return json.dumps(facts)
+
+    def adopt(self, context: str) -> None:
+        """Take part, as an xdist worker, in what a controller opened."""
+        facts = json.loads(context)
+        self.at, self.folder = datetime.fromisoformat(facts["at"]), Path(facts["folder"])
+        self._worlds = {path: Endpoints(**endpoints) for path, endpoints in facts["worlds"].items()}
+        self._shapes = {rollout: Shape(**shape) for rollout, shape in facts["shapes"].items()}
+
+    def readings_of(self, plan: Plan) -> Readings:
+        """What the sources of a rollout say, opened when it is first asked."""
+        if plan.path not in self._readings:
+            environment = self._opened(plan)
+            answers = AnswerBook(
+                self._answers_of(plan),
+                replay=self.settings.replay is not None,
+                secrets=secrets_of(environment, self.kinds),
+            )
+            self._readings[plan.path] = Readings(plan, environment, self.at, answers, kinds=self.kinds)
+        return self._readings[plan.path]
+
+    def _opened(self, plan: Plan) -> Environment:
+        declared = self._declared(plan)
+        if self.settings.replay:
+            shape = self._shapes.get(plan.rollout, Shape(name=declared.name, target="", flags="", sources={}))
+            return shape.environment(declared)
+        world = self._worlds.get(str(plan.path))
+        return world_environment(declared, world) if world else open_environment(declared)
+
+    def _answers_of(self, plan: Plan) -> Path | None:
+        """Where the answers of one rollout are shared, recorded, and found again by a replay."""
+        return self.folder / plan.rollout if self.folder else None
+
+    def _declared(self, plan: Plan) -> Environment:
+        check_environment(plan, self.settings.environment)
+        return plan.environments[self.environment_of(plan)]
+
+    def _has_world(self, plan: Plan) -> bool:
+        name = self.environment_of(plan)
+        return name in plan.environments and plan.environments[name].world is not None
+
+    def environment_of(self, plan: Plan) -> str:
+        """The name of the environment in which a plan is judged; empty when nobody named one."""
+        return chosen_environment(plan, self.settings.environment)
+
+    def names(self, plans: Sequence[Plan]) -> str:
+        """The environment of the run, as reports name it; several when plans have different defaults."""
+        if self._replayed:
+            return ", ".join(sorted({shape.name for shape in self._shapes.values()})) or "none"
+        return ", ".join(sorted(filter(None, {self.environment_of(plan) for plan in plans}))) or "none"
+
+    def embedded(self, plans: Sequence[Plan]) -> bool:
+        """Whether an embedded world is judged, which proves nothing about a real system."""
+        return self._replayed.embedded if self._replayed else any(map(self._has_world, plans))
+
+    @property
+    def fault(self) -> str:
+        """What was made to go wrong in an embedded world; empty for nothing."""
+        return self._replayed.fault if self._replayed else self.settings.fault
+
+    def evidence_digest(self, plan: Plan) -> str:
+        """A digest of everything that one rollout was told."""
+        return digest_of(self._answers_of(plan))
+
+    def write_evidence(self, folder: Path, run_id: str, plans: Sequence[Plan]) -> None:
+        """Write the bundle of everything that the run was told; a replay has its bundle already.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        if self.folder is None or self.settings.replay:
+            return
+        shapes = {plan.rollout: Shape.of(self._opened(plan)) for plan in plans}
+        bundle = Bundle(run_id=run_id, at=self.at, embedded=self.embedded(plans), fault=self.fault, shapes=shapes)
+        write_bundle(folder / EVIDENCE_NAME, bundle, {plan.rollout: self.folder / plan.rollout for plan in plans})

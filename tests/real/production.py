@@ -1,0 +1,220 @@
+"""The production environment of `gates/dual_memory`, of real servers that a world has filled.
+
+A world runs as `rollout world` runs it. What it says goes where production
+keeps it: its telemetry into blocks of a real Prometheus, which also reads its
+alert rules and scrapes its service; the soak test into a Prometheus of its
+own, as in staging; its database into a real PostgreSQL. Files stay where it
+wrote them, and its service is the service.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pytest_rollout.world import export
+from pytest_rollout.world.load import load_world
+from pytest_rollout.world.running import running_world
+
+REPOSITORY = Path(__file__).parents[2]
+GATES = Path("gates") / "dual_memory"
+PAGE = REPOSITORY / "docs" / "rollouts" / "dual_memory" / "index.md"
+ROW = re.compile(
+    r"^\| (?:`(?P<fault>\w+)`|none) \| [^|]+ \| (?P<phases>[\d, ]+) \| (?P<exit>\d+) \| (?P<reason>[^ |]+) \| [^|]+ \|$"
+)
+LOOKED_AT = timedelta(hours=38)
+"""The longest window of a query for Prometheus: 36 hours of hours, which gives 37, and one to spare."""
+FOREIGN = ("PYTEST_", "ROLLOUT_", "PYTHONDONTWRITE")
+
+
+def _module(name):
+    spec = importlib.util.spec_from_file_location(f"real_{name}", Path(__file__).with_name(f"{name}.py"))
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+SERVERS, POSTGRES = _module("servers"), _module("postgres")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the page's table of faults; `fault` is empty for the healthy world."""
+
+    fault: str
+    phases: tuple[str, ...]
+    exit_code: int
+    reason: str
+
+
+def rows() -> list[Row]:
+    """The table, read where people read it."""
+    found = filter(None, map(ROW.match, PAGE.read_text("utf-8").splitlines()))
+    return [
+        Row(
+            fault=match["fault"] or "",
+            phases=tuple(f"phase{number.strip()}" for number in match["phases"].split(",")),
+            exit_code=int(match["exit"]),
+            reason=match["reason"],
+        )
+        for match in found
+    ]
+
+
+@contextmanager
+def production(world_file: Path, fault: str, folder: Path, server: POSTGRES.Postgres) -> Iterator[dict[str, str]]:
+    """The variables of the plan, set to servers that hold a world with a fault; gone when the block ends.
+
+    Args:
+        world_file: The world.
+        fault: The fault; empty for none.
+        folder: A new folder for everything.
+        server: Where the world's database goes, into a database of its own.
+    """
+    at, spec, here = datetime.now(UTC), load_world(world_file), folder / "world"
+    with ExitStack() as stack:
+        world = stack.enter_context(running_world(world_file, at=at, folder=here, fault=fault or None))
+        sources = world.endpoints.sources
+        down = fault == "metrics_down"  # such a world has no telemetry, and such a Prometheus is stopped
+        telemetry = [] if down else [here / "telemetry.duckdb"]
+        since = at - LOOKED_AT
+        target = world.endpoints.target.removeprefix("http://")
+        (folder / "telemetry.om").write_text("".join(export.openmetrics(telemetry, spec.series, since=since)))
+        (folder / "soak.om").write_text("".join(export.openmetrics([here / "soak.duckdb"], spec.series, since=since)))
+        with ExitStack() as monitoring:
+            prometheus = monitoring.enter_context(
+                _prometheus(folder / "monitoring", folder / "telemetry.om", rules=here / "alerts.yml", target=target)
+            )
+            if not down:
+                stack.push(monitoring.pop_all())
+        soak = stack.enter_context(_prometheus(folder / "staging", folder / "soak.om"))
+        yield {
+            "PROMETHEUS_URL": prometheus,
+            "SOAK_PROMETHEUS_URL": soak,
+            "STORE_URL": _stored(server, fault or "healthy", here / "store.duckdb"),
+            "SERVICE_URL": world.endpoints.target,
+            "FLAGS_URL": world.endpoints.flags,
+            "DASHBOARDS_URL": sources["dashboards"]["url"],
+            "INTEGRATION_RESULTS": sources["integration"]["path"],
+            "BENCHMARK_RESULTS": sources["benchmarks"]["path"],
+            "BENCHMARK_BASELINE": sources["benchmarks"]["against"],
+            "EVENT_LOG": sources["event_log"]["path"],
+            "TASKS_FILE": sources["tasks"]["path"],
+            "BASELINES_FILE": sources["baselines"]["path"],
+            "REHEARSAL_FILE": sources["rehearsal"]["path"],
+        }
+
+
+@contextmanager
+def _prometheus(folder: Path, telemetry: Path, *, rules: Path | None = None, target: str = "") -> Iterator[str]:
+    """A Prometheus with a history, which evaluates rules and scrapes a target; its address."""
+    binary, promtool = (SERVERS.need(name, package="prometheus") for name in ("prometheus", "promtool"))
+    data, port = folder / "data", SERVERS.free_port()
+    data.mkdir(parents=True)
+    if telemetry.stat().st_size > len("# EOF\n"):
+        # In blocks of two hours, which is the default, it takes five times as long.
+        backfill = [promtool, "tsdb", "create-blocks-from", "--max-block-duration=744h", "openmetrics", telemetry, data]
+        subprocess.run(backfill, check=True, capture_output=True, timeout=60)
+    config = {"global": {"scrape_interval": "1s", "evaluation_interval": "1s"}}
+    if rules:
+        config["rule_files"] = [str(rules)]
+        config["scrape_configs"] = [{"job_name": "dual_memory", "static_configs": [{"targets": [target]}]}]
+    (folder / "prometheus.yml").write_text(json.dumps(config))
+    url = f"http://127.0.0.1:{port}"
+    command = [
+        binary,
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={data}",
+        "--storage.tsdb.retention.time=100y",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+
+    def ready():
+        if not SERVERS.says_ok(f"{url}/-/ready"):
+            return False
+        with urllib.request.urlopen(f"{url}/api/v1/rules", timeout=5) as response:
+            groups = json.load(response)["data"]["groups"]
+        return all(rule["health"] == "ok" for group in groups for rule in group["rules"]) and (not rules or groups)
+
+    with SERVERS.started(command, ready=ready, log=folder / "log"):
+        yield url
+
+
+def _stored(server: POSTGRES.Postgres, database: str, table: Path) -> str:
+    """Copy the table of the world's database into a new one of PostgreSQL; its address for a role that only reads."""
+    import psycopg
+
+    server.execute(f"CREATE DATABASE {database}")
+    where = {"host": str(server.folder), "port": server.port, "user": "postgres", "dbname": database}
+    with psycopg.connect(**where) as connection, connection.cursor() as cursor:
+        cursor.execute(export.create_table(table.stem))
+        with cursor.copy(f"COPY {table.stem} FROM STDIN") as copy:
+            for row in export.rows_of(table):
+                copy.write_row(row)
+        cursor.execute(f"GRANT SELECT ON {table.stem} TO gate")
+    return server.url(database=database)
+
+
+class Run:
+    """One run of the gates in a process of its own, begun at once; `ended` waits for it."""
+
+    def __init__(self, project: Path, phase: str, out: Path, *words: str, variables: dict[str, str]) -> None:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+        command = [sys.executable, "-m", "pytest", str(GATES), "-m", phase, "--rollout-out", str(out), *words]
+        command += ["-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
+        self.out, self._log = out, out.with_suffix(".txt")
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                command, cwd=project, env={**clean, **variables}, stdout=log, stderr=subprocess.STDOUT
+            )
+
+    def ended(self) -> Judged:
+        """How it ended, once it has."""
+        try:
+            exit_code = self._process.wait(120)
+        finally:
+            self._process.kill()
+        said = self._log.read_text("utf-8", "replace")
+        assert (self.out / "verdict.json").is_file(), said
+        return Judged(exit_code, json.loads((self.out / "verdict.json").read_text("utf-8")), said)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A run's exit code, receipt and words."""
+
+    exit_code: int
+    receipt: dict
+    said: str
+
+    @property
+    def verdict(self) -> dict:
+        """The one verdict."""
+        (verdict,) = self.receipt["verdicts"]
+        return verdict
+
+    @property
+    def gates(self) -> dict[str, tuple[str, str | None]]:
+        """Decision and reason of each gate."""
+        return {gate["id"]: (gate["decision"], gate["reason"]) for gate in self.verdict["gates"]}
+
+    @property
+    def claims(self) -> str:
+        """Every claim of every gate, as bytes would be compared."""
+        return json.dumps([gate["claims"] for gate in self.verdict["gates"]])
+
+    def asking(self, *sources: str) -> set[str]:
+        """The gates that ask any of some sources."""
+        return {
+            gate["id"] for gate in self.verdict["gates"] if {claim["source"] for claim in gate["claims"]} & set(sources)
+        }
