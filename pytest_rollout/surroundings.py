@@ -11,7 +11,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -188,6 +188,9 @@ class Surroundings:
         """
         if self.folder is None or self.settings.replay:
             return
-        shapes = {plan.rollout: Shape.of(self._opened(plan)) for plan in plans}
+        shapes = {}
+        for plan in plans:
+            with suppress(RolloutError):  # an environment that nobody named, or that cannot be opened, was not asked
+                shapes[plan.rollout] = Shape.of(self._opened(plan))
         bundle = Bundle(run_id=run_id, at=self.at, embedded=self.embedded(plans), fault=self.fault, shapes=shapes)
         write_bundle(folder / EVIDENCE_NAME, bundle, {plan.rollout: self.folder / plan.rollout for plan in plans})

@@ -111,7 +111,7 @@ def test_a_phase_that_no_plan_declares(two, workers):
 
     result.is_refused()
     result.stderr.fnmatch_lines(
-        ["ERROR: -m 'phase11': no plan declares phase11*", "  phases: phase1, phase2", "*mean *"]
+        ["ERROR: -m 'phase11': no plan declares phase11*", "  phases: phase1, phase2, preflight", "*mean *"]
     )
 
 

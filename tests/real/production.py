@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import os
 import re
 import subprocess
@@ -35,6 +36,8 @@ ROW = re.compile(
 LOOKED_AT = timedelta(hours=38)
 """The longest window of a query for Prometheus: 36 hours of hours, which gives 37, and one to spare."""
 FOREIGN = ("PYTEST_", "ROLLOUT_", "PYTHONDONTWRITE")
+VARIABLES = frozenset(re.findall(r"\$\{(\w+)\}", (REPOSITORY / GATES / "rollout.yaml").read_text("utf-8")))
+"""What the plan is told of its servers."""
 
 
 def _module(name):
@@ -165,30 +168,6 @@ def _stored(server: POSTGRES.Postgres, database: str, table: Path) -> str:
     return server.url(database=database)
 
 
-class Run:
-    """One run of the gates in a process of its own, begun at once; `ended` waits for it."""
-
-    def __init__(self, project: Path, phase: str, out: Path, *words: str, variables: dict[str, str]) -> None:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
-        command = [sys.executable, "-m", "pytest", str(GATES), "-m", phase, "--rollout-out", str(out), *words]
-        command += ["-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
-        self.out, self._log = out, out.with_suffix(".txt")
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                command, cwd=project, env={**clean, **variables}, stdout=log, stderr=subprocess.STDOUT
-            )
-
-    def ended(self) -> Judged:
-        """How it ended, once it has."""
-        try:
-            exit_code = self._process.wait(120)
-        finally:
-            self._process.kill()
-        said = self._log.read_text("utf-8", "replace")
-        assert (self.out / "verdict.json").is_file(), said
-        return Judged(exit_code, json.loads((self.out / "verdict.json").read_text("utf-8")), said)
-
-
 @dataclass(frozen=True)
 class Judged:
     """A run's exit code, receipt and words."""
@@ -204,17 +183,55 @@ class Judged:
         return verdict
 
     @property
+    def codes(self) -> set[str]:
+        """The reason codes of the run and of its verdict."""
+        return {reason["code"] for reason in [*self.receipt["reasons"], *self.verdict["reasons"]]}
+
+    @property
     def gates(self) -> dict[str, tuple[str, str | None]]:
         """Decision and reason of each gate."""
         return {gate["id"]: (gate["decision"], gate["reason"]) for gate in self.verdict["gates"]}
 
     @property
-    def claims(self) -> str:
-        """Every claim of every gate, as bytes would be compared."""
-        return json.dumps([gate["claims"] for gate in self.verdict["gates"]])
+    def claims(self) -> dict[str, list[dict]]:
+        """The claims of each gate."""
+        return {gate["id"]: gate["claims"] for gate in self.verdict["gates"]}
 
-    def asking(self, *sources: str) -> set[str]:
-        """The gates that ask any of some sources."""
+    @property
+    def numbers(self) -> dict[tuple[str, str], float]:
+        """The number behind each claim that has one."""
         return {
-            gate["id"] for gate in self.verdict["gates"] if {claim["source"] for claim in gate["claims"]} & set(sources)
+            (gate, claim["text"]): claim["value"]
+            for gate, claims in self.claims.items()
+            for claim in claims
+            if isinstance(claim["value"], float | int) and math.isfinite(claim["value"])
         }
+
+
+def judged(project: Path, phase: str, out: Path, *words: str, variables: dict[str, str] | None = None) -> Judged:
+    """Judge one phase in a process of its own.
+
+    Args:
+        project: The folder that holds the copy of the gates.
+        phase: The phase.
+        out: A new folder for receipt and evidence.
+        words: Further arguments.
+        variables: What the plan is told of its servers; without it, nothing.
+    """
+    clean = {
+        name: value for name, value in os.environ.items() if not name.startswith(FOREIGN) and name not in VARIABLES
+    }
+    command = [sys.executable, "-m", "pytest", str(GATES), "-m", phase, "--rollout-out", str(out), *words]
+    command += ["-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:randomly", "-p", "no:asyncio"]
+    done = subprocess.run(
+        command,
+        cwd=project,
+        env={**clean, **(variables or {})},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    assert (out / "verdict.json").is_file(), said
+    return Judged(done.returncode, json.loads((out / "verdict.json").read_text("utf-8")), said)
