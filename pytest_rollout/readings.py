@@ -233,7 +233,8 @@ class Readings:
 
         buckets = [(each.above, each.upto, each.count) for each in answer.buckets]
         try:
-            found = histogram.quantile(buckets, quantile, confidence=self._plan.confidence)
+            confidence, deff = self._plan.confidence, metric.burst
+            found = histogram.quantile(buckets, quantile, confidence=confidence, deff=deff, looks="continuous")
         except ValueError as error:
             return asked.unknown(f"{metric.source} answered no histogram that counts: {error}", needs="see its buckets")
         if -math.inf < found.low < found.value:

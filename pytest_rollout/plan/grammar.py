@@ -182,7 +182,7 @@ _METRIC = Fields(
             pattern=NUMBER_PATTERN,
         ),
         "burst": Parsed(
-            about="how many events of a ratio come together, at least (2 if not said)",
+            about="how many events of a ratio or quantile come together, at least (2 if not said)",
             parse=parse_burst,
             pattern=NUMBER_PATTERN,
         ),

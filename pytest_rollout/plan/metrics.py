@@ -92,9 +92,12 @@ def _check_questions(metric: Node, findings: Findings) -> None:
     for key, others in _APART.items():
         for other in sorted(others & has) if key in has else ():
             findings.at_key(metric.fields[other], f"'{other}' beside '{key}' has no meaning", "remove one of them")
-    for key, needed in (("quantile", "query"), ("burst", "ratio"), ("no_data", "query")):
+    for key, needed in (("quantile", "query"), ("no_data", "query")):
         if key in has and needed not in has:
             findings.at_key(metric.fields[key], f"'{key}' without '{needed}'", f"it says something of a {needed}")
+
+    if "burst" in has and not has & {"ratio", "quantile"}:
+        findings.at_key(metric.fields["burst"], "'burst' without 'ratio' or 'quantile'", "it says something of counts")
 
 
 _APART = {

@@ -42,8 +42,15 @@ class _Counts:
         return (0.0, *self.upto)[self.edges.index(edge)]
 
 
-def quantile(buckets: Iterable[Bucket], q: float, *, confidence: float = 0.95, deff: float = 1.0) -> Bounds:
-    """Bounds of a quantile from adjoining buckets, for one look.
+def quantile(
+    buckets: Iterable[Bucket],
+    q: float,
+    *,
+    confidence: float = 0.95,
+    deff: float = 1.0,
+    looks: Literal["continuous", "once"] = "once",
+) -> Bounds:
+    """Bounds of a quantile from adjoining buckets.
 
     Args:
         buckets: `(above, upto, count)` in any order, counts not cumulative;
@@ -52,6 +59,8 @@ def quantile(buckets: Iterable[Bucket], q: float, *, confidence: float = 0.95, d
         q: Quantile as a fraction, `0 < q < 1` (0.99 is P99).
         confidence: Of each bound on its own, above 0.5 and below 1.
         deff: Design effect, at least 1: so many dependent rows tell as much as one.
+        looks: Whether the bounds hold at every look at a growing sample, or
+            at one planned look.
 
     Returns:
         Bounds in the unit of the edges: the order statistics that enclose the
@@ -59,7 +68,7 @@ def quantile(buckets: Iterable[Bucket], q: float, *, confidence: float = 0.95, d
         interpolated linearly within its bucket, as Prometheus does. A bound is
         infinite, with the reason, when it falls into a bucket without an edge,
         or when there are too few observations for it (59 for P95, 299 for P99
-        at 95 %). The honest edge: `increase()` extrapolates, so over a window
+        at 95 %, at one look; 74 and 377 at every look). The honest edge: `increase()` extrapolates, so over a window
         of few scrapes it overstates how much was seen; observations of one pod
         are alike, which `deff` must say.
 
@@ -68,7 +77,10 @@ def quantile(buckets: Iterable[Bucket], q: float, *, confidence: float = 0.95, d
             or `q`, `confidence` or `deff` is out of range.
 
     Source:
-        David & Nagaraja (2003), Order statistics, ch. 7.1.
+        David & Nagaraja (2003), Order statistics, ch. 7.1; for every look,
+        see `proportion.continuous`, asked of the share 1 - q above each edge:
+        of all edges below the quantile the nearest has the fewest
+        observations above it, so one e-process governs them all.
     """
     alpha = alpha_of(confidence)
     if not 0 < q < 1:
@@ -77,6 +89,8 @@ def quantile(buckets: Iterable[Bucket], q: float, *, confidence: float = 0.95, d
     counts = _scaled(edges, raw, deff)
     if counts.n == 0:
         return Bounds.unbounded("nothing was counted, so no quantile is known", method=METHOD)
+    if looks == "continuous":
+        return _anytime(counts, q, alpha, math.floor(sum(raw)))
     lower, upper = _ranks(counts.n, q, alpha)
     low = edges[counts.bucket(math.nextafter(lower - 1, math.inf))] if lower else -math.inf
     high = edges[counts.bucket(upper) + 1] if upper else math.inf
@@ -89,6 +103,39 @@ def quantile(buckets: Iterable[Bucket], q: float, *, confidence: float = 0.95, d
 
     why = _why(counts, (lower, upper), (low, high), q, alpha)
     return Bounds(value, low, high, math.floor(sum(raw)), METHOD, why, level)
+
+
+def _anytime(counts: _Counts, q: float, alpha: float, n: int) -> Bounds:
+    """The edges between which a quantile lies, whenever one looks."""
+
+    def shown_above(edge: float) -> float:
+        events = math.floor(counts.n - counts.at_or_below(edge))
+        return proportion.always_valid_level(events, counts.n, 1 - q, above=True)
+
+    def shown_at_or_below(edge: float) -> float:
+        events = min(counts.n, math.ceil(counts.n - counts.at_or_below(edge)))
+        return proportion.always_valid_level(events, counts.n, 1 - q, above=False)
+
+    def level(limit: float, above: bool) -> float:
+        if above:
+            edge = min((each for each in counts.edges if each >= limit), default=math.inf)
+            return shown_above(edge) if edge in counts.edges else 1.0
+        edge = max((each for each in counts.edges if each <= limit), default=-math.inf)
+        return shown_at_or_below(edge) if edge in counts.edges else 1.0
+
+    low = max((edge for edge in counts.edges if shown_above(edge) <= alpha), default=-math.inf)
+    high = min((edge for edge in counts.edges if shown_at_or_below(edge) <= alpha), default=math.inf)
+    value = min(max(_interpolated(counts, q), low), high)
+    method = f"{METHOD}, valid at every look"
+    if math.isinf(value):
+        return Bounds.unbounded("the quantile lies in a bucket without edges", method=method, n=n)
+    why = ""
+    if math.isinf(high) or math.isinf(low):
+        side = "upper" if math.isinf(high) else "lower"
+        why = f"{counts.n} observations do not show the {side} bound of P{q * 100:g} at every look, or no edge is there"
+    elif counts.edges.index(high) == counts.edges.index(low) + 1:
+        why = f"{_named(low, high)} cannot resolve it"
+    return Bounds(value, low, high, n, method, why, level)
 
 
 def exceedance(

@@ -53,12 +53,24 @@ def continuous(events: float, total: float, *, confidence: float = 0.95, deff: f
     share = events / total
 
     def level(limit: float, above: bool) -> float:
-        return _trivial_level(s, n, limit, above, lambda: math.exp(-max(0.0, _log_evidence(s, n, limit, above=above))))
+        return always_valid_level(s, n, limit, above=above)
 
     needed = -math.log(alpha)
     low = _edge(lambda p: _log_evidence(s, n, p, above=True) >= needed, share, share / 2) if s > HALF else 0.0
     high = _edge(lambda p: _log_evidence(s, n, p, above=False) >= needed, share, (s + 1) / n) if s < n else 1.0
     return Bounds(share, low, high, math.floor(total), method, level=level)
+
+
+def always_valid_level(s: float, n: float, limit: float, *, above: bool) -> float:
+    """The smallest level at which a share is shown to lie above (or below) a limit, whenever one looks.
+
+    Args:
+        s: Independent events, at least 0.
+        n: Independent observations, at least `s` and above 0.
+        limit: The share in question.
+        above: Which side is to be shown.
+    """
+    return _trivial_level(s, n, limit, above, lambda: math.exp(-max(0.0, _log_evidence(s, n, limit, above=above))))
 
 
 def once(events: float, total: float, *, confidence: float = 0.95, deff: float = 1.0) -> Bounds:
