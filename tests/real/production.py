@@ -94,13 +94,13 @@ def production(world_file: Path, fault: str, folder: Path, server: POSTGRES.Post
         target = world.endpoints.target.removeprefix("http://")
         (folder / "telemetry.om").write_text("".join(export.openmetrics(telemetry, spec.series, since=since)))
         (folder / "soak.om").write_text("".join(export.openmetrics([here / "soak.duckdb"], spec.series, since=since)))
+        soak = stack.enter_context(_prometheus(folder / "staging", folder / "soak.om"))
         with ExitStack() as monitoring:
             prometheus = monitoring.enter_context(
                 _prometheus(folder / "monitoring", folder / "telemetry.om", rules=here / "alerts.yml", target=target)
             )
             if not down:
                 stack.push(monitoring.pop_all())
-        soak = stack.enter_context(_prometheus(folder / "staging", folder / "soak.om"))
         yield {
             "PROMETHEUS_URL": prometheus,
             "SOAK_PROMETHEUS_URL": soak,

@@ -86,20 +86,19 @@ def test_what_is_tried_leaves_no_outcome_out():
 @pytest.mark.parametrize("row", TRIED, ids=lambda row: row.fault or "healthy")
 def test_production_says_what_the_demo_says(tmp_path, project, server, row):
     """Exit code, decision, codes, gates and numbers are those of the demo and the table; and a replay repeats them."""
-    injected = ["--rollout-fault", row.fault] if row.fault else []
-    runs = {}
-    world = project / PRODUCTION.GATES / "world.py"
-    with PRODUCTION.production(world, row.fault, tmp_path / "servers", server) as variables:
-        assert set(variables) == PRODUCTION.VARIABLES
-        for phase in row.phases:
-            out = tmp_path / phase
-            with ThreadPoolExecutor(2) as pool:
-                demo = pool.submit(PRODUCTION.judged, project, phase, out / "demo", "--rollout-env", "demo", *injected)
-                words = ("--rollout-env", "production")
-                real = pool.submit(PRODUCTION.judged, project, phase, out / "production", *words, variables=variables)
-                runs[phase] = real.result(), demo.result()
+    world, injected = project / PRODUCTION.GATES / "world.py", [f"--rollout-fault={row.fault}"] if row.fault else []
 
-    for phase, (real, demo) in runs.items():
+    def judged(what, phase, environment, *words, **told):
+        return PRODUCTION.judged(project, phase, tmp_path / phase / what, "--rollout-env", environment, *words, **told)
+
+    with ThreadPoolExecutor(1) as pool:  # the demo runs while servers start
+        demos = {phase: pool.submit(judged, "demo", phase, "demo", *injected) for phase in row.phases}
+        with PRODUCTION.production(world, row.fault, tmp_path / "servers", server) as variables:
+            assert set(variables) == PRODUCTION.VARIABLES
+            runs = {phase: judged("real", phase, "production", variables=variables) for phase in row.phases}
+
+    for phase, real in runs.items():
+        demo = demos[phase].result()
         expected = {**demo.gates, **otherwise(row.fault, real)}
         said = f"{real.said}\n{demo.said}"
         assert real.receipt["environment"] == "production"
@@ -113,9 +112,9 @@ def test_production_says_what_the_demo_says(tmp_path, project, server, row):
         }
         assert {claim: real.numbers.get(claim) for claim in numbers} == pytest.approx(numbers, rel=SAME)
         assert row.reason in {DASH, *(reason for _, reason in demo.gates.values())}
-        bundle = str(tmp_path / phase / "production" / "evidence.zip")
-        words = ("--rollout-env", "production", "--rollout-replay", bundle)
-        again = PRODUCTION.judged(project, phase, tmp_path / phase / "replay", *words)
+
+        bundle = tmp_path / phase / "real" / "evidence.zip"
+        again = judged("again", phase, "production", f"--rollout-replay={bundle}")
         assert json.dumps(again.claims) == json.dumps(real.claims)
         assert again.gates == real.gates
         # What was a go is none any more: a replay releases nothing.
