@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeGuard
+from urllib.parse import urlsplit
 
 from pytest_rollout.errors import RolloutError
 from pytest_rollout.plan.model import Environment, SourceConfig
@@ -40,7 +41,8 @@ class Shape:
         """The shape of an opened environment."""
         return cls(
             name=environment.name,
-            target="http://replay" if environment.target else "",
+            # Its path is part of what is asked, and of the keys of the records.
+            target=f"http://replay{urlsplit(environment.target).path}" if environment.target else "",
             flags=environment.flags.kind if environment.flags else "",
             sources={name: config.kind for name, config in environment.sources.items()},
         )

@@ -146,7 +146,7 @@ class ServiceClient(httpx.Client):
         Raises:
             Inconclusive: The service did not answer: refused, reset, too slow, not HTTP.
         """
-        where = f"{request.method} {request.url.copy_with(userinfo=None, query=None)}"
+        where = f"{request.method} {self._told(request.url)}"
         try:
             response = super().send(request, **options)  # type: ignore[arg-type]  # passed through as they came
         except httpx.HTTPError as error:
@@ -169,6 +169,12 @@ class ServiceClient(httpx.Client):
         response.__class__ = ServiceResponse
         response.looked = lambda: self._claims.use(read)  # type: ignore[attr-defined]  # its class since the line above
         return response
+
+    def _told(self, url: httpx.URL) -> str:
+        """An address as claims tell it: without the service's own, so that a replay says the same of another."""
+        full, base = (str(each.copy_with(userinfo=None, query=None)) for each in (url, self.base_url))
+        base = base.rstrip("/")
+        return full.removeprefix(base) if full.startswith(f"{base}/") else full
 
 
 def service_client(base_url: str, claims: GateClaims, answers: AnswerBook, gate: str) -> ServiceClient:

@@ -1,7 +1,9 @@
 """Evidence, replay and the past: the same claims again, offline, and never a go."""
 
 import json
+import threading
 import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -154,3 +156,38 @@ def test_flags_are_recorded_too(project, recorded):
     again = project.run("--rollout-replay", BUNDLE)
 
     assert claims_of(again) == claims_of(first)
+
+
+def test_a_service_below_a_path_is_replayed(project, recorded):
+    """The address of a target may end in a path, and its exchanges are found again."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Healthy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        plan = (project.gates / "rollout.yaml").read_text("utf-8")
+        target = f"    target: http://127.0.0.1:{server.server_address[1]}/shop/v1\n    sources:"
+        project.write("gates/shop/rollout.yaml", plan.replace("    sources:", target))
+        project.gate(
+            "def test_health(target):\n    assert check(target.get('/health').json()['ok'] is True, 'it is healthy')\n"
+        )
+        first = recorded()
+        server.shutdown()
+    assert first.ret == 0, first.text
+
+    again = project.run("--rollout-replay", BUNDLE)
+
+    again.holds("stale")
+    assert claims_of(again) == claims_of(first)
+
+
+class Healthy(BaseHTTPRequestHandler):
+    """A service that lives below a path."""
+
+    def do_GET(self):
+        content = json.dumps({"ok": self.path == "/shop/v1/health"}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
