@@ -52,6 +52,8 @@ class PreflightNode(pytest.Collector):
             yield PreflightItem.of(self, name, f"{name} is answered", _asking(name))
         for line, (name, length) in self.plan.windows.items():
             yield PreflightItem.of(self, line, f"{name} reaches back {format_duration(length)}", _deep(name, length))
+        yield PreflightItem.of(self, "flags", "the flags can be read", _flags)
+        yield PreflightItem.of(self, "target", "the service answers", _target)
         yield PreflightItem.of(self, "disk", "there is room for the evidence", _room)
 
 
@@ -105,6 +107,24 @@ def _deep(name: str, length: timedelta) -> Callable[[Scope], None]:
         assert replace(covered, why=window.hidden, sources=window.sources) >= LEAST_COVERAGE
 
     return ask
+
+
+def _flags(scope: Scope) -> None:
+    count = scope.readings().flag_count()
+    if count is None:
+        assert check(fact=True, shows="the environment names no flags")
+        return
+    truth = Truth.INCONCLUSIVE if math.isnan(count.value) else Truth.PROVEN
+    assert claim_about(count, truth, text="the flags can be read", limit="any number of them", near=math.nan)
+
+
+def _target(scope: Scope) -> None:
+    if not scope.readings().target:
+        assert check(fact=True, shows="the environment names no target")
+        return
+    with scope.client() as client:
+        status = client.get("/").status_code
+    assert check(status < 500, f"the service answers (status {status})")
 
 
 def _room(scope: Scope) -> None:  # noqa: ARG001 - every check gets one

@@ -149,13 +149,8 @@ class Readings:
     def flag(self, name: str) -> Fact | Reading:
         """A flag as it is now: a `Fact`, or a `Reading` when it is a number."""
         provenance = Provenance(source="flags", query=name, at=self._at)
-        config = self._environment.flags
-        if config is None:
-            return Fact(None, name, f"environment '{self._environment.name}' names no flags", provenance=provenance)
         try:
-            flags = self.answers.read_flags(
-                config.name, lambda: self._read_flags(config), at=self._at, timeout_seconds=TIMEOUT_SECONDS
-            )
+            flags = self._flags()
         except SourceError as error:
             return Fact(None, name, str(error), error.reason, provenance)
         if name not in flags:
@@ -165,6 +160,24 @@ class Readings:
         if isinstance(value, (bool, str)):
             return Fact(value, name, provenance=provenance)
         return Reading.exactly(value, name=name, provenance=provenance)
+
+    def flag_count(self) -> Reading | None:
+        """How many flags there are, unknown where they cannot be read; None where the environment names none."""
+        if self._environment.flags is None:
+            return None
+        asked = Asked(name="flags", unit="", at=self._at, max_age=None, source="flags")
+        try:
+            return Reading.exactly(len(self._flags()), name="flags", provenance=asked.provenance(self._at))
+        except SourceError as error:
+            return unanswered(error, asked).reading
+
+    def _flags(self) -> Mapping[str, FlagValue]:
+        config = self._environment.flags
+        if config is None:
+            raise SourceError(f"environment '{self._environment.name}' names no flags")
+        return self.answers.read_flags(
+            config.name, lambda: self._read_flags(config), at=self._at, timeout_seconds=TIMEOUT_SECONDS
+        )
 
     def _read_flags(self, config: SourceConfig) -> Mapping[str, FlagValue]:
         reader = self._kinds.flags[config.kind].open(config.options, self._plan.folder)

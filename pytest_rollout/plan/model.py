@@ -188,7 +188,7 @@ class Plan:
     def lines_of(self, phase: str) -> tuple[str, ...]:
         """The names of the plan's own gates in a phase."""
         if phase == PREFLIGHT:
-            return (*self.metrics, *self.windows, "disk")
+            return (*self.metrics, *self.windows, "flags", "target", "disk")
         return tuple(self.phases[phase].budgets)
 
     @property

@@ -59,7 +59,7 @@ def openmetrics(files: Iterable[Path], series: Sequence[Series], *, since: datet
     Args:
         files: As for `rows_of`; a metric is in one of them only.
         series: The world's series, which say what is a counter.
-        since: Leaves out what is older: promtool takes a second for every few hours.
+        since: Leaves out what is older; `promtool --max-block-duration=744h` keeps many hours quick.
 
     Raises:
         WorldError: No such table, or a counter whose name does not end in `_total`.

@@ -41,7 +41,7 @@ def test_all_is_well(shop, workers):
     result = shop.run(*workers, phase="preflight")
 
     result.proceeds()
-    assert ids(result) == ["disk", "errors", "growth", "growth_4_h", "rss", "rss_1_h_05_min"]
+    assert ids(result) == ["disk", "errors", "flags", "growth", "growth_4_h", "rss", "rss_1_h_05_min", "target"]
 
 
 def test_it_needs_no_lock(shop):
@@ -68,6 +68,24 @@ def test_every_finding_has_its_words(shop, changed, text):
     assert result.ret == 1, result.text
     result.stdout.fnmatch_lines([text])
     result.is_calm()
+
+
+@pytest.mark.parametrize(
+    ("key", "line", "text"),
+    [
+        ("flags", "flags: {kind: file, path: none.json}", "*none.json*"),
+        ("target", "target: http://127.0.0.1:9", "*the service did not answer*"),
+    ],
+)
+def test_flags_and_the_service_are_asked_too(shop, key, line, text):
+    shop.write("gates/shop/rollout.yaml", PLAN.replace("    sources:", f"    {line}\n    sources:"))
+
+    result = shop.run(phase="preflight")
+
+    result.holds("no-data")
+    [bad] = [gate["id"] for gate in result.verdict["verdicts"][0]["gates"] if gate["decision"] != "PROCEED"]
+    assert bad == f"rollout.yaml::preflight::{key}"
+    result.stdout.fnmatch_lines([text])
 
 
 def test_the_command(shop):
