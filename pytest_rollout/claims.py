@@ -174,13 +174,13 @@ class GateClaims:
         self._reads: dict[int, str] = {}
         self._used: set[int] = set()
         self._claimed_itself = False
-        self._older_threads: frozenset[int] = frozenset()
+        self._older_threads: frozenset[int | None] = frozenset()
         self.calling = False
 
     def called(self) -> None:
         """The gate's function begins: what threads of its fixtures claim from now on is not its own word."""
         self.calling = True
-        self._older_threads = frozenset(thread.ident or 0 for thread in threading.enumerate())
+        self._older_threads = frozenset(thread.ident for thread in threading.enumerate())
 
     @property
     def facts(self) -> tuple[ClaimFacts, ...]:
