@@ -142,15 +142,6 @@ def _rendered(document: dict[str, object]) -> str:
     return block(document, "") + "\n"
 
 
-def remove_receipt(folder: Path) -> None:
-    """Remove what an earlier run left, so that nobody takes yesterday's verdict for today's.
-
-    Raises:
-        OSError: It is there and cannot be removed.
-    """
-    (folder / RECEIPT_NAME).unlink(missing_ok=True)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
     """What a receipt must be about to count; empty or None means any.

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from pytest_rollout.claims import Truth
 from pytest_rollout.decisions import Decision, ExitCode
 from pytest_rollout.judgement import GateVerdict
-from pytest_rollout.receipt import RECEIPT_NAME, SCHEMA, Run, Wanted, receipt, remove_receipt, verify, write_receipt
+from pytest_rollout.lastword import LastWord
+from pytest_rollout.receipt import RECEIPT_NAME, SCHEMA, Run, Wanted, receipt, verify, write_receipt
 from pytest_rollout.receipt_schema import receipt_schema
 from pytest_rollout.verdict import Because, RunVerdict, Verdict
 
@@ -172,9 +173,9 @@ def test_the_instant_is_utc(make_run):
 
 
 def test_an_earlier_receipt_is_removed(tmp_path, make_run):
-    remove_receipt(tmp_path)
+    LastWord.clear(tmp_path)
     write_receipt(tmp_path, make_run())
-    remove_receipt(tmp_path)
+    LastWord.clear(tmp_path)
 
     assert list(tmp_path.iterdir()) == []
 
@@ -182,8 +183,8 @@ def test_an_earlier_receipt_is_removed(tmp_path, make_run):
 def test_a_receipt_that_cannot_be_removed_is_said(tmp_path):
     (tmp_path / RECEIPT_NAME).mkdir()
 
-    with pytest.raises(OSError, match=RECEIPT_NAME):
-        remove_receipt(tmp_path)
+    with pytest.raises(pytest.UsageError, match=RECEIPT_NAME):
+        LastWord.clear(tmp_path)
 
 
 # -- verifying -------------------------------------------------------------------
