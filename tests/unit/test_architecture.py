@@ -21,7 +21,7 @@ PACKAGE = Path(pytest_rollout.__file__).parent
 LAYERS = (
     {"decisions", "errors", "quantities", "asserts", "literals", "provenance"},
     {"claims", "held", "intervals", "estimates", "facts", "limits"},
-    {"stats", "windows", "sources", "discovery", "versions"},
+    {"stats", "experiment", "windows", "sources", "discovery", "versions"},
     {"plan", "evidence", "book", "lock", "judgement", "verdict", "receipt", "receipt_schema", "strays"},
     {"readings", "asking", "ahead", "surroundings", "environment", "scope", "target", "rollout", "world"},
     {
