@@ -7,6 +7,7 @@
     ├── QuestionError    a question an estimate has no answer to (also a TypeError)
     ├── SourceError      a source could not answer; carries the reason code
     ├── WorldError       the embedded world could not start
+    ├── LedgerError      a ledger that cannot be read, written or believed
     ├── Inconclusive     the data cannot tell; never an AssertionError
     └── Unclaimed        a gate ended without a proven, asserted claim
 
@@ -40,6 +41,13 @@ class QuestionError(RolloutError, TypeError):
 
 class WorldError(RolloutError):
     """The embedded world could not be started."""
+
+
+class LedgerError(RolloutError):
+    """The ledger cannot be read or written, or is not what was written.
+
+    What was to be recorded was not, unless the message says that nobody knows.
+    """
 
 
 class SourceError(RolloutError):

@@ -22,7 +22,7 @@ LAYERS = (
     {"decisions", "errors", "quantities", "asserts", "literals", "provenance"},
     {"claims", "held", "intervals", "estimates", "facts", "limits"},
     {"stats", "experiment", "windows", "sources", "discovery", "versions"},
-    {"plan", "evidence", "book", "lock", "judgement", "verdict", "receipt", "receipt_schema", "strays"},
+    {"plan", "ledger", "evidence", "book", "lock", "judgement", "verdict", "receipt", "receipt_schema", "strays"},
     {"readings", "asking", "ahead", "surroundings", "environment", "scope", "target", "rollout", "world"},
     {
         "gate",
@@ -140,6 +140,7 @@ def test_pytest_is_met_at_the_top_only(module, path):
         ("reports", {"stats", "windows", "sources", "readings", "world"}),
         ("world", {"plan", "sources"}),
         ("sources", {"plan", "stats"}),
+        ("ledger", {"plan", "sources", "stats", "world"}),
     ],
 )
 def test_packages_that_never_meet(package, never):
@@ -199,7 +200,7 @@ def test_the_plugin_loads_pytest_and_the_standard_library_only():
 
 
 @pytest.mark.parametrize(
-    "module", ["hooks", "rollout", "cli", "verdict", "estimates", "sources", "plan.model", "world"]
+    "module", ["hooks", "rollout", "cli", "verdict", "estimates", "sources", "plan.model", "world", "ledger.ledger"]
 )
 def test_heavy_libraries_come_with_the_first_gate_that_needs_them(module):
     assert not HEAVY & top_levels(loaded_by(f"import pytest_rollout.{module}"))

@@ -1,0 +1,365 @@
+"""The ledger: entries are added at its end, read by what they are about, and checked.
+
+One chain in one database, whoever writes. What it reads of an entry it has
+compared with the entry's digest; that none is missing is what `check` finds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pytest_rollout.errors import LedgerError
+from pytest_rollout.ledger.checking import Finding, Head, findings
+from pytest_rollout.ledger.entries import (
+    COLUMNS,
+    JSON,
+    Draft,
+    Entry,
+    Kind,
+    Row,
+    canonical,
+    changed,
+    content_digest,
+    entry_of,
+    row_of,
+    time_text,
+    verify,
+)
+from pytest_rollout.ledger.schema import DETAILS, ENTRIES, HEAD, migrate
+from pytest_rollout.ledger.sqlite import open_sqlite
+from pytest_rollout.ledger.store import Session, Store, Value
+from pytest_rollout.ledger.streaks import Evaluation, Quality, outcome_of
+from pytest_rollout.ledger.transfer import line_of, read_line
+
+_FIELDS = ", ".join(COLUMNS)
+_SELECT = f"SELECT {_FIELDS} FROM {ENTRIES}"  # noqa: S608 - constants
+_INSERT = f"INSERT INTO {ENTRIES} ({_FIELDS}) VALUES ({', '.join(f':{name}' for name in COLUMNS)})"  # noqa: S608
+_ADD_DETAIL = f"INSERT INTO {DETAILS} (sequence, content) VALUES (:sequence, :content)"  # noqa: S608
+_DETAIL = f"SELECT content FROM {DETAILS} WHERE sequence = :sequence"  # noqa: S608
+_READ_HEAD = f"SELECT entries, digest FROM {HEAD} WHERE one = 1"  # noqa: S608
+_MOVE_HEAD = f"UPDATE {HEAD} SET entries = :entries, digest = :digest WHERE one = 1"  # noqa: S608
+_PAGE = 500
+
+
+def open_ledger(where: str, folder: Path, *, create: bool = True) -> Ledger:
+    """The ledger that a plan names.
+
+    Args:
+        where: The path of a SQLite file, from the plan's folder on, or the URL
+            of a database (`postgresql://…`; needs the extra `postgres`).
+        folder: The plan's.
+        create: Whether a ledger that is not there yet is made. Who only reads
+            says False: a ledger that is missing is then an error, and not one
+            without incidents.
+
+    Raises:
+        LedgerError: It is not there, is none, is damaged, belongs to a newer
+            version, or its database cannot be used.
+    """
+    if "://" in where:
+        from pytest_rollout.ledger.postgresql import open_postgresql
+
+        return Ledger(open_postgresql(where, create=create, prepare=migrate))
+    if not where:
+        raise LedgerError("the path of the ledger is empty: is the variable set?")
+    return Ledger(open_sqlite(folder / where, create=create, prepare=migrate))
+
+
+class Ledger:
+    """An open ledger, for one thread; also a context manager that closes it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Ledger({self.where!r})"
+
+    @property
+    def where(self) -> str:
+        """As messages name it: without user, password and parameters."""
+        return self._store.where
+
+    def append(self, draft: Draft, *, recorded_at: datetime) -> Entry:
+        """Write one entry; when this returns, it is on the disk.
+
+        Returns:
+            The new entry, or the one that is already there with the draft's `once`.
+
+        Raises:
+            LedgerError: It could not be written, and was not; or the connection
+                was lost while the server wrote, and the message says so.
+        """
+        return self.append_all([draft], recorded_at=recorded_at)[0]
+
+    def append_all(self, drafts: Sequence[Draft], *, recorded_at: datetime) -> tuple[Entry, ...]:
+        """Write several entries in their order, all or none; as `append`."""
+        with self._store.writing() as session:
+            head = _head(session, self.where)
+            written = []
+            for draft in drafts:
+                row = _same(session, draft.once)
+                if row is None:
+                    row = row_of(draft, sequence=head.entries + 1, recorded_at=recorded_at, previous=head.digest)
+                    detail = None if draft.detail is None else canonical(draft.detail)
+                    head = _added(session, row, detail)
+                written.append(entry_of(row))
+            _move(session, head)
+        return tuple(written)
+
+    def entries(
+        self,
+        rollout: str,
+        environment: str,
+        *,
+        kinds: Collection[Kind] | None = None,
+        phase: str | None = None,
+        stage: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> tuple[Entry, ...]:
+        """What is known of one rollout in one environment, in the order in which it was recorded.
+
+        Args:
+            rollout: Its name.
+            environment: Its name.
+            kinds: Of these kinds only; None for all.
+            phase: Of this phase only; `""` for entries that are about none.
+            stage: As `phase`.
+            since: Which speak of this moment or a later one.
+            until: Which speak of this moment or an earlier one.
+
+        Raises:
+            LedgerError: One of them is not what was written, or the database fails.
+        """
+        where, values = _about(rollout, environment, kinds, phase, stage, since, until)
+        with self._store.reading() as session:
+            return tuple(entry_of(row) for row in session.rows(f"{_SELECT} WHERE {where} ORDER BY sequence", values))
+
+    def last(
+        self,
+        rollout: str,
+        environment: str,
+        *,
+        kinds: Collection[Kind] | None = None,
+        phase: str | None = None,
+        stage: str | None = None,
+        until: datetime | None = None,
+    ) -> Entry | None:
+        """The entry that was recorded last, of those that `entries` gives; None when there is none."""
+        where, values = _about(rollout, environment, kinds, phase, stage, None, until)
+        with self._store.reading() as session:
+            query = f"{_SELECT} WHERE {where} ORDER BY sequence DESC LIMIT 1"
+            return next((entry_of(row) for row in session.rows(query, values)), None)
+
+    def evaluations(
+        self,
+        rollout: str,
+        environment: str,
+        phase: str,
+        *,
+        stage: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> tuple[Evaluation, ...]:
+        """What a streak needs of a phase's evaluations, in no particular order; as `entries`, and faster."""
+        where, values = _about(rollout, environment, [Kind.EVALUATION], phase, stage, since, until)
+        outcomes: dict[str, tuple[Quality, str]] = {}  # thousands of evaluations say one of a few things
+        found = []
+        with self._store.reading() as session:
+            for row in session.rows(f"{_SELECT} WHERE {where}", values):
+                verify(row)
+                content = row[12]
+                if content not in outcomes:
+                    outcomes[content] = outcome_of(content)
+                found.append(Evaluation(datetime.fromisoformat(row[6]), *outcomes[content]))
+        return tuple(found)
+
+    def detail(self, entry: Entry) -> JSON:
+        """The part of an entry that is kept apart; None when there is none.
+
+        Raises:
+            LedgerError: It is missing, or not what was written.
+        """
+        if not entry.detail:
+            return None
+        with self._store.reading() as session:
+            found = [str(row[0]) for row in session.rows(_DETAIL, {"sequence": entry.sequence})]
+        if [content_digest(text) for text in found] != [entry.detail]:
+            raise LedgerError(changed(entry.sequence))
+        detail: JSON = json.loads(found[0])
+        return detail
+
+    def subjects(self) -> tuple[tuple[str, str], ...]:
+        """Every rollout and environment that has an entry, sorted."""
+        with self._store.reading() as session:
+            query = f"SELECT DISTINCT rollout, environment FROM {ENTRIES}"  # noqa: S608 - a constant
+            return tuple(sorted((str(row[0]), str(row[1])) for row in session.rows(query)))
+
+    def head(self) -> Head:
+        """How many entries there are, and the digest of the last: what a cautious reader keeps elsewhere."""
+        with self._store.reading() as session:
+            return _head(session, self.where)
+
+    def check(self, *, pinned: str = "") -> tuple[Finding, ...]:
+        """Everything that is not what was written, with the entry where it shows.
+
+        A whole chain that somebody has computed anew, or cut and computed anew,
+        fits itself; only a digest that was kept elsewhere finds that.
+
+        Args:
+            pinned: The digest of an entry or of the head, as it was once seen.
+
+        Raises:
+            LedgerError: The database cannot be read at all.
+        """
+        files = [Finding(sequence=0, code="file", sentence=said) for said in self._store.unsound()]
+        with self._store.reading() as session:
+            heads = [Head(entries=int(row[0]), digest=str(row[1])) for row in session.rows(_READ_HEAD)]
+            details = {
+                int(row[0]): content_digest(str(row[1]))
+                for row in session.rows(f"SELECT sequence, content FROM {DETAILS}")  # noqa: S608 - a constant
+            }
+            rows = session.rows(f"{_SELECT} ORDER BY sequence")
+            return (*files, *findings(rows, heads[0] if len(heads) == 1 else None, details, pinned=pinned))
+
+    def export(self) -> Iterator[str]:
+        """All entries as JSON lines, in order; the same ledger gives the same lines.
+
+        Raises:
+            LedgerError: An entry is not what was written, or missing.
+        """
+        end = self.head().entries
+        for first in range(1, end + 1, _PAGE):
+            yield from self._page(first, min(first + _PAGE - 1, end))
+
+    def _page(self, first: int, last: int) -> list[str]:
+        between = {"first": first, "last": last}
+        with self._store.reading() as session:
+            details = {
+                int(row[0]): str(row[1])
+                for row in session.rows(
+                    f"SELECT sequence, content FROM {DETAILS} WHERE sequence BETWEEN :first AND :last",  # noqa: S608
+                    between,
+                )
+            }
+            query = f"{_SELECT} WHERE sequence BETWEEN :first AND :last ORDER BY sequence"
+            rows: list[Row] = list(session.rows(query, between))
+        for expected, row in enumerate(rows, start=first):
+            verify(row)
+            if row[0] != expected or row[9] != (content_digest(details[row[0]]) if row[0] in details else ""):
+                raise LedgerError(f"{self.where}: {changed(expected)}")
+        if len(rows) != last - first + 1:
+            raise LedgerError(f"{self.where}: entries are missing\nrun `rollout ledger check`")
+        return [line_of(row, details.get(row[0])) for row in rows]
+
+    def import_(self, lines: Iterable[str]) -> int:
+        """Add what `export` gave, all or nothing.
+
+        Lines that the ledger has already are compared; those that follow its
+        end are added.
+
+        Returns:
+            How many entries are new.
+
+        Raises:
+            LedgerError: A line is not what was exported, the chain has a gap,
+                or it is the chain of another ledger.
+        """
+        added = 0
+        with self._store.writing() as session:
+            head = _head(session, self.where)
+            for number, line in enumerate(lines, start=1):
+                if not line.strip():
+                    continue
+                row, detail = read_line(line, number)
+                if row[0] <= head.entries:
+                    _compare(session, row, number)
+                elif row[0] != head.entries + 1 or row[10] != head.digest:
+                    raise LedgerError(
+                        f"line {number}: entry {row[0]} does not follow entry {head.entries} of this ledger"
+                    )
+                else:
+                    head = _added(session, row, detail)
+                    added += 1
+            _move(session, head)
+        return added
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._store.close()
+
+
+def _head(session: Session, where: str) -> Head:
+    """The end of the chain, as the ledger says and as its last entry confirms.
+
+    Nothing is added after an end that is not the one that was written: the
+    place of the damage would be lost.
+    """
+    found = list(session.rows(_READ_HEAD))
+    last = list(session.rows(f"SELECT sequence, digest FROM {ENTRIES} ORDER BY sequence DESC LIMIT 1"))  # noqa: S608
+    if len(found) != 1 or (last or [(0, "")])[0] != tuple(found[0]):
+        raise LedgerError(f"{where}: its last entry is not the one that was written last\nrun `rollout ledger check`")
+    return Head(entries=int(found[0][0]), digest=str(found[0][1]))
+
+
+def _same(session: Session, once: str) -> Row | None:
+    if not once:
+        return None
+    return next(iter(list(session.rows(f"{_SELECT} WHERE once = :once AND once <> ''", {"once": once}))), None)
+
+
+def _added(session: Session, row: Row, detail: str | None) -> Head:
+    session.run(_INSERT, dict(zip(COLUMNS, row, strict=True)))
+    if detail is not None:
+        session.run(_ADD_DETAIL, {"sequence": row[0], "content": detail})
+    return Head(entries=row[0], digest=row[11])
+
+
+def _move(session: Session, head: Head) -> None:
+    session.run(_MOVE_HEAD, {"entries": head.entries, "digest": head.digest})
+
+
+def _compare(session: Session, row: Row, number: int) -> None:
+    query = f"SELECT digest FROM {ENTRIES} WHERE sequence = :sequence"  # noqa: S608 - a constant
+    if [found[0] for found in session.rows(query, {"sequence": row[0]})] != [row[11]]:
+        raise LedgerError(f"line {number}: this ledger has another entry {row[0]}: it is the export of another ledger")
+
+
+def _about(
+    rollout: str,
+    environment: str,
+    kinds: Collection[Kind] | None,
+    phase: str | None,
+    stage: str | None,
+    since: datetime | None,
+    until: datetime | None,
+) -> tuple[str, dict[str, Value]]:
+    """A condition and its values."""
+    parts = ["rollout = :rollout", "environment = :environment"]
+    values: dict[str, Value] = {"rollout": rollout, "environment": environment}
+    if kinds is not None:
+        names = {f"kind{place}": kind.value for place, kind in enumerate(sorted(kinds))}
+        parts.append(f"kind IN ({', '.join(f':{name}' for name in names)})" if names else "1 = 0")
+        values |= names
+    for name, wanted in (("phase", phase), ("stage", stage)):
+        if wanted is not None:
+            parts.append(f"{name} = :{name}")
+            values[name] = wanted
+    for name, sign, moment in (("since", ">=", since), ("until", "<=", until)):
+        if moment is not None:
+            parts.append(f"at {sign} :{name}")
+            values[name] = time_text(moment)
+    return " AND ".join(parts), values

@@ -1,0 +1,310 @@
+"""Streaks: how many green days or clean hours in a row, and what broke the last row.
+
+Pure: evaluations in, facts out. A period (a UTC day, an hour) is green when
+every declared interval in it has at least one evaluation, and every one is
+PROCEED or a HOLD that waits only for time, a streak or an approval. Only live
+evaluations count; what is not understood is bad.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Literal, TypeAlias
+
+from pytest_rollout.decisions import WAITING, Decision, Reason
+from pytest_rollout.quantities import format_duration
+
+Policy: TypeAlias = Literal["break", "pause"]
+"""What a period does that lacks something: it ends the streak, or neither counts nor ends it."""
+
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+LIVE = "live"
+
+_PATIENT = frozenset(str(reason) for reason in WAITING - {Reason.INFORMATION})
+_GATHERING = frozenset(str(reason) for reason in WAITING)
+
+
+class Quality(Enum):
+    """What one evaluation does to its period."""
+
+    GOOD = "good"
+    GATHERING = "gathering"
+    BAD = "bad"
+    NOT_LIVE = "not live"
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One evaluation, as far as a streak looks: when, its quality, and what was said."""
+
+    at: datetime
+    quality: Quality
+    said: str = ""
+
+
+def outcome_of(content: str) -> tuple[Quality, str]:
+    """The quality of an evaluation and what was said, from the JSON of its entry's body.
+
+    One that cannot be read is bad.
+    """
+    try:
+        body = json.loads(content)
+        decision, reasons = str(body["decision"]), [str(each) for each in body["reasons"]]
+        if body["mode"] != LIVE:
+            return Quality.NOT_LIVE, str(body["mode"])
+        quality = quality_of(decision, reasons, waiting=body["waiting"] is True)
+    except (ValueError, LookupError, TypeError):
+        return Quality.BAD, "an evaluation that cannot be read"
+    return quality, f"{decision}[{', '.join(sorted(reasons))}]" if reasons else decision
+
+
+def quality_of(decision: str, reasons: Iterable[str], *, waiting: bool) -> Quality:
+    """What a decision with its reasons does to a streak.
+
+    Args:
+        decision: As in a receipt.
+        reasons: Its codes, all of them.
+        waiting: Whether the verdict was a healthy HOLD: nothing refuted.
+    """
+    codes = frozenset(reasons)
+    if decision == Decision.PROCEED.value and not codes:
+        return Quality.GOOD
+    if decision != Decision.HOLD.value or not waiting or not codes:
+        return Quality.BAD
+    return Quality.GOOD if codes <= _PATIENT else Quality.GATHERING if codes <= _GATHERING else Quality.BAD
+
+
+class State(Enum):
+    """What a period was."""
+
+    GREEN = "green"
+    GATHERING = "gathering"
+    MISSING = "missing"
+    BAD = "bad"
+    PARTIAL = "partial"
+    UNFINISHED = "unfinished"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Period:
+    """One day or hour: its state, how many evaluations it has, and of how many intervals none.
+
+    `gathering` says that an evaluation lacked information, whatever else the
+    period lacks. PARTIAL is the one in which counting began, UNFINISHED the
+    one that `at` lies in, each where nothing in it is bad.
+    """
+
+    start: datetime
+    state: State
+    evaluations: int = 0
+    missing: int = 0
+    gathering: bool = False
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Streak:
+    """A row of green periods that reaches to now.
+
+    Attributes:
+        length: How many, without those that paused.
+        unit: `DAY` or `HOUR`.
+        began: Start of the first of them; None when there is none.
+        broken_on: Start of the period that ended the row before; None when nothing did.
+        why: What it was, as a sentence; also when there is no row at all.
+        current: The period that is not over.
+        paused: How many periods inside the row neither counted nor broke it.
+    """
+
+    length: int
+    unit: timedelta
+    began: datetime | None = None
+    broken_on: datetime | None = None
+    why: str = ""
+    current: Period | None = None
+    paused: int = 0
+
+    @property
+    def days(self) -> int:
+        """The length, of a streak of days.
+
+        Raises:
+            ValueError: It is one of hours.
+        """
+        return self._in(DAY)
+
+    @property
+    def hours(self) -> int:
+        """The length, of a streak of hours.
+
+        Raises:
+            ValueError: It is one of days.
+        """
+        return self._in(HOUR)
+
+    def _in(self, unit: timedelta) -> int:
+        if unit != self.unit:
+            raise ValueError(f"a streak of periods of {format_duration(self.unit)}")
+        return self.length
+
+
+def green_days(
+    evaluations: Iterable[Evaluation],
+    *,
+    at: datetime,
+    every: timedelta,
+    since: datetime | None = None,
+    missing: Policy = "break",
+    information: Policy = "break",
+) -> Streak:
+    """How many green UTC days in a row there are, up to yesterday.
+
+    Today is unfinished: it does not count, and breaks only when an evaluation
+    in it was bad.
+
+    Args:
+        evaluations: Of one phase in one environment, in any order.
+        at: As of when; later evaluations are left out.
+        every: How often the phase is evaluated: whole seconds, at most a day.
+            Intervals are counted from midnight, the last may be shorter.
+        since: The start of the phase; what was before does not matter, and the
+            day it began in is no whole day. None begins with the first
+            evaluation's day.
+        missing: What a day does in which an interval has no evaluation.
+        information: What a day does whose only lack is information.
+
+    Raises:
+        ValueError: `every` is not such a time, or `at` or `since` has no zone.
+    """
+    return streak(periods(evaluations, unit=DAY, at=at, every=every, since=since), DAY, missing, information)
+
+
+def clean_hours(
+    evaluations: Iterable[Evaluation],
+    *,
+    at: datetime,
+    every: timedelta,
+    since: datetime | None = None,
+    missing: Policy = "break",
+    information: Policy = "break",
+) -> Streak:
+    """How many clean hours in a row there are, up to the one that is over; as `green_days`, `every` at most an hour."""
+    return streak(periods(evaluations, unit=HOUR, at=at, every=every, since=since), HOUR, missing, information)
+
+
+def periods(
+    evaluations: Iterable[Evaluation],
+    *,
+    unit: timedelta,
+    at: datetime,
+    every: timedelta,
+    since: datetime | None = None,
+) -> tuple[Period, ...]:
+    """Every period from the first to the one that `at` lies in, in order; none when there is nothing to look at."""
+    unit_seconds, step = int(unit.total_seconds()), every.total_seconds()
+    if not 1 <= step <= unit_seconds or step != int(step):
+        raise ValueError(f"evaluated every {format_duration(every)}: whole seconds, at most {format_duration(unit)}")
+    if at.tzinfo is None or (since is not None and since.tzinfo is None):
+        raise ValueError("a time without a zone")
+    counted = [
+        each
+        for each in evaluations
+        if each.quality is not Quality.NOT_LIVE and each.at <= at and (since is None or each.at >= since)
+    ]
+    begin = since if since is not None else min((each.at for each in counted), default=None)
+    if begin is None or begin > at:
+        return ()
+    inside: dict[int, list[Evaluation]] = {}
+    for each in counted:
+        inside.setdefault(int(each.at.timestamp() // unit_seconds), []).append(each)
+    first, last = int(begin.timestamp() // unit_seconds), int(at.timestamp() // unit_seconds)
+    partial = since is not None and since.timestamp() % unit_seconds != 0
+    found = [_period(number, inside.get(number, ()), unit_seconds, int(step)) for number in range(first, last + 1)]
+    return tuple(_placed(found, partial=partial))
+
+
+def _period(number: int, evaluations: Sequence[Evaluation], unit: int, step: int) -> Period:
+    start = datetime.fromtimestamp(number * unit, UTC)
+    slots = -(-unit // step)
+    missing = slots - len({int(each.at.timestamp() % unit) // step for each in evaluations})
+    bad = [each for each in evaluations if each.quality not in {Quality.GOOD, Quality.GATHERING}]
+    gathering = any(each.quality is Quality.GATHERING for each in evaluations)
+    state, why = State.GREEN, ""
+    if bad:
+        worst = min(bad, key=lambda each: (each.at, each.said))
+        state, why = State.BAD, f"{worst.said} at {worst.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    elif missing:
+        what = f"{missing} of {slots} evaluations are missing" if slots > 1 else "no evaluation"
+        state, why = State.MISSING, f"{what} {_when(start, unit)}"
+    elif gathering:
+        state, why = State.GATHERING, f"information was still gathered {_when(start, unit)}"
+    return Period(start=start, state=state, evaluations=len(evaluations), missing=missing, gathering=gathering, why=why)
+
+
+def _when(start: datetime, unit: int) -> str:
+    return f"on {start:%Y-%m-%d}" if unit == DAY.total_seconds() else f"from {start:%Y-%m-%d %H:%M} UTC"
+
+
+def _placed(found: Sequence[Period], *, partial: bool) -> Iterator[Period]:
+    """The periods, the first and the last marked as what they are; a bad one stays bad."""
+    for place, period in enumerate(found):
+        state = period.state
+        if state is not State.BAD and place == len(found) - 1:
+            state = State.UNFINISHED
+        elif state is not State.BAD and place == 0 and partial:
+            state = State.PARTIAL
+        yield period if state is period.state else _marked(period, state)
+
+
+def _marked(period: Period, state: State) -> Period:
+    return Period(
+        start=period.start,
+        state=state,
+        evaluations=period.evaluations,
+        missing=period.missing,
+        gathering=period.gathering,
+    )
+
+
+def streak(found: Sequence[Period], unit: timedelta, missing: Policy, information: Policy) -> Streak:
+    """The row of green periods at the end of all."""
+    if not found:
+        return Streak(length=0, unit=unit, why="no evaluation yet")
+    *before, current = found
+    if current.state is State.BAD:
+        return Streak(length=0, unit=unit, broken_on=current.start, why=current.why, current=current)
+    length, waiting, paused, began = 0, 0, 0, None
+    for period in reversed(before):
+        effect = _effect(period, missing, information)
+        if effect == "end":
+            break
+        if effect == "break":
+            return Streak(
+                length=length,
+                unit=unit,
+                began=began,
+                broken_on=period.start,
+                why=period.why,
+                current=current,
+                paused=paused,
+            )
+        if effect == "pause":
+            waiting += 1  # inside the row only when a green period comes before it
+        else:
+            length, paused, began = length + 1, paused + waiting, period.start
+            waiting = 0
+    why = "" if length else "no period is over yet" if not before else "none that is over counts"
+    return Streak(length=length, unit=unit, began=began, why=why, current=current, paused=paused)
+
+
+def _effect(period: Period, missing: Policy, information: Policy) -> Literal["count", "pause", "break", "end"]:
+    if period.state is State.PARTIAL:
+        return "end"
+    lacks = [policy for lacking, policy in ((period.missing, missing), (period.gathering, information)) if lacking]
+    if period.state is State.BAD or any(policy != "pause" for policy in lacks):
+        return "break"
+    return "pause" if lacks else "count"

@@ -1,0 +1,53 @@
+"""Transfer: an entry as one line of JSON, and back.
+
+A line holds everything that its digest covers, so that the lines of a ledger
+can be checked without it, and make another ledger with the same chain.
+"""
+
+from __future__ import annotations
+
+import json
+
+from pytest_rollout.errors import LedgerError
+from pytest_rollout.ledger.entries import COLUMNS, Row, canonical, content_digest, digest_of, verify
+
+_LONGEST = 16 * 2**20
+
+
+def line_of(row: Row, detail: str | None) -> str:
+    """One entry, without a line break at its end; the body and the detail as the JSON that they are."""
+    fields = json.dumps(dict(zip(COLUMNS[:-1], row, strict=False)), separators=(",", ":"))
+    detailed = f',"details":{detail}' if detail is not None else ""
+    return f'{fields[:-1]},"body":{row[12]}{detailed}}}'
+
+
+def read_line(line: str, number: int) -> tuple[Row, str | None]:
+    """The entry of a line, and its detail as canonical JSON or None.
+
+    Raises:
+        LedgerError: It is no such line, or not what was written.
+    """
+    try:
+        row, details = _parsed(line)
+        sound = digest_of(row) == row[11] and row[9] == ("" if details is None else content_digest(details))
+    except (ValueError, LookupError, RecursionError, TypeError) as error:
+        raise LedgerError(f"line {number}: not an entry of a ledger: {error}") from None
+    if not sound:
+        raise LedgerError(f"line {number}: entry {row[0]} is not what was written: its digest does not fit it")
+    verify(row)
+    return row, details
+
+
+def _parsed(line: str) -> tuple[Row, str | None]:
+    if len(line) > _LONGEST:
+        raise ValueError("longer than 16 MiB")
+    document = json.loads(line)
+    if not isinstance(document, dict) or document.keys() - {"details"} != {*COLUMNS[:-1], "body"}:
+        raise ValueError("other keys than those of an entry")
+    details = canonical(document["details"]) if "details" in document else None
+    sequence, *texts = (document[name] for name in COLUMNS[:-1])
+    if type(sequence) is not int or not all(isinstance(text, str) and text.isprintable() for text in texts):
+        raise ValueError("a value of another type than that of an entry")
+    kind, rollout, environment, phase, stage, at, recorded, once, detail, previous, digest = texts
+    about = (kind, rollout, environment, phase, stage, at, recorded, once, detail, previous, digest)
+    return (sequence, *about, canonical(document["body"])), details
