@@ -34,6 +34,7 @@ from pytest_rollout.ledger.schema import DETAILS, ENTRIES, HEAD, migrate
 from pytest_rollout.ledger.sqlite import open_sqlite
 from pytest_rollout.ledger.store import Session, Store, Value
 from pytest_rollout.ledger.streaks import Evaluation, Quality, outcome_of
+from pytest_rollout.ledger.timeline import STATUS_KINDS, Status, status
 from pytest_rollout.ledger.transfer import line_of, read_line
 
 _FIELDS = ", ".join(COLUMNS)
@@ -181,11 +182,16 @@ class Ledger:
         with self._store.reading() as session:
             for row in session.rows(f"{_SELECT} WHERE {where}", values):
                 verify(row)
-                content = row[12]
-                if content not in outcomes:
-                    outcomes[content] = outcome_of(content)
-                found.append(Evaluation(datetime.fromisoformat(row[6]), *outcomes[content]))
+                at, content = row[6], row[12]
+                outcome = outcomes.get(content) or outcomes.setdefault(content, outcome_of(content))
+                found.append(Evaluation(datetime.fromisoformat(at), *outcome))
         return tuple(found)
+
+    def status(self, rollout: str, environment: str, phase: str, *, at: datetime) -> Status:
+        """Where one phase stands, as of `at`."""
+        known = list(self.entries(rollout, environment, kinds=STATUS_KINDS, until=at))
+        evaluated = self.last(rollout, environment, kinds=[Kind.EVALUATION], phase=phase, until=at)
+        return status(known + ([evaluated] if evaluated else []), phase=phase, at=at)
 
     def detail(self, entry: Entry) -> JSON:
         """The part of an entry that is kept apart; None when there is none.

@@ -96,7 +96,7 @@ class _Session:
         self._connection = connection
 
     def rows(self, statement: str, values: Mapping[str, Value] | None = None) -> Iterator[Stored]:
-        yield from self._connection.execute(statement, values or {})
+        return self._connection.execute(statement, values or {})
 
     def run(self, statement: str, values: Mapping[str, Value] | None = None) -> None:
         self._connection.execute(statement, values or {})

@@ -9,11 +9,11 @@ evaluations count; what is not understood is bad.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from pytest_rollout.decisions import WAITING, Decision, Reason
 from pytest_rollout.quantities import format_duration
@@ -37,9 +37,11 @@ class Quality(Enum):
     NOT_LIVE = "not live"
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """One evaluation, as far as a streak looks: when, its quality, and what was said."""
+class Evaluation(NamedTuple):
+    """One evaluation, as far as a streak looks: when, its quality, and what was said.
+
+    A tuple, because a year has thousands of them.
+    """
 
     at: datetime
     quality: Quality
@@ -89,8 +91,7 @@ class State(Enum):
     UNFINISHED = "unfinished"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Period:
+class Period(NamedTuple):
     """One day or hour: its state, how many evaluations it has, and of how many intervals none.
 
     `gathering` says that an evaluation lacked information, whatever else the
@@ -218,56 +219,63 @@ def periods(
     begin = since if since is not None else min((each.at for each in counted), default=None)
     if begin is None or begin > at:
         return ()
-    inside: dict[int, list[Evaluation]] = {}
+    tallies: dict[int, _Tally] = {}
     for each in counted:
-        inside.setdefault(int(each.at.timestamp() // unit_seconds), []).append(each)
-    first, last = int(begin.timestamp() // unit_seconds), int(at.timestamp() // unit_seconds)
-    partial = since is not None and since.timestamp() % unit_seconds != 0
-    found = [_period(number, inside.get(number, ()), unit_seconds, int(step)) for number in range(first, last + 1)]
-    return tuple(_placed(found, partial=partial))
+        seconds = int(each.at.timestamp())
+        tallies.setdefault(seconds // unit_seconds, _Tally()).add(each, seconds % unit_seconds // int(step))
+    slots = -(-unit_seconds // int(step))
+    first, last = int(begin.timestamp()) // unit_seconds, int(at.timestamp()) // unit_seconds
+    found = [_period(number, tallies.get(number, _NOTHING), unit_seconds, slots) for number in range(first, last + 1)]
+    if since is not None and since.timestamp() % unit_seconds:
+        found[0] = _marked(found[0], State.PARTIAL)
+    found[-1] = _marked(found[-1], State.UNFINISHED)
+    return tuple(found)
 
 
-def _period(number: int, evaluations: Sequence[Evaluation], unit: int, step: int) -> Period:
+class _Tally:
+    """What the evaluations of one period add up to; `slots` has a bit for each interval that has one."""
+
+    __slots__ = ("bad", "evaluations", "gathering", "slots")
+
+    def __init__(self) -> None:
+        self.slots, self.evaluations, self.gathering = 0, 0, False
+        self.bad: Evaluation | None = None
+
+    def add(self, evaluation: Evaluation, slot: int) -> None:
+        self.slots |= 1 << slot
+        self.evaluations += 1
+        if evaluation.quality is Quality.GOOD:
+            return
+        if evaluation.quality is Quality.GATHERING:
+            self.gathering = True
+        elif self.bad is None or (evaluation.at, evaluation.said) < (self.bad.at, self.bad.said):
+            self.bad = evaluation
+
+
+_NOTHING = _Tally()
+
+
+def _period(number: int, tally: _Tally, unit: int, slots: int) -> Period:
     start = datetime.fromtimestamp(number * unit, UTC)
-    slots = -(-unit // step)
-    missing = slots - len({int(each.at.timestamp() % unit) // step for each in evaluations})
-    bad = [each for each in evaluations if each.quality not in {Quality.GOOD, Quality.GATHERING}]
-    gathering = any(each.quality is Quality.GATHERING for each in evaluations)
+    missing = slots - tally.slots.bit_count()
     state, why = State.GREEN, ""
-    if bad:
-        worst = min(bad, key=lambda each: (each.at, each.said))
-        state, why = State.BAD, f"{worst.said} at {worst.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    if tally.bad is not None:
+        state, why = State.BAD, f"{tally.bad.said} at {tally.bad.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     elif missing:
         what = f"{missing} of {slots} evaluations are missing" if slots > 1 else "no evaluation"
         state, why = State.MISSING, f"{what} {_when(start, unit)}"
-    elif gathering:
+    elif tally.gathering:
         state, why = State.GATHERING, f"information was still gathered {_when(start, unit)}"
-    return Period(start=start, state=state, evaluations=len(evaluations), missing=missing, gathering=gathering, why=why)
+    return Period(start, state, tally.evaluations, missing, tally.gathering, why)
 
 
 def _when(start: datetime, unit: int) -> str:
     return f"on {start:%Y-%m-%d}" if unit == DAY.total_seconds() else f"from {start:%Y-%m-%d %H:%M} UTC"
 
 
-def _placed(found: Sequence[Period], *, partial: bool) -> Iterator[Period]:
-    """The periods, the first and the last marked as what they are; a bad one stays bad."""
-    for place, period in enumerate(found):
-        state = period.state
-        if state is not State.BAD and place == len(found) - 1:
-            state = State.UNFINISHED
-        elif state is not State.BAD and place == 0 and partial:
-            state = State.PARTIAL
-        yield period if state is period.state else _marked(period, state)
-
-
 def _marked(period: Period, state: State) -> Period:
-    return Period(
-        start=period.start,
-        state=state,
-        evaluations=period.evaluations,
-        missing=period.missing,
-        gathering=period.gathering,
-    )
+    """A period that is not whole, marked as such; a bad one stays bad."""
+    return period if period.state is State.BAD else period._replace(state=state, why="")
 
 
 def streak(found: Sequence[Period], unit: timedelta, missing: Policy, information: Policy) -> Streak:
