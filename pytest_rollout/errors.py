@@ -8,6 +8,7 @@
     ├── SourceError      a source could not answer; carries the reason code
     ├── WorldError       the embedded world could not start
     ├── LedgerError      a ledger that cannot be read, written or believed
+    ├── SignoffError     approvers, their keys or what they signed; or it could not be checked at all
     ├── Inconclusive     the data cannot tell; never an AssertionError
     └── Unclaimed        a gate ended without a proven, asserted claim
 
@@ -48,6 +49,8 @@ class LedgerError(RolloutError):
 
     What was to be recorded was not, unless the message says that nobody knows.
     """
+class SignoffError(RolloutError):
+    """Who may sign, what is to be signed or what was signed is not sound, or could not be checked at all."""
 
 
 class SourceError(RolloutError):

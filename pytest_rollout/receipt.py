@@ -169,16 +169,25 @@ def verify(path: Path, wanted: Wanted, *, now: datetime) -> tuple[int, list[str]
     try:
         if path.stat().st_size > _LARGEST_BYTES:
             return ExitCode.HOLD, [f"{path} is too large to be a receipt"]
-        document = json.loads(path.read_bytes(), object_pairs_hook=_each_key_once, parse_constant=_no_number)
-        objections = _objections(document, wanted, now)
+        document, objections = examine(path.read_bytes(), wanted, now=now)
         code, line = document["exit_code"], _line(document)
     except OSError as error:
         return ExitCode.HOLD, [f"no receipt, no go: {path}: {error.strerror}"]
-    except (ValueError, RecursionError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
+    except NOT_A_RECEIPT as error:
         return ExitCode.HOLD, [f"{path} is not a receipt: {type(error).__name__}: {error}"]
     if objections:
         return ExitCode.HOLD, objections
     return code, [line]
+
+
+NOT_A_RECEIPT = (ValueError, RecursionError, LookupError, TypeError, AttributeError, ArithmeticError)
+"""What `examine`, and whoever reads its document, may raise over bytes that anybody may have written."""
+
+
+def examine(data: bytes, wanted: Wanted, *, now: datetime) -> tuple[dict[str, Any], list[str]]:
+    """A receipt's document, and every objection to it; not wider than its caller's `except NOT_A_RECEIPT`."""
+    document = json.loads(data, object_pairs_hook=_each_key_once, parse_constant=_no_number)
+    return document, _objections(document, wanted, now)
 
 
 def _line(document: dict[str, object]) -> str:

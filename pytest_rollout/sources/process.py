@@ -41,8 +41,11 @@ def run(
     environment: Mapping[str, str],
     timeout_seconds: float,
     given: bytes = b"",
+    keep: Sequence[int] = (),
 ) -> Finished:
     """Run a program in `folder` with exactly this environment, and `given` as all of its input.
+
+    The descriptors in `keep` stay open in it, so that it reads as `/dev/fd/N` what stands in no folder.
 
     Raises:
         SourceError: It cannot be started, takes longer, or says more than 5 MiB.
@@ -60,6 +63,7 @@ def run(
                 cwd=folder,
                 env=dict(environment),
                 start_new_session=True,  # a group of its own, to be ended as a whole
+                pass_fds=keep,
             )
         except (OSError, ValueError) as error:
             text = first_line(getattr(error, "strerror", "") or str(error))

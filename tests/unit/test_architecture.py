@@ -23,6 +23,7 @@ LAYERS = (
     {"claims", "held", "intervals", "estimates", "facts", "limits"},
     {"stats", "experiment", "windows", "sources", "discovery", "versions"},
     {"plan", "ledger", "evidence", "book", "lock", "judgement", "verdict", "receipt", "receipt_schema", "strays"},
+    {"plan", "evidence", "book", "lock", "judgement", "verdict", "receipt", "receipt_schema", "strays", "signoff"},
     {"readings", "asking", "ahead", "surroundings", "environment", "scope", "target", "rollout", "world"},
     {
         "gate",
@@ -38,6 +39,7 @@ LAYERS = (
         "setup",
         "selection",
         "locking",
+        "signing",
         "cli",
         "reports",
     },
