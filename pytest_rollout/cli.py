@@ -5,6 +5,7 @@ rollout verify verdict.json        read a verdict again, with an exit code of it
 rollout preflight gates/x --rollout-env production   can its gates be judged there at all?
 rollout schema plan|verdict        print a JSON Schema, for editors and for readers of the file
 rollout world gates/x [--fault F]  keep an embedded world running, to look around in
+rollout approve gates/x PHASE --role R   sign that a phase may go on; also `statement` and `revoke`
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from pytest_rollout.errors import RolloutError
 from pytest_rollout.quantities import parse_duration
+from pytest_rollout.signoff_commands import add_commands
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     world.add_argument("--fault", help="a fault to inject, by name")
     world.add_argument("--port", type=int, default=0, help="a fixed port for the service; a free one otherwise")
     world.set_defaults(run=_world)
+    add_commands(commands)
     return parser
 
 

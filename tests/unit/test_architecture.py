@@ -39,7 +39,7 @@ LAYERS = (
         "setup",
         "selection",
         "locking",
-        "signing",
+        "signoff_commands",
         "cli",
         "reports",
     },
