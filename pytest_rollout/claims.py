@@ -43,8 +43,9 @@ class ClaimFacts:
     An unbounded side of the interval is None, with the reason in `why`.
     `alpha` is the smallest one-sided level at which the claim is still
     refuted: 0 for exact readings, 1 where it is not refuted.
-    `decision` is what a refuted claim asks for when its limit says so, and
-    `trigger` whether refuting it could have taken the release back.
+    `decision` is what a refuted claim asks for when its limit says so, `to`
+    the traffic that it would go back to, and `trigger` whether refuting it
+    could have taken the release back.
     """
 
     text: str
@@ -59,6 +60,7 @@ class ClaimFacts:
     level: str = ""
     decision: Decision | None = None
     trigger: bool = False
+    to: str = ""
     action: str = ""
     runbook: str = ""
     n: int | None = None

@@ -10,7 +10,8 @@
     ├── LedgerError      a ledger that cannot be read, written or believed
     ├── SignoffError     approvers, their keys or what they signed; or it could not be checked at all
     ├── Inconclusive     the data cannot tell; never an AssertionError
-    └── Unclaimed        a gate ended without a proven, asserted claim
+    ├── Unclaimed        a gate ended without a proven, asserted claim
+    └── NotApplicable    a gate is for another stage of its phase
 
 A message names where, what was found, what would do, and the likely fix.
 """
@@ -49,6 +50,8 @@ class LedgerError(RolloutError):
 
     What was to be recorded was not, unless the message says that nobody knows.
     """
+
+
 class SignoffError(RolloutError):
     """Who may sign, what is to be signed or what was signed is not sound, or could not be checked at all."""
 
@@ -80,6 +83,10 @@ class Inconclusive(RolloutError):  # noqa: N818 - the word that users read in re
 
 class Unclaimed(RolloutError):  # noqa: N818 - as above
     """A gate ended well without having proven anything."""
+
+
+class NotApplicable(RolloutError):  # noqa: N818 - as above
+    """The gate is for another stage of its phase: it says nothing now, for or against."""
 
 
 @dataclass(frozen=True, order=True)

@@ -252,6 +252,7 @@ def claim_about(
     level: str = "",
     decision: Decision | None = None,
     trigger: bool = False,
+    to: str = "",
     action: str = "",
     runbook: str = "",
 ) -> Claim:
@@ -284,6 +285,7 @@ def claim_about(
         level=level,
         decision=decision,
         trigger=trigger,
+        to=to,
         action=action,
         runbook=runbook,
         **estimate.provenance.facts(),

@@ -30,7 +30,8 @@ class Level:
 
     `low` and `high` are in the limit's unit, infinite where that side is
     open; both ends are still inside. With `held`, only a value that stayed
-    beyond for so long is beyond.
+    beyond for so long is beyond. `to` is the traffic that a rollback for it
+    goes back to: `previous`, `half`, a percentage, or empty for what is usual.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Level:
     action: str = ""
     runbook: str = ""
     held: timedelta | None = None
+    to: str = ""
 
     def stricter_than(self, milder: Level) -> bool:
         """Whether this level allows less than `milder` does, so that it could never be the worse one."""
@@ -104,6 +106,7 @@ class Limit:
             level=level.name if refuted else "",
             decision=level.decision if refuted else None,
             trigger=self.can_roll_back(),
+            to=level.to if refuted else "",
             action=level.action,
             runbook=level.runbook,
         )

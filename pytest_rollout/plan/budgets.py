@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.errors import QuantityError, did_you_mean, listed
 from pytest_rollout.limits import DEFAULT_DECISIONS, Level, Limit, out_of_order
+from pytest_rollout.plan.conditions import build_conditions, build_stages, traffic_of
 from pytest_rollout.plan.grammar import BUDGET_KEYS
 from pytest_rollout.plan.metrics import Metrics
-from pytest_rollout.plan.model import PREFLIGHT, Budget, Metric, Phase
+from pytest_rollout.plan.model import BASELINE, CONDITIONS, PREFLIGHT, Budget, Metric, Phase, change_name
 from pytest_rollout.plan.nodes import Findings, Kind, Node, quoted
-from pytest_rollout.plan.thresholds import Threshold
-from pytest_rollout.quantities import format_duration, parse_duration
+from pytest_rollout.plan.thresholds import Change, Threshold
+from pytest_rollout.quantities import convert, format_duration, parse_duration
 
 _TAKEN = {reason.value for reason in Reason} - DEFAULT_DECISIONS.keys()
 
@@ -35,9 +37,24 @@ def build_phases(checked: Node, written: Node, metrics: Metrics, findings: Findi
             _check_levels(below, findings)
         own = {key: _budget(key, below, metrics, findings) for key, below in node.fields_of("budgets").items()}
         budgets = general[name] | {key: budget for key, budget in own.items() if budget is not None}
-        place = findings.place(node)
-        phases[name] = Phase(name=name, title=node.text_of("title") or name, budgets=budgets, place=place)
+        _check_names(budgets, written, findings)
+        phases[name] = Phase(
+            name=name,
+            title=node.text_of("title") or name,
+            budgets=budgets,
+            place=findings.place(node),
+            conditions=build_conditions(name, node, names, findings),
+            traffic=traffic_of(node),
+            stages=build_stages(node, findings),
+        )
     return phases
+
+
+def _check_names(budgets: Mapping[str, Budget], written: Node, findings: Findings) -> None:
+    """A budget's gate and a condition's gate cannot share a name."""
+    for name in budgets.keys() & set(CONDITIONS):
+        found = f"a metric called '{name}' would hide the phase's condition of that name"
+        findings.at_key(written.fields_of("metrics")[name], found, "call it something else")
 
 
 def _phases_of(node: Node, names: list[str], findings: Findings) -> list[str]:
@@ -65,8 +82,14 @@ def _budget(name: str, node: Node, metrics: Metrics, findings: Findings) -> Budg
     metric = metrics.sound.get(name)
     if metric is None:
         return None
-    levels = _levels(metric, node, findings)
-    return Budget(name=name, limit=Limit(name, name, metric.unit, tuple(levels.values())), place=findings.place(node))
+    against = node.text_of("against")
+    levels = tuple(_levels(metric, node, findings).values())
+    judged, unit = (change_name(name), "%") if against == BASELINE else (name, metric.unit)
+    if against == BASELINE and not (metric.series or metric.query):
+        found = f"metric '{name}' has no series, and a baseline is made of days"
+        findings.at(node.fields["against"], found, "give it a 'series', or leave 'against' out")
+    limit = Limit(name, judged, unit, levels)
+    return Budget(name=name, limit=limit, place=findings.place(node), metric=name, against=against)
 
 
 def _levels(metric: Metric, node: Node, findings: Findings) -> dict[str, Level]:
@@ -79,7 +102,8 @@ def _levels(metric: Metric, node: Node, findings: Findings) -> dict[str, Level]:
             findings.at_key(below, f"a level cannot be called {quoted(name)}", fix)
         _check_held(metric, below, findings)
         limit = below.fields.get("limit", below)
-        sides = _sides(metric, limit, findings) if limit.text else None
+        judge = _change_sides if node.text_of("against") else _sides
+        sides = judge(metric, limit, findings) if limit.text else None
         if sides is not None:
             levels[name] = _level(name, sides, below, node)
     for severe, mild in out_of_order(tuple(levels.values())):
@@ -117,7 +141,26 @@ def _level(name: str, sides: tuple[float, float], node: Node, budget: Node) -> L
         action=node.text_of("action") or budget.text_of("action"),
         runbook=node.text_of("runbook") or budget.text_of("runbook"),
         held=parse_duration(node.text_of("for")) if node.text_of("for") else None,
+        to=node.text_of("to"),
     )
+
+
+def _change_sides(metric: Metric, limit: Node, findings: Findings) -> tuple[float, float] | None:
+    """The lower and the upper end of a change from a reference, in %, infinite where it is open."""
+    try:
+        change = Change.parse(limit.text)
+        low, high = (
+            each if math.isinf(each) else convert(each, change.unit, "%") for each in (change.low, change.high)
+        )
+    except QuantityError as error:
+        findings.at(limit, *str(error).splitlines(), "a change from a baseline is relative: +10 %, -5 %, ±20 %")
+        return None
+    wrong = {"lower": low > -math.inf and high == math.inf, "higher": low == -math.inf and high < math.inf}
+    if wrong.get(metric.better, False):
+        found = f"{quoted(limit.text)} limits the good side: metric '{metric.name}' says 'better: {metric.better}'"
+        findings.at(limit, found, "turn the sign round")
+        return None
+    return low, high
 
 
 def _sides(metric: Metric, limit: Node, findings: Findings) -> tuple[float, float] | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pytest_rollout.errors import did_you_mean, listed
-from pytest_rollout.plan.model import Environment, SourceConfig
+from pytest_rollout.plan.conditions import parse_percent
+from pytest_rollout.plan.model import Environment, SourceConfig, percent_text
 from pytest_rollout.plan.nodes import Findings, Kind, Node, quoted
 from pytest_rollout.sources.protocol import OptionValue
 
@@ -18,6 +19,7 @@ def build_environments(checked: Node, written: Node, findings: Findings) -> dict
             findings.at_key(node, "says nothing", "write 'world: world.py', or 'sources:' of a real system")
         elif node.kind is Kind.MAPPING and "world" not in node.fields:
             _check_sources(name, node, checked.fields_of("metrics"), findings)
+            _check_ledger(name, node, checked, findings)
     default = checked.get("environment")
     if default is not None and default.text not in raw:
         fix = (f"environments: {listed(raw)}", *did_you_mean(default.text, raw))
@@ -36,6 +38,15 @@ def _check_sources(environment: str, node: Node, metrics: Mapping[str, Node], fi
             _check_kinds(environment, known[source.text], metric, findings)
 
 
+def _check_ledger(environment: str, node: Node, checked: Node, findings: Findings) -> None:
+    """Time in a phase, streaks and the like are remembered somewhere, or nobody knows them."""
+    remembered = {"after", "minimum", "stages", "traffic", "exit"}
+    needing = [phase for phase in checked.fields_of("phases").values() if phase.fields.keys() & remembered]
+    if needing and "ledger" not in node.fields:
+        found = f"environment {quoted(environment)} names no ledger, and phases have conditions that need a memory"
+        findings.at_key(node, found, "write 'ledger:' with a file, or the URL of a database that all jobs share")
+
+
 def _check_kinds(environment: str, source: Node, metric: Node, findings: Findings) -> None:
     """A metric that words its queries by kind must have one for the kind of its source."""
     kind = source.text_of("kind")
@@ -49,6 +60,8 @@ def _check_kinds(environment: str, source: Node, metric: Node, findings: Finding
 
 def _environment(name: str, node: Node, findings: Findings) -> Environment:
     world, flags, target = node.text_of("world"), node.get("flags"), node.get("target")
+    ledger, approvals, since = node.get("ledger"), node.text_of("approvals"), node.get("change", "since")
+    paths = node.get("change", "paths")
     if "${" in world:
         findings.at(node.fields["world"], "environment variables are not filled in here", "write the path itself")
     return Environment(
@@ -59,6 +72,13 @@ def _environment(name: str, node: Node, findings: Findings) -> Environment:
         sources={key: _source(key, below, findings) for key, below in node.fields_of("sources").items()},
         place=findings.place(node),
         target_place=findings.place_of_value(target) if target is not None else None,
+        ledger=ledger.text if ledger is not None else "",
+        ledger_place=findings.place_of_value(ledger) if ledger is not None else None,
+        change_since=since.text if since is not None else "",
+        change_since_place=findings.place_of_value(since) if since is not None else None,
+        change_paths=tuple(item.text for item in paths.items) if paths is not None else (".",),
+        stage=percent_text(parse_percent(node.text_of("stage"))) if node.text_of("stage") else "",
+        approvals=(findings.file.parent / approvals).resolve() if approvals else None,
     )
 
 

@@ -38,6 +38,8 @@ def expand(environment: Environment, environ: Mapping[str, str], *, shown: str |
         target=filler.text(environment.target, environment.target_place or environment.place),
         flags=filler.source(environment.flags) if environment.flags is not None else None,
         sources={name: filler.source(source) for name, source in environment.sources.items()},
+        ledger=filler.text(environment.ledger, environment.ledger_place or environment.place),
+        change_since=filler.text(environment.change_since, environment.change_since_place or environment.place),
     )
     if filler.problems:
         raise PlanError(list(dict.fromkeys(filler.problems)))

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from pytest_rollout.plan.conditions import PERCENT, PHASE_KEYS, parse_percent
+from pytest_rollout.plan.model import BASELINE
 from pytest_rollout.plan.numbers import (
     SUMMARY_PATTERN,
     parse_burst,
@@ -18,16 +20,14 @@ from pytest_rollout.plan.numbers import (
 )
 from pytest_rollout.plan.shape import Choice, Name, Parsed, Shape, Text
 from pytest_rollout.plan.structures import ByKind, Either, Fields, ListOf, MapOf, Others, Refusal, Split, Tree
-from pytest_rollout.plan.thresholds import NUMBER_PATTERN, PATTERN, Threshold, parse_number
+from pytest_rollout.plan.thresholds import NUMBER_PATTERN, PATTERN, parse_limit, parse_number
 from pytest_rollout.quantities import Unit, parse_duration
 from pytest_rollout.sources.protocol import Kind, Option
 
-BUDGET_KEYS = frozenset({"phases", "action", "runbook"})
+BUDGET_KEYS = frozenset({"phases", "against", "action", "runbook"})
 """The keys of a budget that are no levels."""
 
 _EXPERIMENTS = "comes with experiments"
-_LEDGER = "comes with the ledger"
-_STAGES = "comes with stages"
 _HOOKS = "comes with hooks on verdicts"
 
 NOT_JUDGED_YET: Mapping[str, Mapping[str, str]] = {
@@ -43,14 +43,7 @@ NOT_JUDGED_YET: Mapping[str, Mapping[str, str]] = {
         "cap": _EXPERIMENTS,
         "range": _EXPERIMENTS,
     },
-    "budget": {"against": _EXPERIMENTS, "to": _STAGES},
-    "level": {"against": _EXPERIMENTS, "to": _STAGES},
     "phase": {
-        "traffic": _STAGES,
-        "stages": _STAGES,
-        "after": _LEDGER,
-        "minimum": _LEDGER,
-        "exit": _LEDGER,
         "on_proceed": _HOOKS,
         "on_hold": _HOOKS,
         "on_rollback": _HOOKS,
@@ -84,6 +77,9 @@ def plan_shape(kinds: Mapping[str, Kind[object]], flag_kinds: Mapping[str, Kind[
                 pattern=NUMBER_PATTERN,
             ),
             "every": _duration("how often the gates are judged, such as 1h"),
+            "percentage": Text(about="the metric that says how much traffic is served now, in %"),
+            "baseline": _BASELINE,
+            "evidence_age": _duration("how old a verdict may be whose approval still counts (7d if not said)"),
             "metrics": MapOf(about="metrics by name", names=_METRIC_NAME, values=_METRIC),
             "budgets": MapOf(about="limits by the metric they judge", names=_METRIC_NAME, values=_BUDGET),
         },
@@ -135,6 +131,13 @@ def _query(about: str) -> Either:
     return Either(about=about, short=text, long=MapOf(about=about, names=_KIND_NAME, values=text, at_least=1))
 
 
+_BASELINE = Fields(
+    about="what metrics were before the rollout",
+    optional={
+        "window": _duration("over how many days it is recorded, such as 14d (14d if not said)"),
+        "max_age": _duration("how old it may be, such as 60d (90d if not said)"),
+    },
+)
 _NO_DATA = Fields(
     about="what an empty answer means, while another metric shows that the source is alive",
     required={
@@ -192,11 +195,18 @@ _METRIC = Fields(
 )
 
 _THRESHOLD = Parsed(
-    about="a number and its unit, such as 600 MB, or a range, such as 10..1000 /h",
-    parse=Threshold.parse,
+    about="a number and its unit, such as 600 MB, a range, such as 10..1000 /h, or a change, such as +10 %",
+    parse=parse_limit,
     pattern=PATTERN,
 )
 _DECISION = Choice(about="what being beyond it asks for: hold or rollback", words=("hold", "rollback"))
+_AGAINST = Choice(about="the reference that its levels are changes from", words=(BASELINE,))
+_TO = Parsed(
+    about="the traffic that a rollback goes back to: previous, half, or a percentage",
+    parse=parse_percent,
+    pattern=r"[0-9.].*",
+    words=("previous", "half"),
+)
 _ACTION = Text(about="what to do when it is crossed")
 _RUNBOOK = Text(about="where it is written what to do")
 
@@ -209,10 +219,11 @@ def _level(*, decision_required: bool) -> Fields:
         optional={
             **({} if decision_required else decision),
             "for": _duration("how long it must last before it counts, such as 5m"),
+            "to": _TO,
             "action": _ACTION,
             "runbook": _RUNBOOK,
         },
-        refused=_not_yet("level"),
+        refused={"against": ("belongs to the budget, for all of its levels", "write it one level up")},
     )
 
 
@@ -225,8 +236,8 @@ def _budget(about: str, required: Mapping[str, Shape], refused: Mapping[str, Ref
     return Fields(
         about=about,
         required=required,
-        optional={"warning": level, "critical": level, "action": _ACTION, "runbook": _RUNBOOK},
-        refused={**_not_yet("budget"), "for": _FOR_AT_A_LEVEL, **refused},
+        optional={"against": _AGAINST, "warning": level, "critical": level, "action": _ACTION, "runbook": _RUNBOOK},
+        refused={"for": _FOR_AT_A_LEVEL, "to": _TO_AT_A_LEVEL, **refused},
         others=Others(
             about="any further level says its decision: {limit: ..., decision: hold or rollback}",
             names=_LEVEL_NAME,
@@ -235,6 +246,7 @@ def _budget(about: str, required: Mapping[str, Shape], refused: Mapping[str, Ref
     )
 
 
+_TO_AT_A_LEVEL: Refusal = ("where to go back to belongs to a level", "write it there: critical: {limit: ..., to: 0 %}")
 _FOR_AT_A_LEVEL: Refusal = ("a duration belongs to a level", "write it there: critical: {limit: ..., for: 5m}")
 _PHASES = ListOf(about="the phases it holds in", items=Text(about="a phase's name"))
 _BUDGET = _budget("a metric's limit in some phases, its levels from mild to severe", {"phases": _PHASES}, {})
@@ -247,10 +259,24 @@ _PHASE = Fields(
     about="one phase of the rollout",
     optional={
         "title": Text(about="what the phase is, for readers"),
+        **PHASE_KEYS,
         "budgets": MapOf(about="limits by the metric they judge", names=_METRIC_NAME, values=_PHASE_BUDGET),
     },
     refused=_not_yet("phase"),
 )
+
+
+_MEMORY: Mapping[str, Shape] = {
+    "ledger": Text(about="what remembers evaluations: a file beside the plan, or a database's URL"),
+    "approvals": Text(about="the folder of signatures and of who may sign, beside the plan (the plan's own)"),
+    "change": Fields(
+        about="what is rolled out, as git knows it: whoever made a part of it cannot approve it",
+        optional={
+            "since": Text(about="the commit that is released now; every commit counts if not said"),
+            "paths": ListOf(about="where the change is, from the plan's folder on", items=Text(about="a path")),
+        },
+    ),
+}
 
 
 def _environment(kinds: Mapping[str, Kind[object]], flag_kinds: Mapping[str, Kind[object]]) -> Shape:
@@ -262,6 +288,7 @@ def _environment(kinds: Mapping[str, Kind[object]], flag_kinds: Mapping[str, Kin
         having=Fields(
             about="an embedded world",
             required={"world": Text(about="the file of the embedded world, beside the plan")},
+            optional={"stage": PERCENT, **_MEMORY},
             refused=dict.fromkeys(("target", "flags", "sources"), alone),
         ),
         lacking=Fields(
@@ -270,6 +297,7 @@ def _environment(kinds: Mapping[str, Kind[object]], flag_kinds: Mapping[str, Kin
                 "target": Text(about="the address of the service under rollout"),
                 "flags": _by_kind("where feature flags are read", flag_kinds),
                 "sources": sources,
+                **_MEMORY,
             },
         ),
     )

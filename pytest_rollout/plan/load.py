@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pytest_rollout.errors import PlanError
 from pytest_rollout.plan.budgets import build_phases
+from pytest_rollout.plan.conditions import check_percentage
 from pytest_rollout.plan.document import MAX_BYTES, read_document
 from pytest_rollout.plan.environments import build_environments
 from pytest_rollout.plan.grammar import plan_shape
@@ -92,7 +93,16 @@ def _plan(written: Node, shape: Fields, digest: str, findings: Findings) -> Plan
         digest=digest,
         confidence=parse_confidence(checked.text_of("confidence") or "0.95"),
         every=parse_duration(checked.text_of("every") or "1h"),
+        percentage=check_percentage(checked, written, findings),
+        evidence_age=parse_duration(checked.text_of("evidence_age") or "7d"),
+        baseline_window=parse_duration(_text(checked, "baseline", "window") or "14d"),
+        baseline_age=parse_duration(_text(checked, "baseline", "max_age") or "90d"),
     )
+
+
+def _text(node: Node, *names: str) -> str:
+    below = node.get(*names)
+    return below.text if below is not None else ""
 
 
 def _check_variables(written: Node, findings: Findings) -> None:

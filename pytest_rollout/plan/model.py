@@ -6,7 +6,7 @@ stands, so that a later complaint can point at line and column.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +15,8 @@ from pytest_rollout.limits import Limit
 from pytest_rollout.quantities import format_duration
 from pytest_rollout.sources.protocol import OptionValue
 
+BASELINE = "baseline"
+"""A reference: what the metric was before the rollout."""
 PREFLIGHT = "preflight"
 """The phase that every plan has without declaring it: can it be judged at all?"""
 
@@ -107,21 +109,117 @@ class Metric:
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """A metric's limit in one phase; each is a gate of its own."""
+    """A metric's limit in one phase; each is a gate of its own.
+
+    With `against`, the limit is of a change from that reference, and not of
+    the metric's own value.
+    """
 
     name: str
     limit: Limit
     place: Place
+    metric: str
+    against: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """What time and people must have said before a phase is over; each that is stated is a gate of its own.
+
+    `green` counts days, `clean` hours; `approvals` says how many people of
+    each role must have signed, `statements` what somebody must have said and
+    signed, by topic. An open incident of severity `incidents` or
+    worse holds, as do more than `interventions` by hand. `missing` is what a
+    day does to a streak in which an evaluation is missing, and `information`
+    one that still gathers data: `break` or `pause`.
+    """
+
+    after: tuple[str, ...] = ()
+    minimum: timedelta | None = None
+    green: int | None = None
+    clean: int | None = None
+    missing: str = "break"
+    information: str = "pause"
+    approvals: Mapping[str, int] = field(default_factory=dict)
+    statements: Mapping[str, str] = field(default_factory=dict)
+    incidents: str = ""
+    interventions: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One step of a phase's traffic: how long it is held, and whose signatures it takes to enter it."""
+
+    percent: float
+    hold: timedelta | None
+    approvals: Mapping[str, int]
+    place: Place
+
+    @property
+    def name(self) -> str:
+        """As people and markers say it: `5 %`."""
+        return percent_text(self.percent)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
-    """One phase of a rollout, with the budgets that hold in it (a phase's own replaces the general one)."""
+    """One phase of a rollout, with the budgets that hold in it (a phase's own replaces the general one).
+
+    `traffic` is the percentage that the phase is about, None where it does
+    not say; a phase with `stages` goes through theirs.
+    """
 
     name: str
     title: str
     budgets: Mapping[str, Budget]
     place: Place
+    conditions: Conditions = Conditions()
+    traffic: float | None = None
+    stages: tuple[Stage, ...] = ()
+
+    @property
+    def condition_lines(self) -> tuple[str, ...]:
+        """The names of its conditions' gates, in the order in which they are read."""
+        stated = self.conditions
+        staged = bool(self.stages)
+        lines = {
+            "after": bool(stated.after),
+            "stage": staged or self.traffic is not None,
+            "minimum": stated.minimum is not None,
+            "hold": any(stage.hold for stage in self.stages),
+            "green": stated.green is not None,
+            "clean": stated.clean is not None,
+            "incidents": bool(stated.incidents),
+            "interventions": stated.interventions is not None,
+            "statements": bool(stated.statements),
+            "approvals": bool(stated.approvals) or any(stage.approvals for stage in self.stages),
+        }
+        return tuple(name for name, there in lines.items() if there)
+
+
+CONDITIONS = (
+    "after",
+    "stage",
+    "minimum",
+    "hold",
+    "green",
+    "clean",
+    "incidents",
+    "interventions",
+    "statements",
+    "approvals",
+)
+"""Every name that a condition's gate has; no budget can be called so."""
+
+
+def change_name(metric: str) -> str:
+    """What the change of a metric from its baseline is called, in claims and limits."""
+    return f"{metric} against its baseline"
+
+
+def percent_text(percent: float) -> str:
+    """`5 %`, `0.1 %`: one spelling for stages, markers and reports."""
+    return f"{percent:.6g} %"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +241,12 @@ class Environment:
     """Where a rollout is judged: an embedded world, or the sources, target and flags of a real system.
 
     `world` is absolute. `target` is empty where the plan names none;
-    `target_place` says where its value stands.
+    `target_place` says where its value stands. `ledger` is a file or the URL
+    of a database, empty where there is no memory; `approvals` is the folder
+    of the signatures and of who may sign, None for the plan's own. The
+    change is what git has between `change_since` and now in `change_paths`:
+    its authors cannot approve it. `stage` is what an embedded world shows of
+    a phase with stages.
     """
 
     name: str
@@ -153,6 +256,13 @@ class Environment:
     sources: Mapping[str, SourceConfig]
     place: Place
     target_place: Place | None = field(default=None, repr=False)
+    ledger: str = field(default="", repr=False)
+    ledger_place: Place | None = field(default=None, repr=False)
+    approvals: Path | None = None
+    change_since: str = ""
+    change_since_place: Place | None = field(default=None, repr=False)
+    change_paths: tuple[str, ...] = (".",)
+    stage: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +270,10 @@ class Plan:
     """A whole `rollout.yaml`; `folder` holds it and the gates that it governs.
 
     `every` is how often the gates are judged, so that a level with `for:`
-    looks back so far and no spike falls between two looks.
+    looks back so far and no spike falls between two looks. `percentage` is
+    the metric that says how much traffic is served now; `evidence_age` how
+    old a verdict may be whose approval still counts; `baseline_window` over
+    what a baseline is recorded, and `baseline_age` how old one may be.
     """
 
     path: Path
@@ -175,6 +288,10 @@ class Plan:
     digest: str
     confidence: float = 0.95
     every: timedelta = timedelta(hours=1)
+    percentage: str = ""
+    evidence_age: timedelta = timedelta(days=7)
+    baseline_window: timedelta = timedelta(days=14)
+    baseline_age: timedelta = timedelta(days=90)
 
     @property
     def folder(self) -> Path:
@@ -189,13 +306,21 @@ class Plan:
         """The names of the plan's own gates in a phase."""
         if phase == PREFLIGHT:
             return (*self.metrics, *self.windows, "flags", "target", "disk")
-        return tuple(self.phases[phase].budgets)
+        return (*self.phases[phase].condition_lines, *self.phases[phase].budgets)
+
+    def remembers(self, phases: Iterable[str]) -> bool:
+        """Whether judging these phases takes a memory: conditions, or budgets against a baseline."""
+        judged = [self.phases[phase] for phase in phases if phase in self.phases]
+        return any(
+            phase.condition_lines or any(budget.against == BASELINE for budget in phase.budgets.values())
+            for phase in judged
+        )
 
     @property
     def windows(self) -> Mapping[str, tuple[str, timedelta]]:
         """Each metric and window that the plan's own lines look at, by a name for it."""
         found = {(metric.name, metric.summary.over) for metric in self.metrics.values() if metric.summary}
         budgets = [budget for phase in self.phases.values() for budget in phase.budgets.values()]
-        levels = [(budget.limit.metric, level.held) for budget in budgets for level in budget.limit.levels]
+        levels = [(budget.metric, level.held) for budget in budgets for level in budget.limit.levels]
         found |= {(name, self.every + held) for name, held in levels if held}
         return {f"{name}_{format_duration(length).replace(' ', '_')}": (name, length) for name, length in sorted(found)}

@@ -44,6 +44,38 @@ class ListOf(Shape):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RowsOf(Shape):
+    """A list of mappings of one shape, at least one of them."""
+
+    rows: Fields
+    kinds: ClassVar[tuple[Kind, ...]] = (Kind.LIST,)
+
+    def _read(self, node: Node, findings: Findings) -> Node | None:
+        if not node.items:
+            findings.at(node, "an empty list", f"wanted: {self.about}")
+        kept = [self.rows.read(item, findings) for item in node.items]
+        return replace(node, items=tuple(item for item in kept if item is not None))
+
+    def _schema(self) -> Schema:
+        return {"type": "array", "items": self.rows.schema(), "minItems": 1}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListOrMap(Shape):
+    """A list where names are enough, or a mapping that says more of each."""
+
+    listed: Shape
+    mapped: Shape
+    kinds: ClassVar[tuple[Kind, ...]] = (Kind.LIST, Kind.MAPPING)
+
+    def _read(self, node: Node, findings: Findings) -> Node | None:
+        return (self.listed if node.kind is Kind.LIST else self.mapped).read(node, findings)
+
+    def _schema(self) -> Schema:
+        return {"anyOf": [self.listed.schema(), self.mapped.schema()]}
+
+
+@dataclass(frozen=True, kw_only=True)
 class MapOf(Shape):
     """A mapping from names to things of one shape."""
 
