@@ -29,6 +29,7 @@ class Ended(StrEnum):
     INCONCLUSIVE = "inconclusive"
     NO_CLAIM = "no-claim"
     SKIPPED = "skipped"
+    NOT_APPLICABLE = "not-applicable"
     ERROR = "error"
 
 
@@ -38,8 +39,10 @@ class PlannedGate:
 
     `id` is relative to the rollout's folder and the same wherever pytest was
     started; `nodeid` is pytest's own. `trigger` says that its limit may take
-    the release back though the gate itself is not marked `rollback`. `shadow_until` is the last day on which
-    the gate only reports; None for a gate that counts.
+    the release back though the gate itself is not marked `rollback`, and
+    `rollback_to` to which traffic the marker says. `stages` are those that it
+    is for, empty for all. `shadow_until` is the last day on which the gate
+    only reports; None for a gate that counts.
     """
 
     id: str
@@ -52,6 +55,8 @@ class PlannedGate:
     runbook: str = ""
     rollback: bool = False
     trigger: bool = False
+    rollback_to: str = ""
+    stages: tuple[str, ...] = ()
     shadow_until: date | None = None
     shadow_why: str = ""
 
@@ -62,10 +67,14 @@ class PlannedGate:
     @classmethod
     def from_json(cls, record: Mapping[str, object]) -> PlannedGate:
         """Read what `as_json` wrote."""
-        phases, until = record["phases"], record["shadow_until"]
-        if not isinstance(phases, list):
-            raise TypeError(f"phases are a list, not {phases!r}")
-        parsed = {"phases": tuple(phases), "shadow_until": date.fromisoformat(str(until)) if until else None}
+        phases, stages, until = record["phases"], record["stages"], record["shadow_until"]
+        if not isinstance(phases, list) or not isinstance(stages, list):
+            raise TypeError(f"phases and stages are lists, not {phases!r} and {stages!r}")
+        parsed = {
+            "phases": tuple(phases),
+            "stages": tuple(stages),
+            "shadow_until": date.fromisoformat(str(until)) if until else None,
+        }
         return cls(**{**record, **parsed})  # type: ignore[arg-type]  # JSON of our own writing
 
 

@@ -20,6 +20,8 @@ class GateVerdict:
 
     `message` is all that the gate said of an error or of a claim it did not
     make; `counts` is False for a shadow gate: it reports and cannot block.
+    One that is not for this stage of its phase does not count either, and
+    does not apply.
     """
 
     gate: PlannedGate
@@ -29,6 +31,7 @@ class GateVerdict:
     message: str = ""
     claims: tuple[ClaimFacts, ...] = ()
     counts: bool = True
+    applies: bool = True
 
 
 def judge(gate: PlannedGate, answers: Sequence[Answer], *, deselected: bool) -> GateVerdict:
@@ -67,6 +70,8 @@ def _first_round(answers: Sequence[Answer]) -> list[Answer]:
 
 def _worst_part(gate: PlannedGate, answers: Sequence[Answer]) -> GateVerdict:
     parts = [judge_part(gate, answer) for answer in answers]
+    if any(not part.applies for part in parts) and all(part.decision is Decision.PROCEED for part in parts):
+        return next(part for part in parts if not part.applies)
     claims = tuple(claim for part in parts for claim in part.claims)
     whens = {answer.when for answer in answers if not answer.subtest}
     if not {"setup", "call", "teardown"} <= whens and all(part.decision is Decision.PROCEED for part in parts):
@@ -89,6 +94,9 @@ def judge_part(gate: PlannedGate, answer: Answer) -> GateVerdict:
 
     if answer.ended is None:
         return decided(Decision.HOLD, Reason.MISSING, "its process ended before it could answer")
+    if answer.ended is Ended.NOT_APPLICABLE and not claims:
+        sentence = _first_line(answer.message)
+        return GateVerdict(gate=gate, decision=Decision.PROCEED, sentence=sentence, counts=False, applies=False)
     beyond = _worst_level(claims)
     if beyond and not (gate.rollback and answer.ended is Ended.FAILED and beyond.decision is Decision.HOLD):
         return decided(beyond.decision or Decision.HOLD, beyond.level, describe(beyond)[0])

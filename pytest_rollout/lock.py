@@ -24,20 +24,27 @@ _HEADER = (
 )
 _ROLLBACK = "  [rollback]"
 _SHADOW = re.compile(r"  \[shadow until (\d{4}-\d\d-\d\d)\]$")
+_STAGE = re.compile(r"  \[stage ([^\]]+)\]$")
 
 
 @dataclass(frozen=True, order=True)
 class LockedGate:
-    """One line of the lock: a gate's phases and id, whether it takes the release back, until when it is in shadow."""
+    """One line of the lock: a gate's phases and id, and what makes it another gate than it seems.
+
+    Whether it takes the release back, for which stages alone it is, until when it is in shadow.
+    """
 
     id: str
     phases: tuple[str, ...]
     rollback: bool = False
     shadow: str = ""
+    stages: str = ""
 
     def __str__(self) -> str:
         shadow = f"  [shadow until {self.shadow}]" if self.shadow else ""
-        return f"{','.join(self.phases)}  {_shown(self.id)}" + (_ROLLBACK if self.rollback else "") + shadow
+        stages = f"  [stage {self.stages}]" if self.stages else ""
+        marks = (_ROLLBACK if self.rollback else "") + stages + shadow
+        return f"{','.join(self.phases)}  {_shown(self.id)}" + marks
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,13 @@ def locked(gates: Iterable[PlannedGate]) -> tuple[LockedGate, ...]:
     """The lines that a rollout's collected gates make, sorted by id."""
     return tuple(
         sorted(
-            LockedGate(gate.id, tuple(sorted(gate.phases)), gate.rollback, str(gate.shadow_until or ""))
+            LockedGate(
+                gate.id,
+                tuple(sorted(gate.phases)),
+                gate.rollback,
+                str(gate.shadow_until or ""),
+                ", ".join(gate.stages),
+            )
             for gate in gates
         )
     )
@@ -115,18 +128,21 @@ def _parse(line: str) -> LockedGate | None:
     phases, _, rest = line.strip().partition("  ")
     shadow = _SHADOW.search(rest)
     rest = rest[: shadow.start()] if shadow else rest
+    stage = _STAGE.search(rest)
+    rest = rest[: stage.start()] if stage else rest
     rollback = rest.endswith(_ROLLBACK)
     gate_id = _read(rest.removesuffix(_ROLLBACK).strip())
     names = tuple(phases.split(","))
     if not gate_id or not all(name.isidentifier() for name in names):
         return None
-    return LockedGate(gate_id, names, rollback, shadow[1] if shadow else "")
+    return LockedGate(gate_id, names, rollback, shadow[1] if shadow else "", stage[1] if stage else "")
 
 
 def _shown(gate_id: str) -> str:
     """An id as it stands in the lock; as a JSON string where a line of text could not give it back."""
     odd = not gate_id.isprintable() or gate_id != gate_id.strip() or gate_id.startswith('"')
-    return json.dumps(gate_id) if odd or gate_id.endswith(_ROLLBACK) or _SHADOW.search(gate_id) else gate_id
+    marked = gate_id.endswith(_ROLLBACK) or _SHADOW.search(gate_id) or _STAGE.search(gate_id)
+    return json.dumps(gate_id) if odd or marked else gate_id
 
 
 def _read(shown: str) -> str:

@@ -31,6 +31,21 @@ class Because:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Traffic:
+    """How much traffic a phase has, where it goes, and how long it stays.
+
+    Percentages; None where nobody knows it, or there is none. `back` is where
+    a ROLLBACK goes, None for other decisions; `hold_left` is in seconds.
+    """
+
+    stage: str = ""
+    current: float | None = None
+    next: float | None = None
+    back: float | None = None
+    hold_left: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """What one phase of one rollout may do, with every reason why not."""
 
@@ -42,6 +57,7 @@ class Verdict:
     plan_digest: str
     lock_digest: str = ""
     evidence_digest: str = ""
+    traffic: Traffic = Traffic()
 
     @property
     def waiting(self) -> bool:
@@ -49,6 +65,12 @@ class Verdict:
         codes = {because.code for because in self.reasons}
         refuted = any(claim.truth is Truth.REFUTED for gate in self.gates if gate.counts for claim in gate.claims)
         return self.decision is Decision.HOLD and bool(codes) and codes <= WAITING and not refuted
+
+    @property
+    def fired(self) -> tuple[str, ...]:
+        """Where to go back to, as each trigger that fired says; empty texts where one says nothing."""
+        firing = [gate for gate in self.gates if gate.counts and gate.decision is Decision.ROLLBACK]
+        return tuple(to for gate in firing for to in (_targets(gate) or [gate.gate.rollback_to]))
 
     def with_reasons(self, reasons: Sequence[Because]) -> Verdict:
         """The verdict with further reasons against it; it can only become worse."""
@@ -179,6 +201,9 @@ def _lock_reasons(gates: Iterable[GateVerdict], lock: Lock, phase: str) -> list[
         elif gate.gate.nodeid and line.shadow != str(gate.gate.shadow_until or ""):
             now = f"is in shadow until {gate.gate.shadow_until}" if gate.gate.shadow_until else "is no longer in shadow"
             reasons.append(Because(Reason.UNLOCKED, f"{now}, {LOCK_NAME} says otherwise", gate.gate.id))
+        elif gate.gate.nodeid and line.stages != ", ".join(gate.gate.stages):
+            now = f"is for {', '.join(gate.gate.stages)} alone" if gate.gate.stages else "is for every stage"
+            reasons.append(Because(Reason.UNLOCKED, f"{now}, {LOCK_NAME} says otherwise", gate.gate.id))
     return reasons
 
 
@@ -209,6 +234,10 @@ def _could_fire_by_chance(gate: GateVerdict) -> bool:
 def _alpha(gate: GateVerdict) -> float:
     """The level of the claim that fired; 0 when facts alone suffice."""
     return min((claim.alpha for claim in gate.claims if _fired(claim)), default=0.0)
+
+
+def _targets(gate: GateVerdict) -> list[str]:
+    return [claim.to for claim in gate.claims if _fired(claim) and claim.level]
 
 
 def _fired(claim: ClaimFacts) -> bool:

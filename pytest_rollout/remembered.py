@@ -1,0 +1,120 @@
+"""Remembered: what the ledger and the signatures say of one phase, as of one instant.
+
+Plain facts that travel as JSON: they are part of the evidence, so a replay
+judges time and people by what was known then. Nothing is read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signed:
+    """How far one role has signed: how many must, who has, and why other signatures do not count."""
+
+    needed: int
+    by: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """What a person has said and signed: never a measurement."""
+
+    says: str
+    by: str
+    at: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Streak:
+    """How many days (or hours) in a row were good, and what ended the row before; empty for nothing."""
+
+    count: int
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remembered:
+    """One phase's past.
+
+    Args:
+        before: The last decision on each phase that comes before, by its name; empty where it was never judged.
+        started: When the phase began; None where this run is its first.
+        percent: The traffic that the ledger last heard of; None where it never did.
+        since: Since when the traffic is what it is now; None where this run sees it for the first time.
+        green: Green days up to now.
+        clean: Clean hours up to now.
+        incidents: Open incidents that count, as sentences.
+        interventions: What was done by hand since the phase began, as sentences.
+        rollbacks: How often the release was taken back since the phase began.
+        evaluations: How often the phase was judged before.
+        signed: How far each role has signed for what comes next.
+        statements: What people have signed, by topic.
+        refused: Why other statements do not count, by topic.
+    """
+
+    before: Mapping[str, str] = field(default_factory=dict)
+    started: datetime | None = None
+    percent: float | None = None
+    since: datetime | None = None
+    green: Streak = Streak(count=0)
+    clean: Streak = Streak(count=0)
+    incidents: tuple[str, ...] = ()
+    interventions: tuple[str, ...] = ()
+    rollbacks: int = 0
+    evaluations: int = 0
+    signed: Mapping[str, Signed] = field(default_factory=dict)
+    statements: Mapping[str, Statement] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, object]:
+        """The facts as JSON values."""
+        times = {name: moment.isoformat() if moment else None for name, moment in self._times().items()}
+        return {**asdict(self), **times}
+
+    def _times(self) -> dict[str, datetime | None]:
+        return {"started": self.started, "since": self.since}
+
+    @classmethod
+    def from_json(cls, found: object) -> Remembered:
+        """Read what `as_json` wrote.
+
+        Raises:
+            ValueError: It is something else.
+        """
+        if not isinstance(found, dict) or found.keys() != {each.name for each in fields(cls)}:
+            raise ValueError("what was remembered is no record of this version")
+        try:
+            return cls(
+                before={str(name): str(decision) for name, decision in found["before"].items()},
+                started=_moment(found["started"]),
+                percent=None if found["percent"] is None else float(found["percent"]),
+                since=_moment(found["since"]),
+                green=Streak(**found["green"]),
+                clean=Streak(**found["clean"]),
+                incidents=tuple(map(str, found["incidents"])),
+                interventions=tuple(map(str, found["interventions"])),
+                rollbacks=int(found["rollbacks"]),
+                evaluations=int(found["evaluations"]),
+                signed={
+                    str(role): Signed(needed=int(one["needed"]), by=tuple(one["by"]), refused=tuple(one["refused"]))
+                    for role, one in found["signed"].items()
+                },
+                statements={str(topic): Statement(**one) for topic, one in found["statements"].items()},
+                refused={str(topic): str(why) for topic, why in found["refused"].items()},
+            )
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"what was remembered is damaged: {error}") from None
+
+
+def _moment(text: object) -> datetime | None:
+    if text is None:
+        return None
+    moment = datetime.fromisoformat(str(text))
+    if moment.tzinfo is None:
+        raise ValueError(f"{text} has no zone")
+    return moment
