@@ -3,6 +3,7 @@
 rollout lock gates/x [--check]     write or check gates.lock
 rollout verify verdict.json        read a verdict again, with an exit code of its own
 rollout preflight gates/x --rollout-env production   can its gates be judged there at all?
+rollout baseline record gates/x --rollout-env production   write the days before a rollout into its ledger
 rollout schema plan|verdict        print a JSON Schema, for editors and for readers of the file
 rollout world gates/x [--fault F]  keep an embedded world running, to look around in
 rollout approve gates/x PHASE --role R   sign that a phase may go on; also `statement` and `revoke`
@@ -56,6 +57,15 @@ def _parser() -> argparse.ArgumentParser:
     preflight.add_argument("folders", nargs="+", metavar="FOLDER", help="a rollout's folder, or one above several")
     preflight.add_argument("--rollout-env", default="", metavar="NAME", help="the environment to ask")
     preflight.set_defaults(run=_preflight)
+    baseline = commands.add_parser("baseline", help="what metrics were before a rollout")
+    record = baseline.add_subparsers(required=True, metavar="COMMAND").add_parser(
+        "record", help="write the days before a rollout into its ledger"
+    )
+    record.add_argument("folder", type=Path, metavar="FOLDER", help="the rollout's folder")
+    record.add_argument("--rollout-env", required=True, type=_named, metavar="NAME", help="the environment to ask")
+    record.add_argument("--window", type=_duration, help="how far back, such as 14d (what the plan says)")
+    record.add_argument("--metric", action="append", default=[], metavar="NAME", help="this metric; may be repeated")
+    record.set_defaults(run=_record)
     schema = commands.add_parser("schema", help="print a JSON Schema")
     schema.add_argument("of", choices=["plan", "verdict"])
     schema.set_defaults(run=_schema)
@@ -112,6 +122,15 @@ def _preflight(options: argparse.Namespace) -> int:
     environment = ["--rollout-env", options.rollout_env] if options.rollout_env else []
     command = [sys.executable, "-m", "pytest", "-m", "preflight", *environment, *options.folders]
     return subprocess.run(command, check=False).returncode  # noqa: S603 - pytest, with the words of whoever runs this
+
+
+def _record(options: argparse.Namespace) -> int:
+    from pytest_rollout.recording import record_baselines
+    from pytest_rollout.rollout import utc_now
+
+    return record_baselines(
+        options.folder, options.rollout_env, at=utc_now(), window=options.window, only=options.metric, say=print
+    )
 
 
 def _world(options: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pytest_rollout.errors import UsageError, did_you_mean, listed
@@ -81,7 +82,14 @@ def world_environment(declared: Environment, endpoints: Endpoints) -> Environmen
         for name, options in endpoints.sources.items()
     }
     flags = config("flags", "http", {"url": endpoints.flags})
-    return replace(declared, target=endpoints.target, flags=flags, sources=sources)
+    return replace(
+        declared,
+        target=endpoints.target,
+        flags=flags,
+        sources=sources,
+        ledger=endpoints.ledger,
+        approvals=Path(endpoints.approvals) if endpoints.approvals else None,
+    )
 
 
 def secrets_of(environment: Environment, kinds: Kinds) -> frozenset[str]:
@@ -92,7 +100,7 @@ def secrets_of(environment: Environment, kinds: Kinds) -> frozenset[str]:
         hidden = {option.name for option in known[config.kind].options if option.secret}
         for name, value in config.options.items():
             found |= set(_texts(value)) if name in hidden else _passwords(value)
-    return frozenset(found | _passwords(environment.target))
+    return frozenset(found | _passwords(environment.target) | _passwords(environment.ledger))
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_rollout.baselines import Baselines
 from pytest_rollout.gate import RUNNING
+from pytest_rollout.remembering import Approvals, History, StageNow
 from pytest_rollout.scope import Budgets, Flags, Metrics, Scope
 
 if TYPE_CHECKING:
@@ -41,6 +43,30 @@ def target(pytestconfig: pytest.Config) -> Iterator[httpx.Client]:
     """An `httpx.Client` on the service; a service that does not answer is doubt, not failure."""
     with _scope(pytestconfig, "target").client() as client:
         yield client
+
+
+@pytest.fixture
+def history(pytestconfig: pytest.Config) -> History:
+    """`history.green_days`, `.incidents`, `.time_in_phase`: what the ledger says of the gate's phase."""
+    return _scope(pytestconfig, "history").history
+
+
+@pytest.fixture
+def approvals(pytestconfig: pytest.Config) -> Approvals:
+    """`approvals("engineering")`: how many people of a role have signed for what comes next."""
+    return _scope(pytestconfig, "approvals").approvals
+
+
+@pytest.fixture
+def stage(pytestconfig: pytest.Config) -> StageNow:
+    """`stage.current` and `stage.next`: percentages of traffic."""
+    return _scope(pytestconfig, "stage").stage
+
+
+@pytest.fixture
+def baseline(pytestconfig: pytest.Config) -> Baselines:
+    """`baseline("name")`: what the metric was before the rollout, as it was recorded."""
+    return _scope(pytestconfig, "baseline").baselines
 
 
 def _scope(config: pytest.Config, name: str) -> Scope:

@@ -28,10 +28,12 @@ import pytest
 from pytest_rollout.asserts import asserts_by_hand, hollow_asserts, made_within, tree_of
 from pytest_rollout.book import Answer, Ended, PlannedGate, pack, unpack
 from pytest_rollout.claims import GateClaims, judging
-from pytest_rollout.errors import Inconclusive, Unclaimed, did_you_mean, listed
+from pytest_rollout.errors import Inconclusive, NotApplicable, QuantityError, Unclaimed, did_you_mean, listed
 from pytest_rollout.literals import Named, names_of
+from pytest_rollout.plan.conditions import parse_percent
 from pytest_rollout.plan.model import Plan
 from pytest_rollout.rollout import GATE_FIXTURES, GATE_MARKERS
+from pytest_rollout.stages import parse_target
 
 if TYPE_CHECKING:
     from pytest_rollout.scope import Scope
@@ -66,7 +68,9 @@ class Gate:
     claims: GateClaims
     code: CodeType | None
     live_words: frozenset[str] = frozenset()
+    condition: str = ""
     attempts: int = 0
+    applies: bool = True
     raised: dict[str, BaseException] = field(default_factory=dict)
 
     @contextmanager
@@ -81,9 +85,17 @@ class Gate:
         """Run the gate's function; raise when it ends well and has proven nothing."""
         before = frozenset(threading.enumerate())
         with self.watching("call"):
+            self._refuse_elsewhere()
             with judging(self.claims, calling=True):
                 yield
             self._demand_proof(before)
+
+    def _refuse_elsewhere(self) -> None:
+        """A gate for another stage, or a condition that holds at another one, is not run."""
+        why = self.scope.why_not(self.planned.stages, self.condition)
+        if why:
+            self.applies = False
+            raise NotApplicable(why)
 
     @contextmanager
     def watching(self, part: str) -> Iterator[None]:
@@ -147,6 +159,8 @@ class Gate:
         if raised is None and report.failed and str(report.longrepr).startswith("[XPASS(strict)]"):
             raised = pytest.xfail.Exception("it was expected to fail, and passed")
         ended, reason = _ended(raised)
+        if ended is Ended.NOT_APPLICABLE and self.applies:
+            ended = Ended.ERROR  # only the plan's stages say so, and no gate of itself
         if ended is Ended.FAILED and not self._failed_itself(raised):
             ended = Ended.ERROR  # a library's own assert, or a fixture's: the gate has not judged
         message = "" if raised is None else _message(ended, raised) + self._where(ended, raised)
@@ -180,6 +194,8 @@ def _ended(raised: BaseException | None) -> tuple[Ended, str]:
             return Ended.INCONCLUSIVE, str(raised.reason)
         case Unclaimed():
             return Ended.NO_CLAIM, ""
+        case NotApplicable():
+            return Ended.NOT_APPLICABLE, ""
         case pytest.skip.Exception() | pytest.xfail.Exception() | unittest.SkipTest():
             return Ended.SKIPPED, ""
         case AssertionError():
@@ -254,6 +270,8 @@ def _planned(item: pytest.Item, plan: Plan, phases: tuple[str, ...], markers: Se
         runbook=said.get("runbook", plan.runbook),
         trigger=bool(getattr(item, "can_roll_back", False)),
         rollback=any(marker.name == "rollback" for marker in markers),
+        rollback_to=next((m.kwargs.get("to", "") for m in markers if m.name == "rollback"), ""),
+        stages=tuple(dict.fromkeys(str(stage) for m in markers if m.name == "stage" for stage in m.args)),
         shadow_until=date.fromisoformat(shadow.kwargs["until"]) if shadow else None,
         shadow_why=shadow.kwargs["why"] if shadow else "",
     )
@@ -382,8 +400,10 @@ def _unreadable_markers(markers: Iterable[pytest.Mark]) -> Iterator[str]:
 
 
 def _marker_problems(marker: pytest.Mark) -> Iterator[str]:
-    if marker.name == "rollback" and (marker.args or marker.kwargs):
-        yield "takes no arguments"
+    if marker.name == "rollback":
+        yield from _rollback_problems(marker)
+    if marker.name == "stage":
+        yield from _stage_problems(marker)
     known = _MARKER_KEYS.get(marker.name)
     if known is None:
         return
@@ -400,6 +420,26 @@ def _marker_problems(marker: pytest.Mark) -> Iterator[str]:
         yield f"severity is one of {', '.join(_SEVERITIES)}"
 
 
+def _rollback_problems(marker: pytest.Mark) -> Iterator[str]:
+    if marker.args or marker.kwargs.keys() - {"to"}:
+        yield "takes nothing, or to= and the traffic to go back to, such as to='0 %'"
+    to = marker.kwargs.get("to", "previous")
+    try:
+        parse_target(to if isinstance(to, str) else repr(to))
+    except QuantityError as error:
+        yield str(error).replace("\n", "; ")
+
+
+def _stage_problems(marker: pytest.Mark) -> Iterator[str]:
+    if not marker.args or marker.kwargs:
+        yield "takes the stages that the gate is for, such as '25 %'"
+    for stage in marker.args:
+        try:
+            parse_percent(stage if isinstance(stage, str) else repr(stage))
+        except QuantityError as error:
+            yield str(error).replace("\n", "; ")
+
+
 def _shadow_problems(marker: pytest.Mark) -> Iterator[str]:
     missing = {"until", "why"} - set(marker.kwargs)
     if missing:
@@ -408,6 +448,13 @@ def _shadow_problems(marker: pytest.Mark) -> Iterator[str]:
         date.fromisoformat(str(marker.kwargs.get("until", "2000-01-01")))
     except ValueError:
         yield f"until is a day such as '2026-12-01', not {marker.kwargs['until']!r}"
+
+
+def keep_elsewhere_quiet(report: pytest.TestReport, gate: Gate) -> None:
+    """A gate for another stage is seen, counted apart, and does not fail the run."""
+    if report.failed and report.when == "call" and not gate.applies:
+        report.outcome = "skipped"
+        report.longrepr = (str(gate.planned.id), 0, f"Skipped: {gate.raised['call']}")
 
 
 def keep_shadow_quiet(report: pytest.TestReport, gate: PlannedGate, today: date) -> None:

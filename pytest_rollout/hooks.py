@@ -156,7 +156,8 @@ class JudgingHooks:
         elif planned is not None:
             claims = GateClaims()
             scope = self._rollout.scope(plan, planned, claims)
-            item.stash[GATE] = Gate(planned, scope, claims, code_of(item), live_words(item))
+            condition = getattr(item, "condition", "")
+            item.stash[GATE] = Gate(planned, scope, claims, code_of(item), live_words(item), condition)
             item.add_marker(NO_DYING_THREADS, append=False)
             self._rollout.book.plan(planned)
             for problem in foreign_fixtures(item) if isinstance(item, pytest.Function) else ():

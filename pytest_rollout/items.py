@@ -57,13 +57,71 @@ class PhaseNode(pytest.Collector):
         node.add_marker(phase.name)
         return node
 
-    def collect(self) -> Iterator[BudgetItem]:
-        """An item for each budget of the phase."""
+    def collect(self) -> Iterator[PlanItem]:
+        """An item for each condition of the phase, and for each of its budgets."""
+        for condition in self.phase.condition_lines:
+            yield ConditionItem.of(self, self.phase, condition)
         for budget in self.phase.budgets.values():
-            yield BudgetItem.of(self, self.plan.metrics[budget.limit.metric], budget)
+            yield BudgetItem.of(self, self.plan.metrics[budget.metric], budget)
 
 
-class BudgetItem(pytest.Item):
+class PlanItem(pytest.Item):
+    """A line of a plan: a gate without code."""
+
+    title: str
+
+    def repr_failure(self, excinfo: ExceptionInfo[BaseException], style: object = None) -> str | TerminalRepr:
+        """The claim in words; a traceback only for what is our own fault."""
+        facts = self.stash[GATE].claims.facts
+        if isinstance(excinfo.value, AssertionError) and facts:
+            return "\n  ".join(describe(facts[-1]))
+        if isinstance(excinfo.value, RolloutError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)  # type: ignore[arg-type]  # pytest's own literal, passed through
+
+
+class ConditionItem(PlanItem):
+    """What time or people must have said before a phase is over."""
+
+    phase: Phase
+    condition: str
+
+    @classmethod
+    def of(cls, parent: pytest.Collector, phase: Phase, condition: str) -> ConditionItem:
+        """The item of one condition."""
+        node = cls.from_parent(parent, name=condition)
+        node.phase, node.condition = phase, condition
+        return node
+
+    @property
+    def title(self) -> str:  # type: ignore[override]  # read-only here
+        """What it asks, for reports."""
+        return _TITLES[self.condition]
+
+    def runtest(self) -> None:
+        """Claim that it is met."""
+        assert self.stash[GATE].scope.condition(self.condition)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Where the phase stands in the plan."""
+        return self.path, self.phase.place.line - 1, f"{self.phase.name} {self.condition}"
+
+
+_TITLES = {
+    "after": "The phases before this one are over",
+    "stage": "The traffic is what the plan says, one stage after the other",
+    "minimum": "The phase has lasted its minimum time",
+    "hold": "The stage was held for its time",
+    "green": "Enough green days in a row",
+    "clean": "Enough clean hours in a row",
+    "incidents": "No incident is open",
+    "interventions": "Nobody had to intervene by hand",
+    "statements": "What people must have said, they have said and signed",
+    "approvals": "Whoever must sign has signed",
+}
+
+
+class BudgetItem(PlanItem):
     """One metric's limit in one phase."""
 
     metric: Metric
@@ -77,7 +135,7 @@ class BudgetItem(pytest.Item):
         return node
 
     @property
-    def title(self) -> str:
+    def title(self) -> str:  # type: ignore[override]  # read-only here
         """The metric's title and its mildest limit, for reports."""
         return self.metric.title or f"{self.metric.name} stays within its budget"
 
@@ -88,18 +146,8 @@ class BudgetItem(pytest.Item):
 
     def runtest(self) -> None:
         """Claim that the metric is within its budget."""
-        reading = self.stash[GATE].scope.metrics(self.metric.name)
-        assert reading in self.budget.limit
+        assert self.stash[GATE].scope.judged(self.budget) in self.budget.limit
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Where the budget stands in the plan."""
         return self.path, self.budget.place.line - 1, f"{self.metric.name} within budget"
-
-    def repr_failure(self, excinfo: ExceptionInfo[BaseException], style: object = None) -> str | TerminalRepr:
-        """The claim in words; a traceback only for what is our own fault."""
-        facts = self.stash[GATE].claims.facts
-        if isinstance(excinfo.value, AssertionError) and facts:
-            return "\n  ".join(describe(facts[-1]))
-        if isinstance(excinfo.value, RolloutError):
-            return str(excinfo.value)
-        return super().repr_failure(excinfo, style)  # type: ignore[arg-type]  # pytest's own literal, passed through

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ import pytest
 from pytest_rollout.discovery import find_plans
 
 if TYPE_CHECKING:
-    from pytest_rollout.rollout import Rollout
+    from pytest_rollout.rollout import Conclusion, Rollout
 
 ROLLOUT: pytest.StashKey[Rollout] = pytest.StashKey()
 """Where a run keeps its `Rollout`; absent in a run without plans."""
@@ -112,20 +113,20 @@ def _unopened(config: pytest.Config, status: int) -> int:
 
 def _decide(config: pytest.Config, rollout: Rollout, status: int) -> int:
     from pytest_rollout.decisions import ExitCode
-    from pytest_rollout.receipt import write_receipt
+    from pytest_rollout.errors import LedgerError
     from pytest_rollout.reports.terminal import last_line
 
     try:
         conclusion = rollout.conclude(status)
         line, code = last_line(conclusion, rollout), conclusion.exit_code
         if conclusion.judged:
-            try:
-                rollout.write_evidence(output_folder(config))
-                write_receipt(output_folder(config), rollout.run_of(conclusion))
-            except OSError as error:
-                if code != ExitCode.ROLLBACK:
-                    raise  # nothing passes without a receipt; what takes a release back does so all the same
-                line = f"{line.partition(' · exit ')[0]} · no receipt could be written: {error} · exit {code}"
+            for leave in _left_behind(config, rollout, conclusion):
+                try:
+                    leave()
+                except (OSError, LedgerError) as error:
+                    if code != ExitCode.ROLLBACK:
+                        raise  # nothing passes without a receipt; what takes a release back does so all the same
+                    line = f"{line.partition(' · exit ')[0]} · not all could be written: {error} · exit {code}"
     except Exception as error:  # noqa: BLE001 - whatever breaks here, a release must not go out for it
         code = status if status not in {0, 1} else 1
         line = f"VERDICT  HOLD[error]  no verdict could be written: {type(error).__name__}: {error} · exit {code}"
@@ -134,6 +135,18 @@ def _decide(config: pytest.Config, rollout: Rollout, status: int) -> int:
     if line:
         _say(config, line)
     return code
+
+
+def _left_behind(config: pytest.Config, rollout: Rollout, conclusion: Conclusion) -> list[Callable[[], object]]:
+    """What a run leaves, in order: the receipt last, so that there is none where the rest could not be written."""
+    from pytest_rollout.receipt import write_receipt
+
+    folder = output_folder(config)
+    return [
+        partial(rollout.write_evidence, folder),
+        partial(rollout.remember, conclusion),
+        lambda: write_receipt(folder, rollout.run_of(conclusion)),
+    ]
 
 
 def _say(config: pytest.Config, line: str) -> None:

@@ -21,7 +21,8 @@ from pytest_rollout.discovery import find_plans
 from pytest_rollout.lastword import PLANS, LastWord, output_folder, plans_of
 
 MARKERS = (
-    "rollback: a gate whose failure takes the release back",
+    "rollback(to): a gate whose failure takes the release back, to a percentage of traffic where it says so",
+    "stage(percentage, ...): a gate for these stages of its phase alone, such as '25 %'",
     "shadow(until, why): the gate reports and cannot block, until the day given (ISO 8601)",
     "gate(owner, severity, runbook): who answers for a gate, how bad its failure is, what to do then",
 )

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from pytest_rollout.ahead import Ask, Progress, ask_ahead
@@ -29,13 +30,14 @@ from pytest_rollout.plan.model import PREFLIGHT, Plan
 from pytest_rollout.receipt import Run
 from pytest_rollout.scope import Scope
 from pytest_rollout.sources import BUILT_IN, Kinds
+from pytest_rollout.stages import rollback_target
 from pytest_rollout.strays import Stray, find_strays
 from pytest_rollout.surroundings import Settings, Surroundings
-from pytest_rollout.verdict import Because, RunVerdict, Verdict, judge_phase
+from pytest_rollout.verdict import Because, RunVerdict, Traffic, Verdict, judge_phase
 from pytest_rollout.versions import git_facts, versions
 
-GATE_FIXTURES = frozenset({"metrics", "budget", "target", "flags"})
-GATE_MARKERS = frozenset({"rollback", "shadow", "gate"})
+GATE_FIXTURES = frozenset({"metrics", "budget", "target", "flags", "baseline", "history", "approvals", "stage"})
+GATE_MARKERS = frozenset({"rollback", "shadow", "gate", "stage"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +72,7 @@ class Rollout:
         self.plans = tuple(plans)
         self.settings = settings
         self.asked = asked
-        self.surroundings = Surroundings(settings, kinds, at)
+        self.surroundings = Surroundings(settings, kinds, at, asked)
         self.run_id = uuid.uuid4().hex
         self.book = Book()
         self._by_path = {plan.path: plan for plan in self.plans}
@@ -130,7 +132,8 @@ class Rollout:
     def scope(self, plan: Plan, gate: PlannedGate, claims: GateClaims) -> Scope:
         """What one gate may ask, for the phases it belongs to and that are judged."""
         judged = tuple(phase for phase in gate.phases if not self.asked or phase in self.asked)
-        return Scope(plan, judged, lambda: self.surroundings.readings_of(plan), claims, gate.id)
+        memory = partial(self.surroundings.memory_of, plan)
+        return Scope(plan, judged, partial(self.surroundings.readings_of, plan), claims, gate.id, memory)
 
     def ask_ahead(self, wanted: Iterable[tuple[Plan, PlannedGate, Sequence[Named]]], progress: Progress) -> None:
         """Ask everything that the selected gates are known to want, before the first of them runs."""
@@ -204,8 +207,25 @@ class Rollout:
             unlocked=unlocked,
             skipped=self._skipped(plan),
         )
-        verdict = replace(verdict, evidence_digest=self.surroundings.evidence_digest(plan))
-        return verdict.with_reasons(self._strays(plan, phase))
+        verdict = replace(verdict.with_reasons(self._strays(plan, phase)), traffic=self._traffic(plan, phase, verdict))
+        return replace(verdict, evidence_digest=self.surroundings.evidence_digest(plan))
+
+    def _traffic(self, plan: Plan, phase: str, verdict: Verdict) -> Traffic:
+        """How much traffic there is; nothing where nobody knows it, which its own gate has said already."""
+        declared = plan.phases.get(phase)
+        if declared is None or not plan.percentage or (not declared.stages and declared.traffic is None):
+            return Traffic()
+        try:
+            standing = self.surroundings.memory_of(plan).waiting(phase).standing
+        except RolloutError:
+            return Traffic(back=0.0 if verdict.decision is Decision.ROLLBACK else None)
+        return Traffic(
+            stage=standing.stage.name if standing.stage else "",
+            current=standing.percent,
+            next=standing.next.percent if standing.next else None,
+            back=rollback_target(standing, verdict.fired) if verdict.decision is Decision.ROLLBACK else None,
+            hold_left=standing.left.total_seconds() if standing.left is not None else None,
+        )
 
     def _strays(self, plan: Plan, phase: str) -> list[Because]:
         if plan.path not in self._passed_over:
@@ -262,6 +282,18 @@ class Rollout:
     def _not_now(self) -> str:
         what = "this is a replay of" if self.settings.replay else "this judges the past, as of"
         return f"{what} {self.at:%Y-%m-%d %H:%M:%S} UTC: what held then releases nothing now"
+
+    def remember(self, conclusion: Conclusion) -> None:
+        """Write what was decided into the ledgers of those environments that have one.
+
+        Raises:
+            LedgerError: One of them could not take it.
+        """
+        if self.settings.mode != "live" or self.settings.replay:
+            return
+        run = self.run_of(conclusion)
+        for (plan, _), verdict in zip(self.pairs, conclusion.verdict.verdicts, strict=True):
+            self.surroundings.memory_of(plan).record(verdict, run, recorded_at=utc_now())
 
     def write_evidence(self, folder: Path) -> None:
         """Write the bundle of everything that the run was told.

@@ -12,17 +12,28 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from pytest_rollout.baselines import Baselines
 from pytest_rollout.claims import Claim, GateClaims
-from pytest_rollout.errors import QuestionError, RolloutError, did_you_mean, listed
+from pytest_rollout.decisions import Reason
+from pytest_rollout.errors import Inconclusive, QuestionError, RolloutError, SourceError, did_you_mean, listed
 from pytest_rollout.estimates import Estimate, Reading
 from pytest_rollout.facts import Fact
 from pytest_rollout.limits import Limit
-from pytest_rollout.plan.model import Plan
+from pytest_rollout.memory import Memory
+from pytest_rollout.plan.conditions import parse_percent
+from pytest_rollout.plan.model import BASELINE, Budget, Plan, percent_text
 from pytest_rollout.readings import Readings
+from pytest_rollout.remembering import Approvals, History, StageNow
+from pytest_rollout.stages import TOLERANCE
+from pytest_rollout.waiting import Waiting
 from pytest_rollout.windows import Window
 
 if TYPE_CHECKING:
     import httpx
+
+
+def _no_memory() -> Memory:
+    raise SourceError("this gate's rollout remembers nothing")
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,7 @@ class Scope:
         readings: Opens the environment's readings on first use.
         claims: What the gate has read and claimed.
         gate: The gate's id.
+        memory: Opens what is remembered, on first use.
     """
 
     plan: Plan
@@ -42,6 +54,7 @@ class Scope:
     readings: Callable[[], Readings]
     claims: GateClaims
     gate: str = ""
+    memory: Callable[[], Memory] = _no_memory
 
     @property
     def metrics(self) -> Metrics:
@@ -57,6 +70,82 @@ class Scope:
     def flags(self) -> Flags:
         """The feature flags of the environment."""
         return Flags(self)
+
+    @property
+    def baselines(self) -> Baselines:
+        """The recorded reference readings."""
+        return Baselines(self.plan, self.readings, self.memory, self.claims)
+
+    def judged(self, budget: Budget) -> Estimate:
+        """What a budget judges: the metric itself, or how far it is from its reference."""
+        if budget.against == BASELINE:
+            return self.baselines(budget.metric).change
+        return self.metrics(budget.metric)
+
+    def condition(self, name: str) -> Claim:
+        """The claim that a condition of the gate's phase is met.
+
+        Raises:
+            Inconclusive: The past cannot be read.
+        """
+        try:
+            return self.waiting().claim(name)
+        except SourceError as error:
+            raise Inconclusive(str(error), reason=error.reason) from None
+
+    def waiting(self) -> Waiting:
+        """What the gate's phase waits for.
+
+        Raises:
+            QuestionError: The gate is judged for several phases at once, each of which has its own past.
+            SourceError: The past cannot be read.
+        """
+        if len(self.phases) != 1:
+            raise QuestionError(
+                f"a gate that asks about time and people is judged for one phase, not for {listed(self.phases)}: "
+                "write one for each, or name one phase with -m"
+            )
+        return self.memory().waiting(self.phases[0])
+
+    def why_not(self, stages: tuple[str, ...], condition: str) -> str:
+        """Why a gate is not for this stage of its phase; empty where it is.
+
+        Raises:
+            Inconclusive: Nobody knows which stage this is.
+        """
+        if not stages and not condition:
+            return ""
+        try:
+            waiting = self.waiting()
+        except SourceError as error:
+            raise Inconclusive(str(error), reason=error.reason) from None
+        if condition:
+            return waiting.why_not(condition)
+        percent = waiting.standing.percent
+        if percent is None:
+            raise Inconclusive("nobody knows how much traffic is served, so which stage this is", reason=Reason.NO_DATA)
+        here = any(abs(parse_percent(stage) - percent) <= TOLERANCE for stage in stages)
+        return "" if here else f"for {listed(stages)}; the traffic is {percent_text(percent)}"
+
+    @property
+    def history(self) -> History:
+        """What was judged, and what happened, before."""
+        return History(self.waiting, self.claims)
+
+    @property
+    def approvals(self) -> Approvals:
+        """Who has signed."""
+        return Approvals(self.waiting, self.claims)
+
+    @property
+    def stage(self) -> StageNow:
+        """How much traffic there is, and how much next."""
+        return StageNow(self.waiting, self.claims, self._served)
+
+    def _served(self) -> Estimate:
+        if not self.plan.percentage:
+            raise QuestionError(f"{self.plan.rollout} names no metric for its traffic: write percentage: METRIC")
+        return self.metrics(self.plan.percentage)
 
     def client(self) -> httpx.Client:
         """A client on the environment's service.

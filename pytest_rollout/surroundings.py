@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from pytest_rollout.environment import (
 )
 from pytest_rollout.errors import RolloutError
 from pytest_rollout.evidence import EVIDENCE_NAME, Bundle, Shape, digest_of, read_bundle, write_bundle
+from pytest_rollout.memory import Memory
 from pytest_rollout.plan.model import Environment, Plan
 from pytest_rollout.readings import Readings
 from pytest_rollout.sources import Kinds
@@ -55,10 +56,12 @@ class Surroundings:
         settings: Environment, fault, and what instant or bundle is asked for.
         kinds: The kinds of sources and flags there are.
         at: The run's instant, UTC; a replay has that of its bundle.
+        phases: The phases that are judged, which an embedded world shows.
     """
 
-    def __init__(self, settings: Settings, kinds: Kinds, at: datetime) -> None:
+    def __init__(self, settings: Settings, kinds: Kinds, at: datetime, phases: Sequence[str] = ()) -> None:
         self.settings = settings
+        self.phases = tuple(phases)
         self.kinds = kinds
         self.at = at
         self.folder: Path | None = None
@@ -102,7 +105,33 @@ class Surroundings:
         folder.mkdir()
         world = running_world(world_file, fault=self.settings.fault or None, at=self.at, folder=folder)
         self._cleanup.callback(world.stop)
-        return world.endpoints
+        return self._with_past(plan, world.endpoints, folder)
+
+    def _with_past(self, plan: Plan, endpoints: Endpoints, folder: Path) -> Endpoints:
+        """The world with a ledger and signatures, where its plan has conditions or references."""
+        asked = [phase for phase in self.phases if phase in plan.phases]
+        if not plan.remembers(asked):
+            return endpoints
+        from pytest_rollout.world_past import Lived, write_baselines, write_past
+        from pytest_rollout.world_signers import write_signatures
+
+        declared = self._declared(plan)
+        lived = Lived(
+            plan=plan,
+            environment=self.environment_of(plan),
+            at=self.at,
+            phases=asked,
+            stage=declared.stage,
+            fault=self.settings.fault,
+            baselines=endpoints.baselines,
+        )
+        if not declared.ledger:
+            signed = write_signatures(
+                plan, lived.environment, lived.awaited, at=self.at, folder=folder, unsigned=lived.unsigned
+            )
+            return replace(endpoints, ledger=write_past(lived, folder), approvals=signed)
+        write_baselines(lived, declared.ledger)
+        return replace(endpoints, ledger=declared.ledger, approvals=str(declared.approvals or plan.folder))
 
     def stop(self) -> None:
         """End worlds and remove the shared folder."""
@@ -136,6 +165,10 @@ class Surroundings:
             )
             self._readings[plan.path] = Readings(plan, environment, self.at, answers, kinds=self.kinds)
         return self._readings[plan.path]
+
+    def memory_of(self, plan: Plan) -> Memory:
+        """What is remembered of a rollout in this environment."""
+        return Memory(plan, self._opened(plan), self.at, self.readings_of(plan))
 
     def _opened(self, plan: Plan) -> Environment:
         declared = self._declared(plan)

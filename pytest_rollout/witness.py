@@ -12,7 +12,7 @@ from collections.abc import Generator
 
 import pytest
 
-from pytest_rollout.gate import GATE, RUNNING, keep_shadow_quiet
+from pytest_rollout.gate import GATE, RUNNING, keep_elsewhere_quiet, keep_shadow_quiet
 from pytest_rollout.rollout import Rollout
 
 
@@ -72,5 +72,6 @@ class Witness:
         report = yield
         if gate := item.stash.get(GATE, None):
             gate.sign(report, call.excinfo.value if call.excinfo else None, travels=self._travels)
+            keep_elsewhere_quiet(report, gate)
             keep_shadow_quiet(report, gate.planned, self._rollout.at.date())
         return report

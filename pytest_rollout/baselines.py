@@ -1,0 +1,171 @@
+"""Baselines: what a metric was before the rollout, and how far it is from that now.
+
+Days before are compared with the last 24 hours. Nobody randomised them, so
+each day counts once, and the bounds say how much days differ anyway.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from pytest_rollout.claims import GateClaims
+from pytest_rollout.decisions import Reason
+from pytest_rollout.errors import RolloutError, SourceError, did_you_mean, listed
+from pytest_rollout.estimates import Estimate, History, Reading
+from pytest_rollout.memory import Memory
+from pytest_rollout.plan.model import Metric, Plan, change_name
+from pytest_rollout.provenance import Provenance
+from pytest_rollout.quantities import format_duration
+from pytest_rollout.readings import Readings, with_level
+from pytest_rollout.recorded import RecordedBaseline
+from pytest_rollout.windows import Window
+
+if TYPE_CHECKING:
+    from pytest_rollout.stats.bounds import Bounds
+
+DAY = timedelta(days=1)
+PLANNED_DAYS = 14
+"""Over how many days it is looked at where the phase states no minimum."""
+LABEL = "before/after, not randomised"
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline(Reading):
+    """A recorded reference reading, which knows how far the metric is from it now."""
+
+    changed: Callable[[], Estimate] | None = field(default=None, repr=False)
+
+    __hash__ = object.__hash__
+
+    @property
+    def change(self) -> Estimate:
+        """How much the metric has changed, in %, with bounds that hold for every look of the phase."""
+        assert self.changed is not None
+        return replace(self.changed(), sources=self.sources)
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """`baseline("name")`: the reference of a plan's metric.
+
+    Args:
+        plan: The rollout's plan.
+        readings: Opens the environment's readings.
+        memory: Opens what is remembered.
+        claims: The gate that asks.
+        planned_days: Over how many days the phase is looked at.
+    """
+
+    plan: Plan
+    readings: Callable[[], Readings]
+    memory: Callable[[], Memory]
+    claims: GateClaims
+    planned_days: int = PLANNED_DAYS
+
+    def __call__(self, name: str) -> Baseline:
+        """The reference of one metric; unknown, with the reason, where there is none that counts.
+
+        Raises:
+            RolloutError: The plan has no such metric.
+        """
+        metric = self.plan.metrics.get(name)
+        if metric is None:
+            lines = [f"{self.plan.rollout} has no metric '{name}'", f"metrics: {listed(self.plan.metrics)}"]
+            raise RolloutError("\n  ".join([*lines, *did_you_mean(name, self.plan.metrics)]))
+        read = frozenset({self.claims.read(f"baseline of {name}")})
+        try:
+            recorded = self.memory().baseline(metric)
+        except SourceError as error:
+            unknown = Reading.unknown(
+                str(error).partition("\n")[0],
+                reason=error.reason,
+                name=f"baseline of {name}",
+                unit=metric.unit,
+                needs=f"rollout baseline record FOLDER --window {format_duration(self.plan.baseline_window)}",
+            )
+            return _baseline(unknown, read, lambda: replace(unknown, name=change_name(name), unit="%"))
+        days = f"{len(recorded.days)} days up to {recorded.days[-1][:10]}" if recorded.days else "no days"
+        provenance = Provenance(source=recorded.source, window=days, at=recorded.recorded_at)
+        exact = Reading.exactly(recorded.value, recorded.unit, name=f"baseline of {name}", provenance=provenance)
+        return _baseline(exact, read, lambda: self._change(metric, recorded))
+
+    def _change(self, metric: Metric, recorded: RecordedBaseline) -> Estimate:
+        """The last 24 hours against the recorded days."""
+        readings = self.readings()
+        window = readings.window(metric.name, DAY)
+        name = change_name(metric.name)
+        if window.unknown is not None:
+            return replace(window.unknown, name=name, unit="%")
+        found = _ratio(window, recorded, self.planned_days, self.plan.confidence)
+        provenance = replace(window.provenance, window=f"last 24 h against {len(recorded.days)} days, {LABEL}")
+        if math.isnan(found.value) or not math.isfinite(found.value):
+            return replace(
+                Reading.unknown(found.why, name=name, unit="%", reason=Reason.LOW_N, needs="record more days"),
+                provenance=provenance,
+            )
+        estimate = Estimate(
+            100 * (found.value - 1),
+            100 * (found.low - 1),
+            100 * (found.high - 1),
+            self.plan.confidence,
+            "%",
+            n=found.n,
+            method=found.method,
+            why=found.why,
+            name=name,
+            provenance=provenance,
+            history=_held(readings, metric, recorded),
+        )
+        if found.level is None:
+            return estimate
+        level = found.level
+        return with_level(estimate, lambda limit, above: level(1 + limit / 100, above), 1.0)
+
+
+def _baseline(reading: Reading, sources: frozenset[int], changed: Callable[[], Estimate]) -> Baseline:
+    facts = {each.name: getattr(reading, each.name) for each in fields(reading)}
+    return Baseline(**{**facts, "sources": sources}, changed=changed)
+
+
+def _ratio(window: Window, recorded: RecordedBaseline, planned_days: int, confidence: float) -> Bounds:
+    from pytest_rollout.stats.batches import METHOD, baseline_ratio, daily_logs
+    from pytest_rollout.stats.bounds import Bounds
+
+    step = window.step.total_seconds()
+    try:
+        now = daily_logs(window.times, window.values, start_seconds=0.0, step_seconds=step)
+    except ValueError as error:
+        return Bounds.unbounded(str(error), method=METHOD)
+    if not len(now):
+        return Bounds.unbounded("more than a fifth of the last 24 hours is missing", method=METHOD)
+    return baseline_ratio(now, recorded.logs, planned_days=planned_days, confidence=confidence)
+
+
+def _held(readings: Readings, metric: Metric, recorded: RecordedBaseline) -> History:
+    """What the raw series held for a while, as changes: an acute breach is not averaged away."""
+
+    def history(held: timedelta) -> tuple[Estimate, Estimate]:
+        kept = readings.window(metric.name, readings.asking.lookback(held)).sustained(held)
+        lowest, highest = (_as_change(each, recorded) for each in (kept.lowest, kept.highest))
+        return lowest, highest
+
+    return history
+
+
+def _as_change(kept: Estimate, recorded: RecordedBaseline) -> Estimate:
+    def change(value: float) -> float:
+        return 100 * (value / recorded.value - 1)
+
+    return replace(
+        kept,
+        value=change(kept.value),
+        low=change(kept.low),
+        high=change(kept.high),
+        unit="%",
+        name=change_name(recorded.metric),
+        refuting_level=None,
+    )

@@ -1,0 +1,121 @@
+"""Signatures: who has signed for what comes next in a rollout, as facts that a run remembers.
+
+Read offline, at every run, from the files beside the plan. What cannot be
+known, such as who made the change, counts in nobody's favour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pytest_rollout.errors import SignoffError
+from pytest_rollout.plan.model import Environment, Phase, Plan
+from pytest_rollout.remembered import Signed, Statement
+from pytest_rollout.signoff.approvals import Signoff, Wanted, verify_approvals
+from pytest_rollout.signoff.approvers import Register, find_register, read_register
+from pytest_rollout.signoff.authors import change_authors
+from pytest_rollout.signoff.signed import Signed as SignedDocument
+from pytest_rollout.signoff.signed import Unread, read_signed
+from pytest_rollout.signoff.statements import Asked, Heard, verify_statements
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signatures:
+    """What lies signed beside one rollout.
+
+    Args:
+        plan: The rollout's plan.
+        environment: Where it is judged.
+        at: The run's instant, UTC.
+    """
+
+    plan: Plan
+    environment: Environment
+    at: datetime
+
+    @property
+    def folder(self) -> Path:
+        """Where signatures and `approvers.yaml` are."""
+        return self.environment.approvals or self.plan.folder
+
+    def signed(self, phase: Phase, stage: str, roles: Mapping[str, int]) -> dict[str, Signed]:
+        """How far each role has signed for what comes after this stage of a phase.
+
+        Raises:
+            SignoffError: Nothing can be known of any signature: no approvers, or no `ssh-keygen`.
+        """
+        if not roles:
+            return {}
+        authors, unknown = self._authors()
+        wanted = Wanted(
+            rollout=self.plan.rollout,
+            phase=phase.name,
+            environment=self.environment.name,
+            stage=stage,
+            roles=roles,
+            plan_digest=self.plan.digest,
+            max_age=self.plan.evidence_age,
+            authors=authors,
+            at=self.at,
+        )
+        found = verify_approvals(self._found(), wanted=wanted, register=self._register())
+        return {standing.role: _role(found, standing.role, unknown) for standing in found.roles}
+
+    def said(self, phase: Phase) -> tuple[dict[str, Statement], dict[str, str]]:
+        """What people have said on each topic that a phase asks about; and, by topic, why that is not enough.
+
+        Raises:
+            SignoffError: As for `signed`.
+        """
+        said: dict[str, Statement] = {}
+        refused: dict[str, str] = {}
+        for topic, words in phase.conditions.statements.items():
+            asked = Asked(
+                rollout=self.plan.rollout,
+                phase=phase.name,
+                environment=self.environment.name,
+                topic=topic,
+                says=words,
+                at=self.at,
+            )
+            heard = verify_statements(self._found(), asked=asked, register=self._register())
+            if heard.complete:
+                newest = max(heard.statements, key=lambda each: each.made_at)
+                said[topic] = Statement(says=newest.says, by=newest.principal, at=newest.made_at.isoformat())
+            elif why := _why(heard):
+                refused[topic] = why
+        return said, refused
+
+    def _found(self) -> Iterable[SignedDocument | Unread]:
+        return read_signed(self.folder)
+
+    def _register(self) -> Register:
+        return read_register(find_register(self.folder))
+
+    def _authors(self) -> tuple[frozenset[str] | None, str]:
+        """Who made the change; None where that is not known, and why. Nobody made an embedded world's."""
+        if self.environment.world is not None and not self.environment.change_since:
+            return frozenset(), ""
+        try:
+            since, paths = self.environment.change_since, self.environment.change_paths
+            return change_authors(self.plan.folder, since=since, paths=paths), ""
+        except SignoffError as error:
+            return None, str(error).replace("\n", "; ")
+
+
+def _role(found: Signoff, role: str, unknown: str) -> Signed:
+    standing = next(each for each in found.roles if each.role == role)
+    refused = [each for each in found.refused if each.role in {role, ""}]
+    # A file that cannot be read may be one that takes an approval back: until it is mended, nobody has signed.
+    by = () if found.unread else tuple(each.principal for each in standing.signed)
+    why = [unknown] if unknown else []
+    why += [f"{each.what}: {each.sentence}" for each in refused]
+    return Signed(needed=standing.needed, by=by, refused=tuple(why))
+
+
+def _why(heard: Heard) -> str:
+    contrary = [f"{each.principal} said “{each.says}”" for each in heard.contrary]
+    return "; ".join([*contrary, *(f"{each.what}: {each.sentence}" for each in heard.refused)])
