@@ -57,7 +57,8 @@ def assignment_stats(call: Call) -> dict[str, object]:
     spaces = call.state["spaces"]
     on = call.flags["dual_memory.blended_recall"]
     treated = round(spaces * call.flags["dual_memory.canary_percentage"] / 100) if on else 0
-    return {"at": call.at.isoformat(), "control": spaces - treated, "treatment": treated}
+    percentage = 100 * treated / spaces
+    return {"at": call.at.isoformat(), "control": spaces - treated, "treatment": treated, "percentage": percentage}
 
 
 def dashboards(call: Call) -> list[dict[str, str]]:
@@ -94,6 +95,7 @@ world = World(
     series=telemetry.SERIES,
     files=prerequisites.FILES,
     exposition=EXPOSITION,
+    baselines=telemetry.BASELINES,
     alerts=prerequisites.ALERTS,
     sources={
         "rules": {"kind": "http_json", "url": "{url}/prometheus"},

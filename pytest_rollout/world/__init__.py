@@ -5,6 +5,7 @@ names it is written with. The service runs in a process of its own.
 """
 
 from pytest_rollout.world.alerts import Alert
+from pytest_rollout.world.before import Before
 from pytest_rollout.world.exposition import Counter, Gauge, Histogram
 from pytest_rollout.world.files import Benchmark, Benchmarks, Junit, Log, Rows
 from pytest_rollout.world.model import Call, Fault, Reply, World
@@ -12,6 +13,7 @@ from pytest_rollout.world.series import Series
 
 __all__ = [
     "Alert",
+    "Before",
     "Benchmark",
     "Benchmarks",
     "Call",

@@ -15,6 +15,7 @@ from datetime import datetime
 
 from pytest_rollout.errors import WorldError, did_you_mean, listed
 from pytest_rollout.world.alerts import Alert
+from pytest_rollout.world.before import Before
 from pytest_rollout.world.exposition import Exposed
 from pytest_rollout.world.files import WorldFile
 from pytest_rollout.world.series import Series
@@ -23,8 +24,11 @@ ANY_WORLD = {
     "metrics_down": "the telemetry cannot be asked at all",
     "stale": "the telemetry ended two hours ago",
     "nan": "the newest value of every series is NaN",
+    "young": "the phase is in its third day",
+    "unsigned": "nobody has signed anything",
+    "previous_phase_open": "the phase before this one was last judged HOLD",
 }
-"""The faults that every world has: they are done to the table `telemetry`, not to the service."""
+"""The faults that every world has: they are done to the table `telemetry`, or to what is remembered."""
 OWN_SOURCES = ("telemetry", "service", "metrics", "alerts")
 """The names of sources that a world gives by itself."""
 
@@ -119,6 +123,7 @@ class World:
         alerts: Its alert rules, in `alerts.yml` and as `/prometheus/api/v1/rules`; the source `alerts`.
         sources: Further sources, as a plan states them; `{url}` in them is the service, `{folder}` the run's folder.
         faults: What can be made to go wrong, by name.
+        baselines: What was recorded before the rollout, by the plan's metric.
 
     Raises:
         WorldError: A fault that changes what the world does not have, two
@@ -135,6 +140,7 @@ class World:
     alerts: Sequence[Alert] = ()
     sources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     faults: Mapping[str, Fault] = field(default_factory=dict)
+    baselines: Mapping[str, Before] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for route in self.routes:

@@ -35,12 +35,20 @@ _BOOT = (
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoints:
-    """Where a running world is: the service, its flags (also as a file), and its sources as a plan would state them."""
+    """Where a running world is: the service, its flags (also as a file), and its sources as a plan would state them.
+
+    `baselines` are the days before, by the plan's metric. `ledger` is what it
+    remembers and `approvals` the folder of who has signed: whoever started
+    it, and knows the plan, writes them.
+    """
 
     target: str
     flags: str
     sources: Mapping[str, Mapping[str, str]]
     flags_file: str = ""
+    baselines: Mapping[str, Mapping[str, list[object]]] = field(default_factory=dict)
+    ledger: str = ""
+    approvals: str = ""
 
 
 @dataclass(kw_only=True)

@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pytest_rollout.errors import WorldError
+from pytest_rollout.world.before import days_before
 from pytest_rollout.world.load import load_world
 from pytest_rollout.world.offers import served_sources, written_sources
 from pytest_rollout.world.service import Service
@@ -82,7 +83,9 @@ def _started(options: argparse.Namespace) -> tuple[Service, dict[str, object]]:
         world, at=options.at, port=options.port, dies_at=described.dies_at(options.fault), flags_file=flags_file
     )
     written = written_sources(world, folder, at=options.at, seed=options.seed, fault=options.fault)
+    healthy = {each.metric: each for each in described.series}
     line: dict[str, object] = {
+        "baselines": days_before(described.baselines, healthy, seed=options.seed, at=options.at),
         "target": service.url,
         "flags": f"{service.url}/flags",
         "flags_file": str(flags_file),
