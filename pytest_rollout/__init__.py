@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pytest_rollout.decisions import Decision
     from pytest_rollout.errors import Inconclusive, RolloutError
     from pytest_rollout.estimates import Estimate, Reading
+    from pytest_rollout.experiment.compare import compare
+    from pytest_rollout.experiment.comparison import Comparison
     from pytest_rollout.facts import Fact
     from pytest_rollout.hookspecs import hookimpl
     from pytest_rollout.limits import Limit
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Claim",
+    "Comparison",
     "Decision",
     "Estimate",
     "Fact",
@@ -32,11 +35,13 @@ __all__ = [
     "Truth",
     "Verdict",
     "check",
+    "compare",
     "hookimpl",
 ]
 
 _HOMES = {
     "Claim": "claims",
+    "Comparison": "experiment.comparison",
     "Decision": "decisions",
     "Estimate": "estimates",
     "Fact": "facts",
@@ -47,6 +52,7 @@ _HOMES = {
     "Truth": "claims",
     "Verdict": "verdict",
     "check": "claims",
+    "compare": "experiment.compare",
     "hookimpl": "hookspecs",
 }
 

@@ -26,6 +26,7 @@ class Bounds:
         method: The estimator, in words.
         why: Why a bound is missing or as wide as it is, as a sentence; else empty.
         level: The smallest one-sided level at which a limit is refuted, for estimators that can tell.
+        few: Whether more rows alone would give the bound that is missing.
 
     Raises:
         ValueError: A bound is NaN, the value lies outside its bounds, or a
@@ -39,6 +40,7 @@ class Bounds:
     method: str
     why: str = ""
     level: Level | None = field(default=None, repr=False, compare=False)
+    few: bool = False
 
     def __post_init__(self) -> None:
         if math.isnan(self.value):
@@ -48,9 +50,9 @@ class Bounds:
             raise ValueError(f"{self.method}: {self.value} is not between its bounds {self.low} and {self.high}")
 
     @classmethod
-    def unbounded(cls, why: str, *, method: str, n: int = 0, value: float = math.nan) -> Bounds:
+    def unbounded(cls, why: str, *, method: str, n: int = 0, value: float = math.nan, few: bool = False) -> Bounds:
         """No answer: the widest interval, with the reason."""
-        return cls(value if math.isfinite(value) else math.nan, -math.inf, math.inf, n, method, why)
+        return cls(value if math.isfinite(value) else math.nan, -math.inf, math.inf, n, method, why, few=few)
 
 
 def alpha_of(confidence: float) -> float:

@@ -56,8 +56,8 @@ def continuous(events: float, total: float, *, confidence: float = 0.95, deff: f
         return always_valid_level(s, n, limit, above=above)
 
     needed = -math.log(alpha)
-    low = _edge(lambda p: _log_evidence(s, n, p, above=True) >= needed, share, share / 2) if s > HALF else 0.0
-    high = _edge(lambda p: _log_evidence(s, n, p, above=False) >= needed, share, (s + 1) / n) if s < n else 1.0
+    low = _edge(lambda p: log_evidence(s, n, p, above=True) >= needed, share, share / 2) if s > HALF else 0.0
+    high = _edge(lambda p: log_evidence(s, n, p, above=False) >= needed, share, (s + 1) / n) if s < n else 1.0
     return Bounds(share, low, high, math.floor(total), method, level=level)
 
 
@@ -70,7 +70,7 @@ def always_valid_level(s: float, n: float, limit: float, *, above: bool) -> floa
         limit: The share in question.
         above: Which side is to be shown.
     """
-    return _trivial_level(s, n, limit, above, lambda: math.exp(-max(0.0, _log_evidence(s, n, limit, above=above))))
+    return _trivial_level(s, n, limit, above, lambda: math.exp(-max(0.0, log_evidence(s, n, limit, above=above))))
 
 
 def once(events: float, total: float, *, confidence: float = 0.95, deff: float = 1.0) -> Bounds:
@@ -127,21 +127,32 @@ def _trivial_level(s: float, n: float, limit: float, above: bool, otherwise: Cal
     return 1.0 if limit <= s / n else min(1.0, float(otherwise()))
 
 
-def _log_evidence(s: float, n: float, p: float, *, above: bool) -> float:
-    """The logarithm of the e-value that the share lies above (or below) `p`: a mixture against `p` itself.
+def log_evidence(s: float, n: float, p: float, *, above: bool, prior: float = HALF) -> float:
+    """The logarithm of the e-value that a share lies above (or below) `p`: a mixture against `p` itself.
 
-    Summed over shares beyond `p` with a beta density cut off at `p`; exact for
-    any `s`, and good to 4 digits up to n = 10¹². Without more than half an
-    event nothing lies above anything.
+    Summed over shares beyond `p` with a density of power `prior`, cut off at
+    `p`; exact for any `s`, and good to 4 digits up to n = 10¹². With no more
+    than `prior` events nothing lies above anything.
+
+    Args:
+        s: Independent events, at least 0; fractions are allowed.
+        n: Independent observations.
+        p: The share in question, above 0 and below 1.
+        above: Which side is to be shown.
+        prior: A half for rare events, which may be none at all; 3 for the known share beyond a quantile.
     """
     against = s * math.log(p) + (n - s) * math.log1p(-p)
     if above:
-        if s <= HALF:
+        if s <= prior:
             return 0.0
-        beyond = float(betaincc(s - HALF, n - s + 1, p))
-        return math.log(HALF * beyond) + HALF * math.log(p) + float(betaln(s - HALF, n - s + 1)) - against
-    beyond = float(betainc(s + HALF, n - s + 1, p))
-    return math.log(HALF * beyond) - HALF * math.log(p) + float(betaln(s + HALF, n - s + 1)) - against
+        beyond = float(betaincc(s - prior, n - s + 1, p))
+        if beyond <= 0:
+            return -math.inf
+        return math.log(prior * beyond) + prior * math.log(p) + float(betaln(s - prior, n - s + 1)) - against
+    beyond = float(betainc(s + prior, n - s + 1, p))
+    if beyond <= 0:
+        return -math.inf
+    return math.log(prior * beyond) - prior * math.log(p) + float(betaln(s + prior, n - s + 1)) - against
 
 
 def _edge(refuted: Callable[[float], bool], share: float, first: float) -> float:

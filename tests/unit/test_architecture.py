@@ -78,6 +78,7 @@ LAYERS = (
 )
 PUBLIC = [
     "Claim",
+    "Comparison",
     "Decision",
     "Estimate",
     "Fact",
@@ -88,6 +89,7 @@ PUBLIC = [
     "Truth",
     "Verdict",
     "check",
+    "compare",
     "hookimpl",
 ]
 TOP = len(LAYERS) - 1

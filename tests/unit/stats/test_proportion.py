@@ -200,7 +200,7 @@ def test_hourly_looks_are_wrong_in_at_most_five_percent():
     for look, total in enumerate(rows):
         seen, where = np.unique(events[:, look], return_inverse=True)
         for above in (True, False):
-            evidence = np.array([proportion._log_evidence(each, total, 0.01, above=above) for each in seen])
+            evidence = np.array([proportion.log_evidence(each, total, 0.01, above=above) for each in seen])
             wrong[above] |= (evidence >= math.log(20))[where]
 
     assert wrong[True].mean() <= 0.05 + 0.015

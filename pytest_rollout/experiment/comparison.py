@@ -1,0 +1,220 @@
+"""Comparison: what one metric says of two arms.
+
+It knows no rows, only `Samples`, and computes what is asked, when it is
+asked. Where nothing can be said, because there are too few rows, arms of the
+wrong size or no range, every estimate is the widest interval with its reason.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from pytest_rollout.decisions import Reason
+from pytest_rollout.errors import QuestionError
+from pytest_rollout.estimates import Estimate
+from pytest_rollout.experiment import quantiles
+from pytest_rollout.experiment.design import Design
+from pytest_rollout.experiment.samples import Cell, Counted, Samples, Values
+from pytest_rollout.experiment.strata import Strata
+from pytest_rollout.stats import mean, rate
+from pytest_rollout.stats.bounds import Bounds
+from pytest_rollout.stats.contrast import Contrast
+from pytest_rollout.stats.design_effect import effective_units
+from pytest_rollout.stats.moments import Moments
+
+
+@dataclass(frozen=True)
+class Sides:
+    """One quantity of two arms: `delta` is treatment - control, `lift` is treatment / control - 1."""
+
+    control: Estimate
+    treatment: Estimate
+    delta: Estimate
+    lift: Estimate
+
+
+@dataclass(frozen=True)
+class Rows:
+    """How much one arm has: rows, units, rows without a value, and as how many units of one size its units count."""
+
+    rows: int
+    units: int
+    missing: int
+    effective_units: float
+    largest_unit: int
+
+
+class Comparison:
+    """One metric of a control and a treatment: `ab("latency").p99.delta < 10`.
+
+    Each of `.mean`, `.rate`, `.p50`, `.p95`, `.p99`, `.quantile(q)` and
+    `.rank` has `.control`, `.treatment`, `.delta` and `.lift`, which are
+    estimates to be compared with limits.
+    """
+
+    def __init__(self, samples: Samples, design: Design) -> None:
+        self._samples = samples
+        self.design = design
+
+    @cached_property
+    def mean(self) -> Sides:
+        """The means over rows; winsorised where the metric has a cap."""
+        found = self._samples.moments(Values(self.design.cap))
+        control, treatment = self._side(self.design.control, found), self._side(self.design.treatment, found)
+        wide, why = self._range([*control, *treatment])
+        capped = f", rows above {self.design.cap:g} count as that" if self.design.cap is not None else ""
+        if why:
+            answer = Contrast.unbounded(why, method="mean", rows=self._rows)
+        else:
+            answer = mean.contrast(
+                control,
+                treatment,
+                self._strata.weights,
+                confidence=self.design.confidence,
+                looks=self.design.looks,
+                planned=self.design.planned,
+                value_range=wide,
+            )
+        return self._sides("mean", answer, note=capped)
+
+    @cached_property
+    def rate(self) -> Sides:
+        """The shares of rows that are 1 (or true), as fractions."""
+        found = self._samples.moments(Values())
+        answer = rate.contrast(
+            self._side(self.design.control, found),
+            self._side(self.design.treatment, found),
+            self._strata.weights,
+            confidence=self.design.confidence,
+            looks=self.design.looks,
+            burst=self.design.burst,
+        )
+        return self._sides("rate", answer)
+
+    @cached_property
+    def p50(self) -> Sides:
+        """The medians."""
+        return self._quantile(0.5)
+
+    @cached_property
+    def p95(self) -> Sides:
+        """The 95th percentiles."""
+        return self._quantile(0.95)
+
+    @cached_property
+    def p99(self) -> Sides:
+        """The 99th percentiles."""
+        return self._quantile(0.99)
+
+    def quantile(self, q: float) -> Sides:
+        """Any quantile, as a fraction: 0.999 is P99.9.
+
+        Raises:
+            QuestionError: `q` is not above 0 and below 1.
+        """
+        if not 0 < q < 1:
+            raise QuestionError(
+                f"{self.design.name}: quantile({q!r}) is not above 0 and below 1: P99 is quantile(0.99)"
+            )
+        return self._quantile(float(q))
+
+    @cached_property
+    def n(self) -> Mapping[str, Rows]:
+        """How many rows and units each arm has."""
+        return {
+            arm: Rows(
+                rows=sum(each.rows for each in found),
+                units=sum(each.units for each in found),
+                missing=sum(each.missing for each in found),
+                effective_units=sum(effective_units(each) for each in found),
+                largest_unit=max(each.largest_unit for each in found),
+            )
+            for arm in (self.design.control, self.design.treatment)
+            for found in [self._side(arm, self._counted)]
+        }
+
+    @property
+    def information(self) -> float:
+        """The share of the planned rows that the smaller arm has; infinite where nobody planned."""
+        return min(self._rows) / self.design.planned if self.design.planned else math.inf
+
+    @cached_property
+    def _counted(self) -> Mapping[Cell, Moments]:
+        return self._samples.moments(Counted())
+
+    @cached_property
+    def _strata(self) -> Strata:
+        return Strata.of(self._counted, self.design)
+
+    @cached_property
+    def _rows(self) -> tuple[int, int]:
+        control, treatment = (
+            sum(each.rows for each in self._side(arm, self._counted))
+            for arm in (self.design.control, self.design.treatment)
+        )
+        return control, treatment
+
+    def _side(self, arm: str, found: Mapping[Cell, Moments]) -> list[Moments]:
+        return list(self._strata.side(arm, found))
+
+    def _range(self, arms: list[Moments]) -> tuple[float | None, str]:
+        """How far apart two rows can be, None where nobody knows; and what contradicts it."""
+        arms = [arm for arm in arms if arm.rows]
+        low, high = self.design.value_range or (None, None)
+        if self.design.cap is not None:
+            high = self.design.cap if high is None else min(high, self.design.cap)
+            low = low if low is not None else min([0.0, *(arm.lowest for arm in arms)])
+        if low is None or high is None:
+            return (1.0 if arms and all(rate.are_shares(arm) for arm in arms) else None), ""
+        outside = [each for arm in arms for each in (arm.lowest, arm.highest) if not low <= each <= high]
+        if outside:
+            return (
+                None,
+                f"a row is {outside[0]:g}, outside the range {low:g} … {high:g} that the metric was said to have",
+            )
+        return high - low, ""
+
+    def _quantile(self, q: float) -> Sides:
+        answer = quantiles.contrast(self._samples, q, self.design, self._counted, self._strata)
+        return self._sides(f"P{q * 100:g}", answer)
+
+    def _sides(self, what: str, answer: Contrast, *, note: str = "") -> Sides:
+        control, treatment = self.design.control, self.design.treatment
+        return Sides(
+            self._estimate(f"{what} {self.design.name}, {control}", answer.control, note),
+            self._estimate(f"{what} {self.design.name}, {treatment}", answer.treatment, note),
+            self._estimate(f"{what} {self.design.name}, {treatment} - {control}", answer.delta, note),
+            self._estimate(f"{what} {self.design.name}, {treatment} / {control} - 1", answer.lift, note, unit=""),
+        )
+
+    def _estimate(self, name: str, found: Bounds, note: str, unit: str | None = None) -> Estimate:
+        doubt = self.design.doubt
+        if doubt is not None:
+            found = Bounds.unbounded(doubt.why, method=found.method, n=found.n)
+        return Estimate(
+            found.value,
+            found.low,
+            found.high,
+            self.design.confidence,
+            self.design.unit if unit is None else unit,
+            n=found.n,
+            method=found.method + note,
+            why=found.why or self._progress(),
+            name=name,
+            reason=doubt.reason if doubt is not None else self._reason(found),
+            refuting_level=found.level,
+        )
+
+    def _reason(self, found: Bounds) -> Reason:
+        """What an inconclusive claim waits for: the planned rows, a first bound, or nothing that waiting brings."""
+        if self.information < 1 and (found.few or not found.why):
+            return Reason.INFORMATION
+        return Reason.LOW_N if found.few else Reason.INCONCLUSIVE
+
+    def _progress(self) -> str:
+        if self.information >= 1:
+            return ""
+        return f"{self.information:.0%} of the planned {self.design.planned:g} rows of the smaller arm"

@@ -1,0 +1,230 @@
+"""Quantiles of two arms: which ranks to look up, and what their values say.
+
+Four questions to the rows: how many there are, where the sample's quantile
+lies, how alike units are there, and the values of the ranks that follow. A
+fifth one, for the level at which a limit is refuted, only when somebody asks.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from pytest_rollout.experiment.design import Design
+from pytest_rollout.experiment.samples import Above, Cell, Samples
+from pytest_rollout.experiment.strata import Strata
+from pytest_rollout.stats import quantile
+from pytest_rollout.stats.bounds import Bounds, alpha_of
+from pytest_rollout.stats.contrast import Contrast
+from pytest_rollout.stats.design_effect import FEWEST_UNITS, design_effect, pooled_icc
+from pytest_rollout.stats.moments import Moments
+from pytest_rollout.stats.mover import Pair, Part, Reach, combined
+
+FAMILY = 50
+"""Levels of Holm's steps over so many triggers are met exactly; others are rounded up."""
+
+
+@dataclass
+class _Side:
+    """One arm: its cells with weight, rows, sample quantile and design effect."""
+
+    cells: Sequence[tuple[Cell, float, int]]
+    values: Mapping[Cell, float]
+    deffs: Mapping[Cell, float]
+
+    def reach(self, found: Mapping[Cell, tuple[float, float]]) -> Reach:
+        """The arm over its strata."""
+        parts = []
+        for cell, weight, _ in self.cells:
+            value, (low, high) = self.values[cell], found[cell]
+            parts.append(
+                Part(weight, Reach(value, max(0.0, value - low), max(0.0, high - value)), 1 - 1 / self.deffs[cell])
+            )
+        return combined(parts)
+
+
+@dataclass
+class _Ranked:
+    """The reaches of both arms at every level that was asked."""
+
+    samples: Samples
+    sides: tuple[_Side, _Side]
+    q: float
+    design: Design
+    levels: tuple[float, ...]
+    found: dict[float, tuple[Reach, Reach]] = field(default_factory=dict)
+
+    def at(self, alpha: float) -> tuple[Reach, Reach]:
+        """Control and treatment; one question to the rows for all levels, at the first level that is not known yet."""
+        if alpha not in self.found:
+            self._ask([alpha] if not self.found else self.levels)
+        return self.found[alpha]
+
+    def _ask(self, levels: Sequence[float]) -> None:
+        wanted = {
+            (cell, level): quantile.ranks(rows, self.q, level, deff=side.deffs[cell], looks=self.design.looks)
+            for side in self.sides
+            for cell, _, rows in side.cells
+            for level in levels
+        }
+        by_cell: dict[Cell, set[int]] = {}
+        for (cell, _), pair in wanted.items():
+            by_cell.setdefault(cell, set()).update(rank for rank in pair if rank)
+        ordered = {cell: sorted(ranks) for cell, ranks in by_cell.items()}
+        answers = self.samples.ranked({cell: ranks for cell, ranks in ordered.items() if ranks})
+        values = {
+            (cell, rank): value
+            for cell, ranks in ordered.items()
+            for rank, value in zip(ranks, answers.get(cell, ()), strict=True)
+        }
+        for level in levels:
+            control, treatment = (
+                side.reach({cell: self._ends(cell, wanted[cell, level], values) for cell, _, _ in side.cells})
+                for side in self.sides
+            )
+            self.found[level] = control, treatment
+
+    @staticmethod
+    def _ends(cell: Cell, pair: tuple[int, int], values: Mapping[tuple[Cell, int], float]) -> tuple[float, float]:
+        low, high = pair
+        return values[cell, low] if low else -math.inf, values[cell, high] if high else math.inf
+
+
+def contrast(samples: Samples, q: float, design: Design, counted: Mapping[Cell, Moments], strata: Strata) -> Contrast:
+    """Bounds of both arms' quantile, of their difference and of the relative lift.
+
+    Args:
+        samples: The rows.
+        q: Quantile as a fraction, `0 < q < 1`.
+        design: How it is judged.
+        counted: How many rows and units every cell has.
+        strata: Which cells belong together, and what each weighs.
+
+    Returns:
+        Bounds in the metric's unit, distribution-free. An upper one is `inf`,
+        with the reason, when there are too few rows for it. Over strata, the
+        weighted mean of their quantiles. The honest edge: levels between
+        Holm's steps are rounded up.
+
+    Source:
+        Ranks: `stats.quantile`. Units: Deng, Knoblich & Lu (2018), KDD. Arms:
+        Zou & Donner (2008), MOVER.
+    """
+    alpha = alpha_of(design.confidence)
+    used = [(name, weight) for name, weight in zip(strata.names, strata.weights, strict=True) if weight > 0]
+    cells = [
+        [((arm, name), weight, counted[arm, name].rows) for name, weight in used if (arm, name) in counted]
+        for arm in (design.control, design.treatment)
+    ]
+    method = _method(q, design, len(used))
+    rows = (sum(each[2] for each in cells[0]), sum(each[2] for each in cells[1]))
+    for name, side in (("control", cells[0]), ("treatment", cells[1])):
+        units = [counted[cell] for cell, _, _ in side]
+        if len(side) < len(used):
+            return Contrast.unbounded(f"{name} has no rows{_in_a_stratum(used)}", method=method, rows=rows, few=True)
+        if any(each.clustered and each.largest_unit > 1 for each in units):
+            effective = sum(each.rows for each in units) ** 2 / sum(each.rows_squared for each in units)
+            if effective < FEWEST_UNITS:
+                why = f"{effective:.3g} effective units of {name} are too few for a quantile: at least {FEWEST_UNITS}"
+                return Contrast.unbounded(why, method=method, rows=rows, few=True)
+    sides = _sides(samples, q, (cells[0], cells[1]))
+    ranked = _Ranked(samples, sides, q, design, _levels(alpha))
+    if any(math.isinf(value) for side in sides for value in side.values.values()):
+        return _endless(ranked, alpha, method, rows)
+    for name, arm, reach in zip(("control", "treatment"), sides, ranked.at(alpha), strict=True):
+        if reach.below == reach.above == 0 and _flat(samples, arm):
+            why = f"all rows of {name} are equal, which says nothing about how its quantiles may vary"
+            return Contrast.unbounded(why, method=method, rows=rows)
+    worst = max(deff for side in sides for deff in side.deffs.values())
+    return _explained(
+        Contrast.of(
+            Pair(ranked.at, levels=ranked.levels),
+            lambda level: ranked.at(level)[0],
+            lambda level: ranked.at(level)[1],
+            alpha,
+            method=f"{method}, deff {worst:.3g}" if worst > 1 else method,
+            rows=rows,
+        ),
+        q,
+        design,
+        worst,
+    )
+
+
+def _sides(samples: Samples, q: float, cells: tuple[Sequence[tuple[Cell, float, int]], ...]) -> tuple[_Side, _Side]:
+    everything = [each for side in cells for each in side]
+    answers = samples.ranked({cell: [quantile.middle(rows, q)] for cell, _, rows in everything})
+    values = {cell: found[0] for cell, found in answers.items()}
+    above = samples.moments(Above(values))
+    icc = pooled_icc(above[cell] for cell, _, _ in everything)
+    deffs = {cell: design_effect(above[cell], icc) for cell, _, _ in everything}
+    return _Side(cells[0], values, deffs), _Side(cells[1], values, deffs)
+
+
+def _flat(samples: Samples, side: _Side) -> bool:
+    """Whether an arm has one value only: a metric that is not measured looks like that."""
+    ends = samples.ranked({cell: [1, rows] for cell, _, rows in side.cells})
+    return len({value for pair in ends.values() for value in pair}) == 1
+
+
+def _levels(alpha: float) -> tuple[float, ...]:
+    """The levels that are told apart: those above `alpha`, Holm's, and powers of ten below them."""
+    above = np.geomspace(alpha, 0.49, 9)[1:]
+    holm = [alpha / step for step in range(1, FAMILY + 1)]
+    below = [holm[-1] / 10 ** (step / 2) for step in range(1, 15)]
+    return tuple(sorted([*(float(each) for each in above), *holm, *below]))
+
+
+def _explained(found: Contrast, q: float, design: Design, deff: float) -> Contrast:
+    """With the reason, where a bound is missing."""
+    least = quantile.fewest_rows(q, alpha_of(design.confidence), deff=deff, looks=design.looks)
+
+    def explained(bounds: Bounds) -> Bounds:
+        if bounds.why or not (math.isinf(bounds.low) or math.isinf(bounds.high)):
+            return bounds
+        if bounds.n >= least:
+            return replace(bounds, why=f"timeouts, or too few rows in a stratum, leave P{q * 100:g} without a bound")
+        why = f"{bounds.n} rows are too few for both bounds of P{q * 100:g}: at least {least}"
+        return replace(bounds, why=why, few=True)
+
+    return Contrast(*(explained(each) for each in (found.control, found.treatment, found.delta, found.lift)))
+
+
+def _endless(ranked: _Ranked, alpha: float, method: str, rows: tuple[int, int]) -> Contrast:
+    """A quantile that is infinite: so many rows have no end that it has none either."""
+    why = f"so many rows are infinite (timeouts) that P{ranked.q * 100:g} is"
+    unknown = Contrast.unbounded(why, method=method, rows=rows)
+    low: list[float] = []
+    high: list[float] = []
+    for side in ranked.sides:
+        ends = [_plain_ends(ranked, cell, size, side.deffs[cell], alpha) for cell, _, size in side.cells]
+        low.append(sum(weight * end[0] for (_, weight, _), end in zip(side.cells, ends, strict=True)))
+        high.append(sum(weight * end[1] for (_, weight, _), end in zip(side.cells, ends, strict=True)))
+    least, most = low[1] - high[0], high[1] - low[0]
+    if math.isfinite(high[0]) and low[1] > -math.inf:
+        least = min(least, sys.float_info.max)
+        return replace(unknown, delta=Bounds(math.inf, least, math.inf, min(rows), method, why))
+    if math.isfinite(high[1]) and low[0] > -math.inf:
+        most = max(most, -sys.float_info.max)
+        return replace(unknown, delta=Bounds(-math.inf, -math.inf, most, min(rows), method, why))
+    return unknown
+
+
+def _plain_ends(ranked: _Ranked, cell: Cell, rows: int, deff: float, alpha: float) -> tuple[float, float]:
+    low, high = quantile.ranks(rows, ranked.q, alpha, deff=deff, looks=ranked.design.looks)
+    found = ranked.samples.ranked({cell: [each for each in (low, high) if each]})[cell]
+    return found[0] if low else -math.inf, found[-1] if high else math.inf
+
+
+def _in_a_stratum(used: Sequence[object]) -> str:
+    return " in a stratum" if len(used) > 1 else ""
+
+
+def _method(q: float, design: Design, strata: int) -> str:
+    how = "e-values of exceedances valid at every look" if design.looks == "continuous" else "exact ranks"
+    within = f", {strata} strata" if strata > 1 else ""
+    return f"P{q * 100:g}, order statistics by {how}, arms joined by MOVER{within}"

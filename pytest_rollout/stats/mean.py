@@ -1,0 +1,216 @@
+"""Mean: how two arms' means differ, from sums over units.
+
+One look: Welch's t, on units where rows share them. Every look: a normal
+mixture, with two guards that a variance alone does not give. A small arm may
+not have met its own outliers yet, so it is believed to be at least as noisy
+as the other; and what happens to too few rows to be seen at all may be as bad
+as the metric's range allows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from scipy.stats import t as student
+
+from pytest_rollout.stats import proportion
+from pytest_rollout.stats.bounds import alpha_of
+from pytest_rollout.stats.contrast import Contrast
+from pytest_rollout.stats.design_effect import (
+    FEWEST_UNITS,
+    mean_variance,
+    planned_effect,
+    pooled_icc,
+    ratio,
+    row_variance,
+)
+from pytest_rollout.stats.moments import Moments
+from pytest_rollout.stats.mover import Pair, Reach
+from pytest_rollout.stats.sequential import DEFAULT_PLANNED, Mixture
+
+FEWEST_ROWS = 100
+"""Below so many rows in an arm no mean is claimed at every look."""
+NO_RANGE = (
+    "a mean holds at every look only where the metric's range is known: "
+    "a disaster in too few rows to be seen may be of any size; claim a quantile or a rate"
+)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One arm's mean over its strata: value, variance, Student's degrees, and how many rows it is worth."""
+
+    value: float
+    variance: float
+    degrees: float
+    rows: int
+    effective: float
+
+
+def contrast(
+    control: Sequence[Moments],
+    treatment: Sequence[Moments],
+    weights: Sequence[float] = (1.0,),
+    *,
+    confidence: float = 0.95,
+    looks: Literal["continuous", "once"] = "once",
+    planned: float | None = None,
+    value_range: float | None = None,
+) -> Contrast:
+    """Bounds of two means, of their difference and of the relative lift.
+
+    Args:
+        control: The moments of each stratum.
+        treatment: The same, in the same order.
+        weights: Of each stratum, 0 or more, summing to 1.
+        confidence: Of each bound on its own, above 0.5 and below 1.
+        looks: `once` for Welch's t at one planned look; `continuous` for bounds that hold at every look.
+        planned: Effective rows of the smaller arm at which an answer at every look is wanted, fixed before the
+            start; 10 000 without. It moves where the bounds are shortest, not whether they hold.
+        value_range: Highest minus lowest value that a row can have (after a cap); needed for `continuous`.
+
+    Returns:
+        Bounds in the metric's unit; the lift as a fraction. Unbounded, with
+        the reason, below 30 effective units an arm, when all rows of an arm
+        are equal, when a value is infinite, and for `continuous` below 100
+        rows an arm or without a range. The honest edge: at one look, strongly
+        skewed rows are covered less often than `confidence` says until there
+        are thousands of them; docs/statistics-measured.md has figures.
+
+    Raises:
+        ValueError: Strata and weights differ in number, or an argument is out of range.
+
+    Source:
+        Welch (1947), Biometrika 34; on units the delta method (see
+        `design_effect.mean_variance`), Satterthwaite's degrees from units;
+        the lift is Fieller's. For every look see `sequential.Mixture`.
+    """
+    alpha = alpha_of(confidence)
+    if not len(control) == len(treatment) == len(weights) or not math.isclose(sum(weights), 1):
+        raise ValueError(f"{len(control)} and {len(treatment)} strata with weights {list(weights)}, which sum to 1")
+    used = [each for each, weight in enumerate(weights) if weight > 0]
+    method = _method(control, looks, len(used))
+    rows = tuple(sum(arm[each].rows for each in used) for arm in (control, treatment))
+    values = tuple(
+        sum(weights[each] * (arm[each].centre + ratio(arm[each])) for each in used) for arm in (control, treatment)
+    )
+    why, few = _doubt(control, treatment, used, looks, value_range)
+    if why:
+        return Contrast.unbounded(why, method=method, rows=(rows[0], rows[1]), values=(values[0], values[1]), few=few)
+    sides = [
+        _arm(mine, other, [(each, weights[each]) for each in used], looks)
+        for mine, other in ((control, treatment), (treatment, control))
+    ]
+    if looks == "once":
+        return _once(sides[0], sides[1], alpha, method)
+    return _continuous(sides[0], sides[1], alpha, method, planned or DEFAULT_PLANNED, value_range or 0.0)
+
+
+def _once(control: Arm, treatment: Arm, alpha: float, method: str) -> Contrast:
+    together = (control.variance + treatment.variance) ** 2 / sum(
+        arm.variance**2 / arm.degrees for arm in (control, treatment)
+    )
+
+    def reach(arm: Arm, level: float, degrees: float) -> Reach:
+        off = float(student.isf(level, degrees)) * math.sqrt(arm.variance)
+        return Reach(arm.value, off, off)
+
+    return Contrast.of(
+        Pair(lambda level: (reach(control, level, together), reach(treatment, level, together))),
+        lambda level: reach(control, level, control.degrees),
+        lambda level: reach(treatment, level, treatment.degrees),
+        alpha,
+        method=method,
+        rows=(control.rows, treatment.rows),
+    )
+
+
+def _continuous(
+    control: Arm, treatment: Arm, alpha: float, method: str, planned: float, value_range: float
+) -> Contrast:
+    mixture = Mixture.tuned(planned, alpha)
+    smaller = min(control.effective, treatment.effective)
+
+    def reach(arm: Arm, level: float, rows: float) -> Reach:
+        off = mixture.multiplier(rows, level) * math.sqrt(arm.variance)
+        return Reach(arm.value, off, off)
+
+    def unseen(level: float, rows: float) -> float:
+        """What so few rows as were never met may add to a mean."""
+        return value_range * proportion.continuous(0, rows, confidence=1 - level).high
+
+    def alone(arm: Arm, level: float) -> Reach:
+        mine, hidden = reach(arm, level, arm.effective), unseen(level, arm.effective)
+        return Reach(arm.value, mine.below + hidden, mine.above + hidden)
+
+    return Contrast.of(
+        Pair(
+            lambda level: (reach(control, level, smaller), reach(treatment, level, smaller)),
+            slack=lambda level: unseen(level, smaller),
+        ),
+        lambda level: alone(control, level),
+        lambda level: alone(treatment, level),
+        alpha,
+        method=method,
+        rows=(control.rows, treatment.rows),
+    )
+
+
+def _arm(mine: Sequence[Moments], other: Sequence[Moments], strata: Sequence[tuple[int, float]], looks: str) -> Arm:
+    """One arm over its strata; a unit that is in several of them is off the same way in all."""
+    value = shared = apart = curvature = effective = 0.0
+    for each, weight in strata:
+        arm = mine[each]
+        variance = _guarded(arm, other[each]) if looks == "continuous" else mean_variance(arm)
+        spread = max(row_variance(arm), row_variance(other[each]) if looks == "continuous" else 0.0)
+        alone = min(variance, spread / arm.rows) if arm.clustered else variance
+        value += weight * (arm.centre + ratio(arm))
+        shared += weight * math.sqrt(variance - alone)
+        apart += weight**2 * alone
+        curvature += (weight**2 * variance) ** 2 / (arm.units - 1)
+        effective += spread / variance if variance > 0 else arm.rows
+    variance = shared**2 + apart
+    return Arm(value, variance, variance**2 / curvature, sum(mine[each].rows for each, _ in strata), effective)
+
+
+def _guarded(mine: Moments, other: Moments) -> float:
+    """An arm's variance, no smaller than if its rows varied as those of the other arm do."""
+    return max(mean_variance(mine), row_variance(other) * planned_effect(mine, pooled_icc([other])) / mine.rows)
+
+
+def _doubt(
+    control: Sequence[Moments], treatment: Sequence[Moments], used: Sequence[int], looks: str, value_range: float | None
+) -> tuple[str, bool]:
+    """Why there are no bounds, or nothing; and whether more rows would give them."""
+    if looks == "continuous" and value_range is None:
+        return NO_RANGE, False
+    least = FEWEST_ROWS if looks == "continuous" else 2
+    for name, arm in (("control", control), ("treatment", treatment)):
+        strata = [arm[each] for each in used]
+        if few := [each.rows for each in strata if each.rows < least]:
+            return f"{few[0]} rows of {name}{_within(strata)} are too few for a mean: at least {least}", True
+        if any(not math.isfinite(each.total) for each in strata):
+            return f"some rows of {name} are infinite (timeouts), so it has no mean: claim a quantile or a rate", False
+        units = sum(each.rows for each in strata) ** 2 / sum(each.rows_squared for each in strata)
+        if units < FEWEST_UNITS or any(each.units < 2 for each in strata):
+            kind = "units" if strata[0].clustered else "rows"
+            return f"{units:.3g} effective {kind} of {name} are too few for a mean: at least {FEWEST_UNITS}", True
+        flat = [row_variance(each) == 0 for each in strata]
+        if all(flat) or (looks == "once" and any(mean_variance(each) == 0 for each in strata)):
+            return f"the rows of {name} do not vary, which says nothing about how far its mean may be off", False
+    return "", False
+
+
+def _within(strata: Sequence[Moments]) -> str:
+    return " in a stratum" if len(strata) > 1 else ""
+
+
+def _method(arm: Sequence[Moments], looks: str, strata: int) -> str:
+    units = ", units by the delta method" if any(each.clustered for each in arm) else ""
+    within = f", {strata} strata" if strata > 1 else ""
+    if looks == "continuous":
+        return f"mean, normal mixture valid at every look{units}{within}"
+    return f"mean, Welch{units}{within}"
