@@ -49,6 +49,7 @@ class Estimate:
         name: What was estimated, as reports call it.
         reason: The code under which doubt holds a release.
         needs: What would end the doubt.
+        counted: What `n` counts, such as `rows of treatment`, where four times as many halve the bounds.
 
     A value that lies beyond every number (an overflow) is unknown, like NaN.
 
@@ -67,6 +68,7 @@ class Estimate:
     name: str = "estimate"
     reason: str = Reason.INCONCLUSIVE
     needs: str = ""
+    counted: str = ""
     provenance: Provenance = field(default=Provenance(), repr=False)
     refuting_level: RefutingLevel | None = field(default=None, repr=False)
     sources: frozenset[int] = field(default=frozenset(), repr=False)
@@ -281,7 +283,7 @@ def claim_about(
         method=estimate.method,
         why=estimate.why,
         reason=estimate.reason if doubt else "",
-        needs=(estimate.needs or _needs(estimate)) if doubt else "",
+        needs=(estimate.needs or _needs(estimate, near)) if doubt else "",
         level=level,
         decision=decision,
         trigger=trigger,
@@ -293,7 +295,19 @@ def claim_about(
     return Claim(facts, estimate.sources)
 
 
-def _needs(estimate: Estimate) -> str:
+MOST_TIMES = 1000
+"""So many times the data are never gathered."""
+
+
+def _needs(estimate: Estimate, near: float) -> str:
+    """What would end the doubt about a limit: how much more data, where bounds narrow with their root."""
+    off = abs(near - estimate.value)
+    reach = estimate.high - estimate.value if near >= estimate.value else estimate.value - estimate.low
+    if estimate.counted and estimate.n and math.isfinite(off) and math.isfinite(reach):
+        if reach * reach >= MOST_TIMES * off * off:
+            return "the value is so close to the limit that no amount of data in reach tells"
+        rows = math.ceil(estimate.n * (reach / off) ** 2)
+        return f"about {rows - estimate.n} more {estimate.counted} ({rows} in all), if the value stays as it is"
     return "" if estimate.why else "the bounds lie on both sides of the limit: more data narrows them"
 
 

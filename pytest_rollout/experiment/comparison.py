@@ -15,8 +15,9 @@ from functools import cached_property
 from pytest_rollout.decisions import Reason
 from pytest_rollout.errors import QuestionError
 from pytest_rollout.estimates import Estimate
-from pytest_rollout.experiment import quantiles
-from pytest_rollout.experiment.design import Design
+from pytest_rollout.experiment import assigned, quantiles, ranks
+from pytest_rollout.experiment.assigned import Assignment
+from pytest_rollout.experiment.design import Design, Doubt
 from pytest_rollout.experiment.samples import Cell, Counted, Samples, Values
 from pytest_rollout.experiment.strata import Strata
 from pytest_rollout.stats import mean, rate
@@ -92,7 +93,7 @@ class Comparison:
             looks=self.design.looks,
             burst=self.design.burst,
         )
-        return self._sides("rate", answer)
+        return self._sides("rate", answer, unit="")
 
     @cached_property
     def p50(self) -> Sides:
@@ -120,6 +121,21 @@ class Comparison:
                 f"{self.design.name}: quantile({q!r}) is not above 0 and below 1: P99 is quantile(0.99)"
             )
         return self._quantile(float(q))
+
+    @cached_property
+    def rank(self) -> Sides:
+        """How likely a row of the treatment lies above one of the control; a half where arms are alike."""
+        return self._sides("rank", ranks.contrast(self._samples, self.design, self._strata), unit="")
+
+    @cached_property
+    def assignment(self) -> Assignment:
+        """How many units every arm has, and whether that is what was planned."""
+        return assigned.assignment(self._counted, self.design)
+
+    @cached_property
+    def doubt(self) -> Doubt | None:
+        """Why nothing of this is to be believed: what the caller knows, or a wrong sample ratio."""
+        return self.design.doubt or self.assignment.doubt
 
     @cached_property
     def n(self) -> Mapping[str, Rows]:
@@ -181,17 +197,20 @@ class Comparison:
         answer = quantiles.contrast(self._samples, q, self.design, self._counted, self._strata)
         return self._sides(f"P{q * 100:g}", answer)
 
-    def _sides(self, what: str, answer: Contrast, *, note: str = "") -> Sides:
+    def _sides(self, what: str, answer: Contrast, *, note: str = "", unit: str | None = None) -> Sides:
         control, treatment = self.design.control, self.design.treatment
+        unit = self.design.unit if unit is None else unit
+        name = f"{what} {self.design.name}"
+        smaller = control if self._rows[0] < self._rows[1] else treatment
         return Sides(
-            self._estimate(f"{what} {self.design.name}, {control}", answer.control, note),
-            self._estimate(f"{what} {self.design.name}, {treatment}", answer.treatment, note),
-            self._estimate(f"{what} {self.design.name}, {treatment} - {control}", answer.delta, note),
-            self._estimate(f"{what} {self.design.name}, {treatment} / {control} - 1", answer.lift, note, unit=""),
+            self._estimate(f"{name}, {control}", answer.control, note, unit, control),
+            self._estimate(f"{name}, {treatment}", answer.treatment, note, unit, treatment),
+            self._estimate(f"{name}, {treatment} - {control}", answer.delta, note, unit, smaller),
+            self._estimate(f"{name}, {treatment} / {control} - 1", answer.lift, note, "", smaller),
         )
 
-    def _estimate(self, name: str, found: Bounds, note: str, unit: str | None = None) -> Estimate:
-        doubt = self.design.doubt
+    def _estimate(self, name: str, found: Bounds, note: str, unit: str, counted: str) -> Estimate:
+        doubt = self.doubt
         if doubt is not None:
             found = Bounds.unbounded(doubt.why, method=found.method, n=found.n)
         return Estimate(
@@ -199,12 +218,13 @@ class Comparison:
             found.low,
             found.high,
             self.design.confidence,
-            self.design.unit if unit is None else unit,
+            unit,
             n=found.n,
             method=found.method + note,
             why=found.why or self._progress(),
             name=name,
             reason=doubt.reason if doubt is not None else self._reason(found),
+            counted=f"rows of {counted}",
             refuting_level=found.level,
         )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pytest_rollout.decisions import Reason
+from pytest_rollout.experiment.samples import Cell
 from pytest_rollout.stats.bounds import alpha_of
 
 
@@ -33,6 +34,8 @@ class Design:
         value_range: The lowest and the highest value that a row can have.
         cap: Rows beyond count as this in means (winsorised).
         weights: Of each stratum; None for the treatment's share of rows.
+        shares: The planned weight of every cell, for all arms that were assigned; None where units were not assigned
+            by chance, so that no sample ratio is checked.
         doubt: What makes every estimate inconclusive.
         unit: The metric's unit.
         name: The metric, as reports call it.
@@ -50,6 +53,7 @@ class Design:
     value_range: tuple[float, float] | None = None
     cap: float | None = None
     weights: Mapping[str, float] | None = None
+    shares: Mapping[Cell, float] | None = None
     doubt: Doubt | None = None
     unit: str = ""
     name: str = "metric"

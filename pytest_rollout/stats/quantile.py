@@ -51,10 +51,43 @@ def ranks(n: int, q: float, alpha: float, *, deff: float = 1.0, looks: Literal["
     """
     if not 0 < q < 1 or not 0 < alpha < 0.5 or not 1 <= deff < math.inf or n < 0:
         raise ValueError(f"no ranks for n {n}, q {q}, alpha {alpha}, deff {deff}")
-    shown = _shown_continuous if looks == "continuous" else _shown_once
-    below = n - bisect_left(range(n), True, key=lambda gone: shown(n - gone, n, q, deff, alpha, above=True))
-    above = bisect_left(range(1, n + 1), True, key=lambda rank: shown(rank, n, q, deff, alpha, above=False)) + 1
+
+    def shown(count: int, *, above: bool) -> bool:
+        return level(count, n, q, above=above, deff=deff, looks=looks) <= alpha
+
+    below = n - bisect_left(range(n), True, key=lambda gone: shown(n - gone - 1, above=True))
+    above = bisect_left(range(1, n + 1), True, key=lambda rank: shown(rank, above=False)) + 1
     return below, above if above <= n else 0
+
+
+def level(
+    count: int,
+    n: int,
+    q: float,
+    *,
+    above: bool,
+    deff: float = 1.0,
+    looks: Literal["continuous", "once"] = "once",
+) -> float:
+    """The smallest level at which a quantile is shown to lie at or above (or at or below) a limit.
+
+    Args:
+        count: To show that it lies at or above, how many rows lie below the limit; else how many at or below.
+        n: Rows.
+        q: Quantile as a fraction.
+        above: Which side is to be shown.
+        deff: Design effect, at least 1.
+        looks: As for `ranks`.
+    """
+    size, share, part = n / deff, 1 - q, count / deff
+    if looks == "once":
+        if above:
+            return float(betaincc(part + 1, size - part, q)) if count < n else 1.0
+        return float(betainc(part, size - part + 1, q)) if count else 1.0
+    beyond = min((n - count) / deff, size)
+    if (beyond > share * size) != above or n == 0:
+        return 1.0
+    return math.exp(-max(0.0, proportion.log_evidence(beyond, size, share, above=above, prior=PRIOR)))
 
 
 def fewest_rows(q: float, alpha: float, *, deff: float = 1.0, looks: Literal["continuous", "once"] = "once") -> int:
@@ -63,22 +96,3 @@ def fewest_rows(q: float, alpha: float, *, deff: float = 1.0, looks: Literal["co
     while 0 in ranks(high, q, alpha, deff=deff, looks=looks):
         high *= 2
     return bisect_left(range(high), True, key=lambda n: 0 not in ranks(n, q, alpha, deff=deff, looks=looks))
-
-
-def _shown_once(rank: int, n: int, q: float, deff: float, alpha: float, *, above: bool) -> bool:
-    """Whether the quantile is shown to lie at or above (or below) the value of a rank."""
-    size = n / deff
-    if above:  # missed when fewer than `rank` rows lie at or below the quantile
-        count = (rank - 1) / deff
-        return float(betaincc(count + 1, size - count, q)) <= alpha
-    count = rank / deff  # missed when at least `rank` rows lie below it
-    return (float(betainc(count, size - count + 1, q))) <= alpha
-
-
-def _shown_continuous(rank: int, n: int, q: float, deff: float, alpha: float, *, above: bool) -> bool:
-    """As `_shown_once`: the rows above the value of a rank are more (or fewer) than a share 1 - q would bring."""
-    size, share = n / deff, 1 - q
-    events = (n - rank + 1 if above else n - rank) / deff
-    if (events > share * size) != above:
-        return False
-    return proportion.log_evidence(min(events, size), size, share, above=above, prior=PRIOR) >= -math.log(alpha)
