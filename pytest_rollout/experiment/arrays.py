@@ -60,10 +60,13 @@ class _Ordered:
     def _place(self, position: int, first: int, last: int) -> None:
         share = position / len(self.values)
         near = int(NEARBY * math.sqrt(len(self.values) * share * (1 - share))) + 16
-        wanted = [each for each in (position - near, position + near) if first <= each < last]
-        wanted = wanted or [position]
-        self.values[first:last].partition([each - first for each in wanted])
-        self.placed = sorted({*self.placed, *wanted})
+        wanted = [each for each in (position - near, position + near) if first <= each < last] or [position]
+        # One at a time: NumPy selects a single rank several times faster than two, and the first leaves little to do.
+        for each in wanted if 2 * position > first + last else reversed(wanted):
+            after = bisect_left(self.placed, each)
+            start, stop = self.placed[after - 1] + 1, self.placed[after]
+            self.values[start:stop].partition(each - start)
+            self.placed.insert(after, each)
 
 
 class _Sums(NamedTuple):
@@ -80,6 +83,9 @@ class _Sums(NamedTuple):
 
 class ArraySamples:
     """Rows in memory, by arm and stratum; see `samples.Samples` for what they answer.
+
+    Arrays are read when something is asked, and are not copied before: leave
+    them as they are in between.
 
     Args:
         values: For each cell, shape `(n,)`, without NaN; `+inf` stands for a timeout.
@@ -109,6 +115,13 @@ class ArraySamples:
             found[cell] = tuple(self._ordered[cell].at(rank - 1) for rank in wanted)
         return found
 
+    def shared_units(self, one: Cell, other: Cell) -> tuple[int, int]:
+        """How many units have rows in both cells, and in either; units have the same number in both."""
+        first, second = self._unit_sizes(one) > 0, self._unit_sizes(other) > 0
+        common = min(len(first), len(second))
+        both = int(np.count_nonzero(first[:common] & second[:common]))
+        return both, int(np.count_nonzero(first)) + int(np.count_nonzero(second)) - both
+
     def rows(self, cell: Cell) -> tuple[Numbers, Codes | None]:
         """The rows themselves and their units, for what needs every one of them: ranks."""
         return self._values[cell], None if self._units is None else self._units[cell]
@@ -120,7 +133,7 @@ class ArraySamples:
         return Moments(
             units=int(np.count_nonzero(sizes)) if clustered else len(values),
             rows=len(values),
-            rows_squared=float(sizes @ sizes) if clustered else float(len(values)),
+            rows_squared=_dot(sizes, sizes) if clustered else float(len(values)),
             largest_unit=int(sizes.max()) if clustered else 1,
             missing=self._missing.get(cell, 0),
             clustered=clustered,
@@ -141,12 +154,12 @@ class ArraySamples:
         if self._units is None:
             return _Sums(events, events, events, events, 0.0, *ends)
         of_units = np.bincount(self._units[cell][above], minlength=len(sizes)).astype(np.float64)
-        return _Sums(events, float(of_units @ of_units), float(of_units @ sizes), events, 0.0, *ends)
+        return _Sums(events, _dot(of_units, of_units), _dot(of_units, sizes), events, 0.0, *ends)
 
     def _sums(self, cell: Cell, measure: Values | Counted) -> _Sums:
         values, sizes = self._values[cell], self._unit_sizes(cell)
         if isinstance(measure, Counted):
-            rows, squares = float(len(values)), float(sizes @ sizes) if self._units is not None else float(len(values))
+            rows, squares = float(len(values)), _dot(sizes, sizes) if self._units is not None else float(len(values))
             return _Sums(rows, squares, squares, rows, 0.0, 1.0, 1.0)
         if measure.cap is not None:
             values = np.minimum(values, measure.cap)
@@ -155,11 +168,11 @@ class ArraySamples:
             return _Sums(math.inf, math.inf, math.inf, math.inf, 0.0, lowest, highest)
         centre = 0.0 if lowest >= -1 and highest <= 1 else float(values.mean())
         values = values - centre if centre else values
-        total, squares = float(values.sum()), float(values @ values)
+        total, squares = float(values.sum()), _dot(values, values)
         if self._units is None:
             return _Sums(total, squares, total, squares, centre, lowest, highest)
-        of_units = np.bincount(self._units[cell], weights=values, minlength=len(sizes))
-        return _Sums(total, float(of_units @ of_units), float(of_units @ sizes), squares, centre, lowest, highest)
+        of_units = np.bincount(self._units[cell], weights=values, minlength=len(sizes)).astype(np.float64, copy=False)
+        return _Sums(total, _dot(of_units, of_units), _dot(of_units, sizes), squares, centre, lowest, highest)
 
     def _unit_sizes(self, cell: Cell) -> Numbers:
         """How many rows each unit has, by its number; empty where rows are independent."""
@@ -168,3 +181,8 @@ class ArraySamples:
         if cell not in self._sizes:
             self._sizes[cell] = np.bincount(self._units[cell]).astype(np.float64)
         return self._sizes[cell]
+
+
+def _dot(one: Numbers, other: Numbers) -> float:
+    """The sum of products, on this thread: a threaded library is slower where other processes want the cores."""
+    return float(np.einsum("i,i->", one, other))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_rollout.decisions import Reason
 from pytest_rollout.errors import QuantityError, QuestionError
@@ -15,6 +16,8 @@ from pytest_rollout.experiment.design import Design, Doubt
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
+
+Present = NDArray[np.bool_] | None
 
 MOST_SHARED = 0.001
 """Above this share of units in both arms the arms are not two groups."""
@@ -66,24 +69,25 @@ def compare(
     if nan not in {"raise", "omit"}:
         raise QuestionError(f"compare: nan is {nan!r}, not 'raise' or 'omit'")
     kept = [_numbers(of, side, nan) for of, side in (("control", control), ("treatment", treatment))]
-    cells = {("control", ""): kept[0], ("treatment", ""): kept[1]}
-    coded, doubt = (None, None) if units is None else _units(units, [present for _, present in kept])
+    cells = (("control", ""), ("treatment", ""))
+    coded = None if units is None else _units(units, kept)
+    samples = ArraySamples(
+        {cell: _where(values, present) for cell, (values, present) in zip(cells, kept, strict=True)},
+        None if coded is None else dict(zip(cells, coded, strict=True)),
+        {cell: 0 if present is None else _missing(present) for cell, (_, present) in zip(cells, kept, strict=True)},
+    )
+    doubt = None if coded is None else _contaminated(*samples.shared_units(*cells))
     try:
         design = Design(
             confidence=confidence, looks=looks, planned=planned, unit=unit, name=name or "value", doubt=doubt
         )
     except ValueError as error:
         raise QuantityError(f"compare: {error}") from error
-    samples = ArraySamples(
-        {cell: values[present] for cell, (values, present) in cells.items()},
-        None if coded is None else dict(zip(cells, coded, strict=True)),
-        {cell: int(len(present) - np.count_nonzero(present)) for cell, (_, present) in cells.items()},
-    )
     return Comparison(samples, design)
 
 
-def _numbers(of: str, rows: ArrayLike, nan: str) -> tuple[Numbers, np.ndarray]:
-    """Rows as floats, and which of them have a value."""
+def _numbers(of: str, rows: ArrayLike, nan: str) -> tuple[Numbers, Present]:
+    """Rows as floats, and which of them have a value; None where all have."""
     array = np.asarray(rows)
     if array.ndim != 1:
         raise QuantityError(f"compare: {of} has shape {array.shape}, not (n,): one number for each row")
@@ -98,15 +102,24 @@ def _numbers(of: str, rows: ArrayLike, nan: str) -> tuple[Numbers, np.ndarray]:
             f"compare: {of} holds {shown.item() if isinstance(shown, np.generic) else shown!r}, which is not a number: "
             "numbers or booleans are compared (text that says 'true' is neither)"
         )
-    values = array.astype(np.float64) if len(array) else np.empty(0)
-    present = ~np.isnan(values)
-    if nan == "raise" and not present.all():
-        count = int(np.count_nonzero(~present))
+    values = array.astype(np.float64, copy=False) if len(array) else np.empty(0)
+    absent = np.isnan(values)
+    if not absent.any():
+        return values, None
+    if nan == "raise":
         raise QuantityError(
-            f"compare: {count} of {len(values)} values of {of} are NaN\n"
+            f"compare: {int(np.count_nonzero(absent))} of {len(values)} values of {of} are NaN\n"
             "  leave them out with nan='omit', which counts them; a timeout is inf, not NaN"
         )
-    return values, present
+    return values, ~absent
+
+
+def _where(values: np.ndarray, present: Present) -> np.ndarray:
+    return values if present is None else values[present]
+
+
+def _missing(present: np.ndarray) -> int:
+    return int(len(present) - np.count_nonzero(present))
 
 
 def _number(of: str, value: object) -> float:
@@ -118,25 +131,20 @@ def _number(of: str, value: object) -> float:
         raise QuantityError(f"compare: {of} holds {value!r}, which is not a number") from error
 
 
-def _units(units: tuple[ArrayLike, ArrayLike], present: Sequence[np.ndarray]) -> tuple[list[Codes], Doubt | None]:
-    """The units of the rows that have a value, as numbers from 0, and what is wrong with them."""
+def _units(units: tuple[ArrayLike, ArrayLike], rows: Sequence[tuple[Numbers, Present]]) -> list[Codes]:
+    """The units of the rows that have a value, as numbers from 0, the same for the same unit."""
     if len(units) != 2:
         raise QuestionError("compare: units is a pair, (units of control, units of treatment)")
-    arrays = [np.asarray(each) for each in units]
-    for of, array, rows in zip(("control", "treatment"), arrays, present, strict=True):
-        if array.shape != rows.shape:
-            raise QuantityError(f"compare: units of {of} have shape {array.shape} and its rows {rows.shape}")
+    kept = []
+    for of, given, (values, present) in zip(("control", "treatment"), units, rows, strict=True):
+        array = np.asarray(given)
+        if array.shape != values.shape:
+            raise QuantityError(f"compare: units of {of} have shape {array.shape} and its rows {values.shape}")
         if (array.dtype.kind == "f" and np.isnan(array).any()) or (
             array.dtype.kind == "O" and any(each is None or each != each for each in array)  # noqa: PLR0124 - NaN
         ):
             raise QuantityError(f"compare: some rows of {of} have no unit (NaN or None)")
-    kept = [array[rows] for array, rows in zip(arrays, present, strict=True)]
-    coded = _coded(kept)
-    return coded, _contaminated(coded)
-
-
-def _coded(kept: Sequence[np.ndarray]) -> list[Codes]:
-    """Units of both arms as numbers, the same for the same unit."""
+        kept.append(_where(array, present))
     size = sum(len(each) for each in kept)
     if all(len(each) and each.dtype.kind in "iu" for each in kept) and all(
         each.min() >= 0 and each.max() < DENSE * size for each in kept
@@ -147,17 +155,8 @@ def _coded(kept: Sequence[np.ndarray]) -> list[Codes]:
     return list(np.split(codes.astype(np.intp, copy=False), [len(kept[0])]))
 
 
-def _contaminated(coded: Sequence[Codes]) -> Doubt | None:
-    """Whether units are in both arms."""
-    if not all(len(each) for each in coded):
+def _contaminated(both: int, every: int) -> Doubt | None:
+    """Whether too many units are in both arms."""
+    if both <= MOST_SHARED * every:
         return None
-    size = max(int(each.max()) for each in coded) + 1
-    seen = []
-    for each in coded:
-        mask = np.zeros(size, dtype=bool)
-        mask[each] = True
-        seen.append(mask)
-    both, all_units = int((seen[0] & seen[1]).sum()), int((seen[0] | seen[1]).sum())
-    if both <= MOST_SHARED * all_units:
-        return None
-    return Doubt(Reason.INVALID, f"{both} of {all_units} units have rows in both arms, so these are not two groups")
+    return Doubt(Reason.INVALID, f"{both} of {every} units have rows in both arms, so these are not two groups")
