@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 from pytest_rollout.errors import SourceError
 from pytest_rollout.sources.document import first_line, text_option
 from pytest_rollout.sources.protocol import Answer, Option, OptionValue, Question, SourceKind
-from pytest_rollout.sources.sql_duckdb import NO_OTHER_ACCESS, asked
+from pytest_rollout.sources.sql_duckdb import NO_OTHER_ACCESS, Reading, asked
+from pytest_rollout.sources.tables import Column, Row, Statement
 
 if TYPE_CHECKING:
     import duckdb
@@ -56,16 +57,45 @@ class FileSource:
         Raises:
             SourceError: No file, a broken one, one that changed meanwhile, or all that can be wrong with a query.
         """
+        with self._unchanged() as paths:
+            return asked(lambda: _connected(paths), question, self.path.name, _words)
+
+    @property
+    def speech(self) -> str:
+        """DuckDB reads the files."""
+        return "duckdb"
+
+    def columns(self, table: str, seconds: float) -> Mapping[str, Column]:
+        """What the one table `file` has.
+
+        Raises:
+            SourceError: No file, or another table's name.
+        """
+        if table != "file":
+            raise SourceError(f"{self.path.name}: there is no table '{table}'\nfiles are one table, called 'file'")
+        with self._unchanged() as paths:
+            return Reading(lambda: _connected(paths), self.path.name, seconds, _words).columns(table)
+
+    def rows(self, statement: Statement) -> list[Row]:
+        """The rows of a statement about the table `file`.
+
+        Raises:
+            SourceError: As for a question.
+        """
+        with self._unchanged() as paths:
+            return Reading(lambda: _connected(paths), self.path.name, statement.seconds, _words).rows(statement)
+
+    @contextmanager
+    def _unchanged(self) -> Iterator[Sequence[Path]]:
+        """The files, which nobody may change meanwhile."""
         where = self.path.name
         paths = self._paths(where)
         before = _stamps(paths, where)
-        kind = paths[0].suffix.lower()
-        if kind in {".csv", ".tsv"}:
+        if paths[0].suffix.lower() in {".csv", ".tsv"}:
             _check_csv(paths, where)
-        answer = asked(lambda: _connected(paths), question, where, _words)
+        yield paths
         if _stamps(paths, where) != before:
             raise SourceError(f"{where}: changed while it was read\nwrite it under another name, then rename it")
-        return answer
 
     def _paths(self, where: str) -> Sequence[Path]:
         """The files as they are now, in the order of their names."""

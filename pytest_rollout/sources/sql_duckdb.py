@@ -1,14 +1,17 @@
-"""DuckDB: asks one DuckDB file, read-only and without access to anything else."""
+"""DuckDB: asks one DuckDB file, read-only and without access to anything else.
+
+It is asked for a number by a question, and for rows of sums by a statement.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pytest_rollout.errors import SourceError
 from pytest_rollout.sources.deadline import DeadlineError, within
@@ -16,10 +19,23 @@ from pytest_rollout.sources.document import first_line
 from pytest_rollout.sources.protocol import Answer, Question
 from pytest_rollout.sources.sql_rows import Columns, answer_of, columns_of, most_rows
 from pytest_rollout.sources.sql_text import has_bare_at, rewritten, values_of, without_end
+from pytest_rollout.sources.tables import (
+    BOOLEAN,
+    LOCAL_TIME,
+    NUMBER,
+    OTHER,
+    TEXT,
+    TIME,
+    Column,
+    Row,
+    Statement,
+    plain_rows,
+)
 
 if TYPE_CHECKING:
     import duckdb
 
+Result = TypeVar("Result")
 Connect = Callable[[], "AbstractContextManager[duckdb.DuckDBPyConnection]"]
 
 NO_OTHER_ACCESS: dict[str, str | bool | int | float | list[str]] = {
@@ -29,6 +45,7 @@ NO_OTHER_ACCESS: dict[str, str | bool | int | float | list[str]] = {
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBERS = re.compile(r'(?:U?(?:TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|FLOAT|DOUBLE|DECIMAL\(.*\)|"?NULL"?)')
+_ZONED = frozenset({"TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ"})
 _TIMES = re.compile(r'(?:TIMESTAMP(?: WITH TIME ZONE|_S|_MS|_NS)?|DATE|"?NULL"?)')
 
 
@@ -49,6 +66,33 @@ class DuckDbSource:
             raise SourceError(f"{where}: there is no such database: {self.path}")
         return asked(lambda: _connected(self.path, where), question, where)
 
+    @property
+    def speech(self) -> str:
+        """DuckDB's own SQL."""
+        return "duckdb"
+
+    def columns(self, table: str, seconds: float) -> Mapping[str, Column]:
+        """What a table has.
+
+        Raises:
+            SourceError: No database, or no such table in it.
+        """
+        return self._reading(seconds).columns(table)
+
+    def rows(self, statement: Statement) -> list[Row]:
+        """The rows of a statement.
+
+        Raises:
+            SourceError: No database, too slow, or more rows than there may be.
+        """
+        return self._reading(statement.seconds).rows(statement)
+
+    def _reading(self, seconds: float) -> Reading:
+        where = self.path.name
+        if not self.path.is_file():
+            raise SourceError(f"{where}: there is no such database: {self.path}")
+        return Reading(lambda: _connected(self.path, where), where, seconds)
+
 
 def asked(connect: Connect, question: Question, where: str, words: Callable[[str], str] = first_line) -> Answer:
     """Ask a connection one question, within its time.
@@ -62,31 +106,92 @@ def asked(connect: Connect, question: Question, where: str, words: Callable[[str
     Raises:
         SourceError: Any reason not to have an answer.
     """
-    try:
-        import duckdb
-    except ImportError:
-        raise SourceError("DuckDB is not installed\npip install 'pytest-rollout[duckdb]'") from None
-    opened: list[duckdb.DuckDBPyConnection] = []
+    hint = '\nif `at` is a column here, write it with quotes: "at"' if has_bare_at(question.query) else ""
+    reading = Reading(connect, where, question.timeout_seconds, words, hint)
+    answer = reading.of(lambda connection: _read(connection, question, where))
+    import duckdb
 
-    def interrupt() -> None:
-        for connection in opened:
-            with suppress(duckdb.Error):  # already closed: there is nothing left to interrupt
-                connection.interrupt()
+    return replace(answer, identity=f"DuckDB {duckdb.__version__}")
 
-    def read() -> Answer:
-        with connect() as connection:
-            opened.append(connection)
-            return _read(connection, question, where)
 
-    try:
-        return replace(within(question.timeout_seconds, read, stop=interrupt), identity=f"DuckDB {duckdb.__version__}")
-    except DeadlineError:
-        raise SourceError(f"{where}: no answer within {question.timeout_seconds:g} s") from None
-    except duckdb.Error as error:
-        # Since DuckDB 2.0 a plain `at` is a word of the language, and its message does not say so.
-        bare = isinstance(error, duckdb.ParserException) and has_bare_at(question.query)
-        hint = '\nif `at` is a column here, write it with quotes: "at"' if bare else ""
-        raise SourceError(f"{where}: {words(str(error))}{hint}") from None
+@dataclass(frozen=True)
+class Reading:
+    """One use of a connection, within its time and with DuckDB's errors in our words.
+
+    Args:
+        connect: Opens the connection, in the thread that uses it.
+        where: What messages begin with.
+        seconds: How long it may take.
+        words: The line of DuckDB's message that a reader needs.
+        hint: What would do when the text cannot even be parsed.
+    """
+
+    connect: Connect
+    where: str
+    seconds: float
+    words: Callable[[str], str] = first_line
+    hint: str = ""
+
+    def of(self, read: Callable[[duckdb.DuckDBPyConnection], Result]) -> Result:
+        """What `read` finds.
+
+        Raises:
+            SourceError: DuckDB is not installed, was too slow, or refused.
+        """
+        try:
+            import duckdb
+        except ImportError:
+            raise SourceError("DuckDB is not installed\npip install 'pytest-rollout[duckdb]'") from None
+        opened: list[duckdb.DuckDBPyConnection] = []
+
+        def interrupt() -> None:
+            for connection in opened:
+                with suppress(duckdb.Error):  # already closed: there is nothing left to interrupt
+                    connection.interrupt()
+
+        def found() -> Result:
+            with self.connect() as connection:
+                opened.append(connection)
+                return read(connection)
+
+        try:
+            return within(self.seconds, found, stop=interrupt)
+        except DeadlineError:
+            raise SourceError(f"{self.where}: no answer within {self.seconds:g} s") from None
+        except duckdb.Error as error:
+            # Since DuckDB 2.0 a plain `at` is a word of the language, and its message does not say so.
+            hint = self.hint if isinstance(error, duckdb.ParserException) else ""
+            raise SourceError(f"{self.where}: {self.words(str(error))}{hint}") from None
+
+    def columns(self, table: str) -> Mapping[str, Column]:
+        """What a table has."""
+        query = f"SELECT * FROM {quoted(table)} LIMIT 0"  # noqa: S608 - a quoted name
+        described = self.of(lambda connection: connection.execute(query).description)
+        return {str(name): Column(_holds(str(kind)), first_line(str(kind), 40)) for name, kind, *_ in described}
+
+    def rows(self, statement: Statement) -> list[Row]:
+        """The rows of a statement."""
+        return plain_rows(self.of(lambda connection: _fetched(connection, statement)), statement, self.where)
+
+
+def _fetched(connection: duckdb.DuckDBPyConnection, statement: Statement) -> list[tuple[object, ...]]:
+    return connection.execute(statement.text, dict(statement.values)).fetchmany(statement.most + 1)
+
+
+def quoted(table: str) -> str:
+    """A name, perhaps with its schema before a dot, that is nothing but a name."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in table.split("."))
+
+
+def _holds(kind: str) -> str:
+    """What a column of one of DuckDB's types holds."""
+    if kind in _ZONED:
+        return TIME
+    if kind in {"VARCHAR", "BOOLEAN"} or kind.startswith("ENUM("):
+        return BOOLEAN if kind == "BOOLEAN" else TEXT
+    if _NUMBERS.fullmatch(kind):
+        return NUMBER
+    return LOCAL_TIME if _TIMES.fullmatch(kind) else OTHER
 
 
 def _read(connection: duckdb.DuckDBPyConnection, question: Question, where: str) -> Answer:

@@ -1,0 +1,188 @@
+"""A table of an experiment: the same sums and order statistics as arrays, from every database."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pytest_rollout.experiment.samples import Above, Counted, Values
+from pytest_rollout.experiment.table import Span
+from pytest_rollout.experiment.table_samples import TableSamples
+
+
+def _shared():
+    spec = importlib.util.spec_from_file_location("table_rows", Path(__file__).with_name("conftest.py"))
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+SHARED = _shared()
+START, END, TABLE, SPAN = SHARED.START, SHARED.END, SHARED.TABLE, SHARED.SPAN
+CONTROL, TREATMENT = ("control", ""), ("treatment", "")
+
+
+def inside(rows):
+    return (rows.seconds > 0) & (rows.seconds <= 200 * 3600)
+
+
+def sums_of(values, units, *, centre):
+    """The sums of `Moments` by numpy, of the values of one cell; NaN is missing."""
+    known = ~np.isnan(values)
+    y, names = values[known] - centre, units[known]
+    _, places = np.unique(names, return_inverse=True)
+    counts = np.bincount(places).astype(float)
+    totals = np.bincount(places, weights=y)
+    return {
+        "units": len(counts),
+        "rows": len(y),
+        "total": y.sum(),
+        "rows_squared": (counts**2).sum(),
+        "total_squared": (totals**2).sum(),
+        "rows_total": (counts * totals).sum(),
+        "values_squared": (y**2).sum(),
+        "lowest": values[known].min(),
+        "highest": values[known].max(),
+        "largest_unit": counts.max(),
+        "missing": (~known).sum(),
+    }
+
+
+def same(moments, sums):
+    for name, expected in sums.items():
+        assert getattr(moments, name) == pytest.approx(expected, rel=1e-9, abs=1e-9), name
+
+
+def table_for(source, **changes):
+    """Files are one table called `file`."""
+    name = "file" if hasattr(source, "path") and source.path.suffix == ".parquet" else "recalls"
+    return replace(TABLE, name=name, **changes)
+
+
+def samples_of(source, span=SPAN, **changes):
+    return TableSamples(source, table_for(source, **changes), span)
+
+
+@pytest.mark.parametrize("cap", [None, 20.0])
+def test_values_are_summed_as_arrays_are(source, rows, cap):
+    found = samples_of(source).moments(Values(cap=cap))
+
+    assert set(found) == {CONTROL, TREATMENT}
+    for cell, treated in ((CONTROL, False), (TREATMENT, True)):
+        chosen = inside(rows) & (rows.treated == treated)
+        values = rows.latency if cap is None else np.where(rows.latency > cap, cap, rows.latency)
+        same(found[cell], sums_of(values[chosen], rows.space[chosen], centre=found[cell].centre))
+        assert found[cell].clustered
+
+
+def test_independent_rows_are_units_of_their_own(source, rows):
+    found = samples_of(source, unit=None).moments(Values())
+
+    chosen = inside(rows) & rows.treated
+    own = np.arange(len(rows.space))
+    same(found[TREATMENT], sums_of(rows.latency[chosen], own[chosen], centre=found[TREATMENT].centre))
+    assert not found[TREATMENT].clustered
+
+
+def test_exceedances_count_timeouts(source, rows):
+    found = samples_of(source, timeout="timeout").moments(Above({CONTROL: 10.0, TREATMENT: 25.0}))
+
+    for cell, treated, edge in ((CONTROL, False, 10), (TREATMENT, True, 25)):
+        chosen = inside(rows) & (rows.treated == treated)
+        values = rows.values()[chosen]
+        above = np.where(np.isnan(values), np.nan, values > edge)
+        same(found[cell], sums_of(above, rows.space[chosen], centre=0))
+
+
+def test_true_and_false_are_whole_counts(source, rows):
+    found = samples_of(source, value="failed", timeout="timeout").moments(Values())
+
+    for cell, treated in ((CONTROL, False), (TREATMENT, True)):
+        chosen = inside(rows) & (rows.treated == treated)
+        failed = (rows.failed | rows.timeout)[chosen].astype(float)
+        assert found[cell].total == failed.sum()
+        same(found[cell], sums_of(failed, rows.space[chosen], centre=0))
+
+
+def test_counted_rows_include_those_without_a_value(source, rows):
+    found = samples_of(source).moments(Counted())
+
+    for cell, treated in ((CONTROL, False), (TREATMENT, True)):
+        chosen = inside(rows) & (rows.treated == treated)
+        assert found[cell].rows == chosen.sum() == found[cell].total
+        assert found[cell].units == len(np.unique(rows.space[chosen]))
+        assert found[cell].missing == 0
+
+
+@pytest.mark.parametrize("by", ["column", "stages"])
+def test_strata_are_cells_of_their_own(source, rows, by):
+    if by == "column":
+        samples, labels = samples_of(source, stratum="percentage"), ("5", "25")
+    else:
+        stages = {"5 %": START, "25 %": START.replace(day=28, hour=13)}
+        samples, labels = samples_of(source, Span(START, END, stages)), ("5 %", "25 %")
+    late = rows.percentage == 25 if by == "column" else rows.seconds > 360_000
+    cells = {(arm, label): 12.5 for arm in ("control", "treatment") for label in labels}
+
+    found = samples.moments(Values())
+    above = samples.moments(Above(cells))
+    ranked = samples.ranked({cell: [1, 50] for cell in cells})
+
+    assert set(found) == set(above) == set(ranked) == set(cells)
+    for arm, label in cells:
+        chosen = inside(rows) & (rows.treated == (arm == "treatment")) & (late == (label == labels[1]))
+        values = rows.latency[chosen]
+        same(found[arm, label], sums_of(values, rows.space[chosen], centre=found[arm, label].centre))
+        assert above[arm, label].total == (values > 12.5).sum()
+        assert ranked[arm, label] == tuple(np.sort(values[~np.isnan(values)])[[0, 49]])
+
+
+def test_several_measures_are_one_pass(source, rows, monkeypatch):
+    samples = samples_of(source)
+    assert samples.look.rows
+    asked = []
+    ask = type(source).rows
+    monkeypatch.setattr(type(source), "rows", lambda self, statement: asked.append(1) or ask(self, statement))
+    measures = [Values(), Counted(), Above({CONTROL: 5.0, TREATMENT: 5.0})]
+
+    together = samples.moments_of(measures)
+
+    assert len(asked) == 1
+    assert [samples.moments(each) for each in measures] == together
+    assert len(asked) == 1
+    alone = samples_of(source)
+    for measure, found in zip(measures, together, strict=True):
+        same(alone.moments(measure)[CONTROL], {"rows": found[CONTROL].rows, "total": found[CONTROL].total})
+
+
+def test_order_statistics_are_those_of_sorting(source, rows):
+    samples = samples_of(source, timeout="timeout")
+    for cell, treated in ((CONTROL, False), (TREATMENT, True)):
+        chosen = inside(rows) & (rows.treated == treated)
+        ordered = np.sort(rows.values()[chosen])
+        ordered = ordered[~np.isnan(ordered)]
+        ranks = [1, 2, len(ordered) // 2, len(ordered) - 20, len(ordered)]
+
+        found = samples.ranked({cell: ranks})
+
+        assert found == {cell: tuple(ordered[np.array(ranks) - 1])}
+        assert found[cell][-1] == math.inf
+
+
+def test_what_timed_out_is_infinite_until_it_is_capped(source, rows):
+    samples = samples_of(source, timeout="timeout")
+    treated = inside(rows) & rows.treated
+    late = (rows.timeout & treated).sum()
+
+    assert samples.moments(Values())[TREATMENT].total == math.inf
+    capped = samples.moments(Values(cap=100.0))[TREATMENT]
+    values = np.minimum(rows.values(), 100.0)[treated]
+
+    same(capped, sums_of(values, rows.space[treated], centre=capped.centre))
+    assert samples.look.timed_out == (rows.timeout & inside(rows)).sum() > late
