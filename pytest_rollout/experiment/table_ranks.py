@@ -1,33 +1,32 @@
 """Table ranks: order statistics of a table, exact, without sorting it and without fetching it.
 
-Values are counted in bins, about a thousand for each doubling, with the least
-and the largest of each. The bins that hold the wanted ranks are then looked
-at alone: their values, or finer bins first where there are too many. So what
-is held in memory depends on the number of bins, and never on that of rows.
+Values are counted in bins, with the least and the largest of each: many bins
+around the mean, fewer far from it, and an end to them on either side. The
+bins that hold the wanted ranks are then looked at alone: their values, or
+finer bins first where there are too many. So what is held in memory depends
+on the number of bins, and never on that of rows.
 """
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import NamedTuple
 
 from pytest_rollout.errors import SourceError
+from pytest_rollout.experiment.table_look import Look
 from pytest_rollout.experiment.table_sql import Ranges, Raw, TableSql
-from pytest_rollout.sources.tables import Row, Statement, TooManyRowsError, Value, as_float
+from pytest_rollout.sources.tables import Row, Statement, Value, as_float
 
-MOST_BINS = 200_000
+HALF = 16_384
+"""How many bins there are on either side of the mean."""
 FETCHED = 20_000
 """A bin of more values is split before its values are fetched."""
 _PARTS = 4096
-_PER_DOUBLING = (1024, 64, 4)
 _ROUNDS = 30
 """Each splits a bin in thousands; more would mean that it does not become smaller."""
-_BELOW_ALL = 1100
-"""More doublings than lie between 1 and the smallest float64."""
 
 
 class Bin(NamedTuple):
@@ -38,44 +37,58 @@ class Bin(NamedTuple):
     many: int
 
 
-@dataclass(frozen=True)
+@dataclass
 class RankSearch:
-    """Looks for ranks in a table.
+    """Looks for ranks in a table, and keeps the bins that it found.
 
     Args:
         sql: The statements about it.
-        ask: Runs one.
+        look: What was seen of it.
+        ask: Runs a statement.
     """
 
     sql: TableSql
+    look: Look
     ask: Callable[[Statement], Sequence[Row]]
+    _bins: dict[Raw, list[Bin]] = field(default_factory=dict, init=False, repr=False)
 
     def found(self, ranks: Mapping[Raw, Sequence[int]]) -> dict[Raw, list[float]]:
         """The values of the wanted ranks of each cell, counted from 1.
 
         Raises:
-            SourceError: A rank that a cell has not, or a table that changed meanwhile.
+            ValueError: A rank that a cell has not.
+            SourceError: A table that changed meanwhile.
         """
-        bins = self._coarse()
         for cell, wanted in ranks.items():
-            count = sum(each.many for each in bins.get(cell, ()))
+            seen = self.look.cells.get(self.sql.cell(cell))
+            count = seen.values if seen else 0
             if any(not 1 <= rank <= count for rank in wanted):
-                raise SourceError(f"{self.sql.table.name}: ranks {list(wanted)} of {count} values are asked")
+                raise ValueError(f"{self.sql.cell(cell)} has {count} values, and ranks {list(wanted)} are asked")
+        self._bins = self._bins or self._coarse()
         for _ in range(_ROUNDS):
-            wide = self._wide(bins, ranks)
+            wide = self._wide(self._bins, ranks)
             if not wide:
-                return {cell: [_holding(bins[cell], rank).low for rank in wanted] for cell, wanted in ranks.items()}
-            bins = self._split(bins, wide)
+                return {cell: [_holding(self._bins[cell], rank).low for rank in each] for cell, each in ranks.items()}
+            self._bins = self._split(self._bins, wide)
         raise SourceError(f"{self.sql.table.name}: the values cannot be told apart")
 
     def _coarse(self) -> dict[Raw, list[Bin]]:
-        """All values, in bins by their logarithm; coarser ones where they would be too many."""
-        for bins in _PER_DOUBLING:
-            try:
-                return _ordered(self.ask(self.sql.binned(_logarithmic(self.sql, bins), {}, most=MOST_BINS)))
-            except TooManyRowsError:
-                continue
-        raise SourceError(f"{self.sql.table.name}: the values of all strata have too many bins\nask for fewer strata")
+        """All values in bins, by how far they are from the mean against its distance from the nearer end."""
+        look, speech = self.look, self.sql.speech
+        spread = min(look.mean - look.low, look.high - look.mean)
+        centre, wide = speech.number("centre"), speech.number("spread")
+        scale = "0"
+        if spread > 0:
+            scale = f"CAST(floor((v - {centre}) / (abs(v - {centre}) + {wide}) * {HALF}) AS INTEGER)"
+        if look.infinite:
+            infinity = speech.infinity
+            scale = f"CASE WHEN v >= {infinity} THEN {2 * HALF} WHEN v <= -{infinity} THEN -{2 * HALF} ELSE {scale} END"
+        values: dict[str, Value] = {"centre": look.mean, "spread": spread}
+        bins = _ordered(self.sql, self.ask(self.sql.binned(scale, values, most=(2 * HALF + 4) * len(look.cells))))
+        for cell, found in bins.items():
+            if sum(each.many for each in found) != look.cells[self.sql.cell(cell)].values:
+                raise SourceError(_changed(self.sql))
+        return bins
 
     def _wide(self, bins: Mapping[Raw, Sequence[Bin]], ranks: Mapping[Raw, Sequence[int]]) -> dict[Raw, list[Bin]]:
         """The bins that hold a wanted rank and more than one value."""
@@ -85,7 +98,7 @@ class RankSearch:
 
     def _split(self, bins: Mapping[Raw, Sequence[Bin]], wide: Mapping[Raw, Sequence[Bin]]) -> dict[Raw, list[Bin]]:
         """The same bins, with finer ones in place of some: single values, or parts of those that hold too many."""
-        fine = _ordered(self._values_of(wide))
+        fine = _ordered(self.sql, self._values_of(wide))
         for cell, found in wide.items():
             for each in found:
                 if each.many > FETCHED:
@@ -96,8 +109,7 @@ class RankSearch:
 
     def _replaced(self, bins: Sequence[Bin], old: Sequence[Bin], new: Sequence[Bin]) -> list[Bin]:
         if sum(each.many for each in old) != sum(each.many for each in new):
-            lines = f"{self.sql.table.name}: changed while it was read\nask again, or end the window earlier"
-            raise SourceError(lines)
+            raise SourceError(_changed(self.sql))
         return sorted([*(each for each in bins if each not in old), *new])
 
     def _values_of(self, wide: Mapping[Raw, Sequence[Bin]]) -> Sequence[Row]:
@@ -112,32 +124,27 @@ class RankSearch:
         scale = self.sql.speech
         low, high = scale.number("part_low"), scale.number("part_high")
         values: dict[str, Value] = {"part_low": wide.low, "part_high": wide.high}
-        text = f"floor((v - {low}) / ({high} - {low}) * {_PARTS})"
-        rows = self.ask(self.sql.binned(text, values, _ranges({cell: [wide]}), most=MOST_BINS))
-        return _ordered(rows).get(cell, [])
+        text = f"CAST(floor((v - {low}) / ({high} - {low}) * {_PARTS}) AS INTEGER)"
+        rows = self.ask(self.sql.binned(text, values, _ranges({cell: [wide]}), most=_PARTS + 1))
+        return _ordered(self.sql, rows).get(cell, [])
 
 
-def _logarithmic(sql: TableSql, per_doubling: int) -> str:
-    """The bin of a value: by its logarithm, mirrored for negative ones, and one each for 0 and the infinite."""
-    per, infinity = per_doubling / math.log(2), sql.speech.infinity
-    above = f"floor(ln(abs(v)) * {per!r}) + {_BELOW_ALL * per_doubling}"
-    last = 3 * _BELOW_ALL * per_doubling
-    return (
-        f"CASE WHEN v = 0 THEN 0 WHEN v >= {infinity} THEN {last} WHEN v <= -{infinity} THEN -{last} "
-        f"WHEN v > 0 THEN {above} ELSE -({above}) END"
-    )
+def _changed(sql: TableSql) -> str:
+    return f"{sql.table.name}: changed while it was read\nask again, or end the window earlier"
 
 
-def _ordered(rows: Iterable[Row]) -> dict[Raw, list[Bin]]:
+def _ordered(sql: TableSql, rows: Iterable[Row]) -> dict[Raw, list[Bin]]:
     """Bins of each cell in the order of their values.
 
-    Where bins overlap, because a database's logarithm is not quite monotone,
-    they are one: whatever the bins were, the order of what is in them holds.
+    Where bins overlap, because a database rounds in its own way, they are
+    one: whatever the bins were, the order of what is in them holds.
     """
     found: dict[Raw, list[Bin]] = {}
-    for arm, stratum, count, low, high in rows:
-        cell = int(as_float(arm, "arm")), stratum
-        found.setdefault(cell, []).append(Bin(as_float(low, "v"), as_float(high, "v"), int(as_float(count, "count"))))
+    for row in rows:
+        cell, (count, low, high) = sql.split(row)
+        if cell is not None:
+            each = Bin(as_float(low, "v"), as_float(high, "v"), int(as_float(count, "count")))
+            found.setdefault(cell, []).append(each)
     return {cell: _joined(sorted(bins)) for cell, bins in found.items()}
 
 

@@ -75,7 +75,7 @@ def duckdb_file(folder, rows, name="recalls.duckdb"):
 
     path = folder / name
     with duckdb.connect(str(path)) as connection:
-        kinds = "BIGINT, TIMESTAMPTZ, VARCHAR, VARCHAR, DOUBLE, BOOLEAN, BOOLEAN, DOUBLE".split(", ")
+        kinds = ["BIGINT", "TIMESTAMPTZ", "VARCHAR", "VARCHAR", "DOUBLE", "BOOLEAN", "BOOLEAN", "DOUBLE"]
         columns = ", ".join(f"{column} {kind}" for column, kind in zip(COLUMNS, kinds, strict=True))
         connection.execute(f"CREATE TABLE recalls ({columns})")
         lists = [list(column) for column in zip(*rows.tuples(), strict=True)]
@@ -87,7 +87,7 @@ def sqlite_file(folder, rows):
     """The rows as a SQLite file, whose times are texts."""
     path = folder / "recalls.db"
     with closing(sqlite3.connect(path)) as connection, connection:
-        kinds = "INTEGER, TEXT, TEXT, TEXT, REAL, BOOLEAN, BOOLEAN, REAL".split(", ")
+        kinds = ["INTEGER", "TEXT", "TEXT", "TEXT", "REAL", "BOOLEAN", "BOOLEAN", "REAL"]
         columns = ", ".join(f"{column} {kind}" for column, kind in zip(COLUMNS, kinds, strict=True))
         connection.execute(f"CREATE TABLE recalls ({columns})")
         texts = [(row[0], row[1].isoformat(), *row[2:]) for row in rows.tuples()]

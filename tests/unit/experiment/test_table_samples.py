@@ -145,7 +145,7 @@ def test_strata_are_cells_of_their_own(source, rows, by):
 
 def test_several_measures_are_one_pass(source, rows, monkeypatch):
     samples = samples_of(source)
-    assert samples.look.rows
+    assert samples.look.cells
     asked = []
     ask = type(source).rows
     monkeypatch.setattr(type(source), "rows", lambda self, statement: asked.append(1) or ask(self, statement))
@@ -185,4 +185,4 @@ def test_what_timed_out_is_infinite_until_it_is_capped(source, rows):
     values = np.minimum(rows.values(), 100.0)[treated]
 
     same(capped, sums_of(values, rows.space[treated], centre=capped.centre))
-    assert samples.look.timed_out == (rows.timeout & inside(rows)).sum() > late
+    assert samples.look.cells[TREATMENT].timed_out == samples.look.cells[TREATMENT].infinite == late > 0
