@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from scipy.stats import t as student
@@ -114,6 +115,7 @@ def _once(control: Arm, treatment: Arm, alpha: float, method: str) -> Contrast:
         arm.variance**2 / arm.degrees for arm in (control, treatment)
     )
 
+    @cache
     def reach(arm: Arm, level: float, degrees: float) -> Reach:
         off = float(student.isf(level, degrees)) * math.sqrt(arm.variance)
         return Reach(arm.value, off, off)
@@ -138,6 +140,7 @@ def _continuous(
         off = mixture.multiplier(rows, level) * math.sqrt(arm.variance)
         return Reach(arm.value, off, off)
 
+    @cache
     def unseen(level: float, rows: float) -> float:
         """What so few rows as were never met may add to a mean."""
         return value_range * proportion.continuous(0, rows, confidence=1 - level).high

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from pytest_rollout.stats import proportion
@@ -88,10 +89,15 @@ def contrast(
         ]
         for arm in (control, treatment)
     ]
+
+    @cache
+    def reach(side: int, level: float) -> Reach:
+        return _reach(counts[side], level, looks)
+
     return Contrast.of(
-        Pair(lambda level: (_reach(counts[0], level, looks), _reach(counts[1], level, looks))),
-        lambda level: _reach(counts[0], level, looks),
-        lambda level: _reach(counts[1], level, looks),
+        Pair(lambda level: (reach(0, level), reach(1, level))),
+        lambda level: reach(0, level),
+        lambda level: reach(1, level),
         alpha,
         method=f"{method}, deff {max(each.deff for arm in counts for each in arm):.3g}" if clustered else method,
         rows=rows,
