@@ -1,10 +1,10 @@
 """Mean: how two arms' means differ, from sums over units.
 
 One look: Welch's t, on units where rows share them. Every look: a normal
-mixture, with two guards that a variance alone does not give. A small arm may
-not have met its own outliers yet, so it is believed to be at least as noisy
-as the other; and what happens to too few rows to be seen at all may be as bad
-as the metric's range allows.
+mixture. Two guards are added that a variance alone does not give. A small arm
+may not have met its own outliers yet, so it is believed to be at least as
+noisy as the other; and at every look, what happens to too few rows to be seen
+at all may be as bad as the metric's range allows.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ from pytest_rollout.stats.sequential import DEFAULT_PLANNED, Mixture
 
 FEWEST_ROWS = 100
 """Below so many rows in an arm no mean is claimed at every look."""
+MUCH_LARGER = 4
+"""An arm of a quarter of the other's rows is believed to be no less noisy, at one look too."""
 NO_RANGE = (
     "a mean holds at every look only where the metric's range is known: "
     "a disaster in too few rows to be seen may be of any size; claim a quantile or a rate"
@@ -77,9 +79,11 @@ def contrast(
         Bounds in the metric's unit; the lift as a fraction. Unbounded, with
         the reason, below 30 effective units an arm, when all rows of an arm
         are equal, when a value is infinite, and for `continuous` below 100
-        rows an arm or without a range. The honest edge: at one look, strongly
-        skewed rows are covered less often than `confidence` says until there
-        are thousands of them; docs/statistics-measured.md has figures.
+        rows an arm or without a range. An arm with a quarter of the other's
+        rows, or less, is given at least the other's variance: of skewed rows
+        Welch alone calls it falsely better in 8 to 13 % instead of 5 %. The
+        honest edge: at one look, what is rarer than a row of the smaller arm
+        is not seen; docs/statistics-measured.md has figures.
 
     Raises:
         ValueError: Strata and weights differ in number, or an argument is out of range.
@@ -167,8 +171,9 @@ def _arm(mine: Sequence[Moments], other: Sequence[Moments], strata: Sequence[tup
     value = shared = apart = curvature = effective = 0.0
     for each, weight in strata:
         arm = mine[each]
-        variance = _guarded(arm, other[each]) if looks == "continuous" else mean_variance(arm)
-        spread = max(row_variance(arm), row_variance(other[each]) if looks == "continuous" else 0.0)
+        guarded = looks == "continuous" or other[each].rows >= MUCH_LARGER * arm.rows
+        variance = _guarded(arm, other[each]) if guarded else mean_variance(arm)
+        spread = max(row_variance(arm), row_variance(other[each]) if guarded else 0.0)
         alone = min(variance, spread / arm.rows) if arm.clustered else variance
         value += weight * (arm.centre + ratio(arm))
         shared += weight * math.sqrt(variance - alone)

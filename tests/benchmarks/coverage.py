@@ -146,7 +146,8 @@ def measured_once(case: Once, repetitions: int, seed: int) -> dict[str, tuple[fl
         comparison = Comparison(case.draw(rng, units), Design(looks="once"))
         for what, count in wrong.items():
             delta = asked_of(comparison, what).delta
-            wrong[what] = count + (delta.low > 0, delta.high < 0, math.isinf(delta.low) or math.isinf(delta.high))
+            missing = math.isinf(delta.low) or math.isinf(delta.high)
+            wrong[what] = count + np.array([delta.low > 0, delta.high < 0, missing])
     return {what: tuple(count / repetitions) for what, count in wrong.items()}
 
 
