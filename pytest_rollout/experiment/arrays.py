@@ -103,8 +103,11 @@ class ArraySamples:
         self._ordered: dict[Cell, _Ordered] = {}
 
     def moments(self, measure: Measure) -> Mapping[Cell, Moments]:
-        """The sums of every cell that has rows."""
-        return {cell: self._moments(cell, measure) for cell, values in self._values.items() if len(values)}
+        """The sums of every cell that has rows; of an exceedance, of those that have an edge."""
+        asked = measure.edges if isinstance(measure, Above) else self._values
+        return {
+            cell: self._moments(cell, measure) for cell, values in self._values.items() if len(values) and cell in asked
+        }
 
     def ranked(self, ranks: Mapping[Cell, Sequence[int]]) -> Mapping[Cell, tuple[float, ...]]:
         """Order statistics, counted from 1."""

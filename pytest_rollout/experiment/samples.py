@@ -43,7 +43,7 @@ class Samples(Protocol):
     """The rows of one metric in all arms and strata of an experiment."""
 
     def moments(self, measure: Measure) -> Mapping[Cell, Moments]:
-        """The sums of every cell that has rows, asked at once."""
+        """The sums of every cell that has rows (of `Above`, and an edge), asked at once."""
         ...
 
     def ranked(self, ranks: Mapping[Cell, Sequence[int]]) -> Mapping[Cell, tuple[float, ...]]:

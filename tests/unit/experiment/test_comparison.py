@@ -1,0 +1,209 @@
+"""What a comparison says beside bounds: strata, ranges, doubt, sample ratio, how much more is needed."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from pytest_rollout import Comparison, Truth, compare
+from pytest_rollout.decisions import Reason
+from pytest_rollout.experiment.arrays import ArraySamples
+from pytest_rollout.experiment.design import Design, Doubt
+
+WHATS = ["mean", "rate", "p50", "p99", "rank"]
+
+
+def rows(seed, n=3000, shift=0.0):
+    return np.random.default_rng(seed).lognormal(1.6, 0.9, n) + shift
+
+
+def two(control, treatment):
+    return ArraySamples({("control", ""): control, ("treatment", ""): treatment}, None, {})
+
+
+def staged(*sizes, speeds=(0.0, 100.0), shift=0.0):
+    """Two stages, the second slower by far, with (control, treatment) rows each."""
+    values = {}
+    for stage, ((control, treatment), speed) in enumerate(zip(sizes, speeds, strict=True)):
+        values["control", f"stage {stage}"] = rows(10 * stage, control) + speed
+        values["treatment", f"stage {stage}"] = rows(10 * stage + 1, treatment) + speed + shift
+    return ArraySamples(values, None, {})
+
+
+@pytest.mark.parametrize("what", ["mean", "p50", "p99"])
+def test_stages_are_compared_within_themselves(what):
+    """More treatment in the slow stage makes the treatment no slower."""
+    samples = staged((9000, 1000), (3000, 9000))
+
+    delta = getattr(Comparison(samples, Design(looks="once")), what).delta
+
+    assert delta.low - 0.5 < 0 < delta.high + 0.5
+    assert abs(delta.value) < 5
+    assert "2 strata" in delta.method
+
+
+def test_strata_weigh_as_the_treatments_rows_or_as_planned():
+    samples = staged((3000, 1000), (3000, 3000), speeds=(0.0, 0.0))
+    means = [
+        [rows(10 * stage + arm, n).mean() for arm, n in enumerate(sizes)]
+        for stage, sizes in enumerate(((3000, 1000), (3000, 3000)))
+    ]
+
+    by_rows = Comparison(samples, Design(looks="once")).mean.delta.value
+    planned = Comparison(samples, Design(looks="once", weights={"stage 0": 1, "stage 1": 1})).mean.delta.value
+
+    deltas = [treatment - control for control, treatment in means]
+    assert by_rows == pytest.approx(0.25 * deltas[0] + 0.75 * deltas[1])
+    assert planned == pytest.approx(0.5 * deltas[0] + 0.5 * deltas[1])
+
+
+def test_a_stage_without_treatment_weighs_nothing_and_one_without_control_says_nothing():
+    values = {("control", "a"): rows(1), ("treatment", "a"): rows(2), ("control", "b"): rows(3)}
+    known = Comparison(ArraySamples(values, None, {}), Design(looks="once"))
+    alone = Comparison(ArraySamples({("control", "a"): rows(1), ("treatment", "b"): rows(2)}, None, {}), Design())
+
+    assert known.p50.delta.high < math.inf
+    for what in ("mean", "rate", "p50"):
+        estimate = getattr(alone, what).delta
+        assert (estimate < 1e9).truth is Truth.INCONCLUSIVE
+        assert estimate.why
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        pytest.param({}, "range is known", id="none"),
+        pytest.param({"value_range": (0, 1)}, "outside the range 0 … 1", id="too-narrow"),
+    ],
+)
+def test_a_mean_at_every_look_needs_a_range_that_is_true(more, why):
+    found = Comparison(two(rows(1), rows(2)), Design(looks="continuous", **more)).mean.delta
+
+    assert why in found.why
+    assert (found.low, found.high) == (-math.inf, math.inf)
+
+
+def test_a_cap_gives_a_range_and_is_named():
+    treatment = rows(2)
+    treatment[0] = math.inf
+
+    found = Comparison(two(rows(1), treatment), Design(looks="continuous", cap=100.0)).mean.delta
+
+    assert found.high < math.inf
+    assert "rows above 100 count as that" in found.method
+
+
+def test_booleans_have_a_range():
+    rng = np.random.default_rng(1)
+    arms = [(rng.random(20_000) < 0.02).astype(float) for _ in range(2)]
+
+    assert Comparison(two(*arms), Design(looks="continuous")).mean.delta.high < math.inf
+
+
+@pytest.mark.parametrize("what", WHATS)
+def test_what_is_doubted_as_a_whole_proves_nothing(what):
+    doubt = Doubt(Reason.INVALID, "units changed their arm")
+
+    sides = getattr(Comparison(two(rows(1), rows(2)), Design(looks="once", doubt=doubt)), what)
+
+    for each in (sides.control, sides.treatment, sides.delta, sides.lift):
+        claim = each < 1e9
+        assert claim.truth is Truth.INCONCLUSIVE
+        assert claim.facts.reason == "invalid"
+        assert claim.facts.why == "units changed their arm"
+
+
+SHARES = {("control", ""): 0.5, ("treatment", ""): 0.5}
+
+
+@pytest.mark.parametrize("looks", ["once", "continuous"])
+@pytest.mark.parametrize(("n", "reason"), [(3000, None), (2300, "srm")])
+def test_a_wrong_sample_ratio_silences_everything(looks, n, reason):
+    comparison = Comparison(two(rows(1), rows(2, n)), Design(looks=looks, shares=SHARES))
+
+    if reason is None:
+        assert comparison.doubt is None
+        assert comparison.assignment.level > 0.001
+    else:
+        assert comparison.p50.delta.reason == reason
+        assert "treatment has 2300 units, 0.434 of all and not 0.5" in comparison.p50.delta.why
+        assert math.isinf(comparison.p50.delta.high)
+
+
+def test_an_arm_that_was_not_planned_alarms():
+    samples = ArraySamples({("control", ""): rows(1), ("treatment", ""): rows(2), ("other", ""): rows(3, 2)}, None, {})
+
+    assert Comparison(samples, Design(shares=SHARES)).doubt.reason == Reason.SRM
+
+
+def test_sample_ratios_are_those_of_each_stage():
+    samples = staged((9500, 500), (7500, 2500))
+    shares = {
+        ("control", "stage 0"): 95, ("treatment", "stage 0"): 5,
+        ("control", "stage 1"): 75, ("treatment", "stage 1"): 25,
+    }  # fmt: skip
+
+    assert Comparison(samples, Design(shares=shares)).doubt is None
+    assert "in stratum stage 1" in Comparison(samples, Design(shares={**shares, ("control", "stage 1"): 25})).doubt.why
+
+
+def test_doubt_says_how_much_more_is_needed():
+    """Four times the rows halve the bounds: the rows that are named nearly prove the claim."""
+    rng = np.random.default_rng(5)
+    control, treatment = rng.normal(100, 10, 40_000), rng.normal(100, 10, 40_000)
+    first = compare(control[:1000], treatment[:1000], iid=True).mean.delta
+    limit = first.value + (first.high - first.value) / 2
+
+    claim = first < limit
+
+    assert claim.truth is Truth.INCONCLUSIVE
+    assert claim.facts.needs == "about 3000 more rows of treatment (4000 in all), if the value stays as it is"
+
+
+def test_what_is_at_its_limit_needs_more_than_there_is():
+    found = compare(rows(1), rows(2), iid=True).p99.delta
+
+    assert "no amount of data in reach" in (found < found.value + 1e-6).facts.needs
+
+
+def test_counts_of_either_arm():
+    units = np.repeat(np.arange(300), 10), np.repeat(np.arange(300, 500), 5)
+    comparison = compare(rows(1, 3000), rows(2, 1000), units=units)
+
+    assert (comparison.n["control"].rows, comparison.n["control"].units) == (3000, 300)
+    assert (comparison.n["treatment"].rows, comparison.n["treatment"].largest_unit) == (1000, 5)
+    assert comparison.n["treatment"].effective_units == pytest.approx(200)
+
+
+def test_the_names_say_what_was_compared():
+    sides = compare(rows(1), rows(2), iid=True, name="latency", unit="ms").p99
+
+    assert sides.delta.name == "P99 latency, treatment - control"
+    assert sides.lift.unit == ""
+    assert sides.control.unit == "ms"
+
+
+@pytest.mark.parametrize(
+    ("more", "match"),
+    [
+        ({"confidence": 0.4}, "confidence"),
+        ({"looks": "daily"}, "looks"),
+        ({"planned": math.inf}, "planned"),
+        ({"burst": 0.5}, "burst"),
+        ({"value_range": (1, 1)}, "value_range"),
+    ],
+)
+def test_a_design_is_checked(more, match):
+    with pytest.raises(ValueError, match=match):
+        Design(**more)
+
+
+@pytest.mark.parametrize(("looks", "why"), [("continuous", "every look")])
+def test_ranks_hold_at_one_look(looks, why):
+    assert why in Comparison(two(rows(1), rows(2)), Design(looks=looks)).rank.delta.why
+
+
+def test_ranks_need_rows_in_one_stratum():
+    assert "strata" in Comparison(staged((100, 100), (100, 100)), Design(looks="once")).rank.delta.why
