@@ -14,7 +14,7 @@ import pytest
 from pytest_rollout.baselines import Baselines
 from pytest_rollout.gate import RUNNING
 from pytest_rollout.remembering import Approvals, History, StageNow
-from pytest_rollout.scope import Budgets, Flags, Metrics, Scope
+from pytest_rollout.scope import Ab, Budgets, Flags, Metrics, Scope
 
 if TYPE_CHECKING:
     import httpx
@@ -67,6 +67,12 @@ def stage(pytestconfig: pytest.Config) -> StageNow:
 def baseline(pytestconfig: pytest.Config) -> Baselines:
     """`baseline("name")`: what the metric was before the rollout, as it was recorded."""
     return _scope(pytestconfig, "baseline").baselines
+
+
+@pytest.fixture
+def ab(pytestconfig: pytest.Config) -> Ab:
+    """`ab("name").p99.delta`: a metric of the phase's experiment, treatment against control."""
+    return _scope(pytestconfig, "ab").ab
 
 
 def _scope(config: pytest.Config, name: str) -> Scope:

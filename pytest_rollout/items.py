@@ -15,7 +15,7 @@ import pytest
 from pytest_rollout.claims import describe
 from pytest_rollout.errors import RolloutError
 from pytest_rollout.gate import GATE
-from pytest_rollout.plan.model import Budget, Metric, Phase, Plan
+from pytest_rollout.plan.model import LAST_DAY, Budget, Metric, Phase, Plan
 from pytest_rollout.preflight import PreflightNode
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ class PhaseNode(pytest.Collector):
         """An item for each condition of the phase, and for each of its budgets."""
         for condition in self.phase.condition_lines:
             yield ConditionItem.of(self, self.phase, condition)
+        for line in self.phase.experiment_lines:
+            yield ExperimentItem.of(self, self.phase, line)
         for budget in self.phase.budgets.values():
             yield BudgetItem.of(self, self.plan.metrics[budget.metric], budget)
 
@@ -118,7 +120,41 @@ _TITLES = {
     "interventions": "Nobody had to intervene by hand",
     "statements": "What people must have said, they have said and signed",
     "approvals": "Whoever must sign has signed",
+    "sample_ratio": "Arms have the units that were planned",
+    "contamination": "No unit is in two arms",
+    "assignment": "Every unit is in the arm that the hash gives it, and stays there",
 }
+
+
+class ExperimentItem(PlanItem):
+    """Whether the phase's experiment may be believed, or what its last day alone says."""
+
+    phase: Phase
+
+    @classmethod
+    def of(cls, parent: pytest.Collector, phase: Phase, line: str) -> ExperimentItem:
+        """The item of one check."""
+        node = cls.from_parent(parent, name=line)
+        node.phase = phase
+        return node
+
+    @property
+    def title(self) -> str:  # type: ignore[override]  # read-only here
+        """What it asks, for reports."""
+        return _TITLES.get(self.name, f"The last 24 hours prove no harm in {self.name.removesuffix(LAST_DAY)}")
+
+    @property
+    def can_roll_back(self) -> bool:
+        """Whether it takes the release back."""
+        return self.name.endswith(LAST_DAY)
+
+    def runtest(self) -> None:
+        """Claim that it is so."""
+        assert self.stash[GATE].scope.soundness(self.name)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Where the phase stands in the plan."""
+        return self.path, self.phase.place.line - 1, f"{self.phase.name} {self.name}"
 
 
 class BudgetItem(PlanItem):

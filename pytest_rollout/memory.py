@@ -218,6 +218,7 @@ def _past(memory: Memory, ledger: Ledger, phase: Phase, percent: float | None) -
         before={name: decision for name, decision in before.items() if decision},
         started=stands.phase_started,
         percent=stands.share.percentage if stands.share else None,
+        traffic=_traffic(stands.shares, stands.phase_started),
         since=_since(stands.shares, percent),
         green=_streak(green_days, evaluations, memory, phase, stands.phase_started, phase.conditions.green),
         clean=_streak(clean_hours, evaluations, memory, phase, stands.phase_started, phase.conditions.clean),
@@ -248,6 +249,15 @@ def _streak(
     policies = {"missing": phase.conditions.missing, "information": phase.conditions.information}
     found = count(evaluations, at=memory.at, every=memory.plan.every, since=since, **policies)
     return Streak(count=found.length, why=found.why)
+
+
+def _traffic(shares: Sequence[Share], started: datetime | None) -> tuple[tuple[float, datetime], ...]:
+    """Every percentage since the phase began; what was set before counts from its beginning."""
+    if started is None:
+        return ()
+    before = [(share.percentage, started) for share in shares if share.since <= started][-1:]
+    found = [*before, *((share.percentage, share.since) for share in shares if share.since > started)]
+    return tuple(each for place, each in enumerate(found) if place == 0 or found[place - 1][0] != each[0])
 
 
 def _since(shares: Sequence[Share], percent: float | None) -> datetime | None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pytest_rollout.ahead import DEADLINE_SECONDS, Ask
 from pytest_rollout.asking import TIMEOUT_SECONDS, Asking
@@ -30,6 +30,7 @@ from pytest_rollout.sources import BUILT_IN, Kinds
 from pytest_rollout.sources.once import AnswerBook, question_key
 from pytest_rollout.sources.protocol import Answer, FlagValue, Question, Sample, Source, SourceKind
 from pytest_rollout.sources.reading import Asked, Observed, doubted, or_absent, reading_of, unanswered
+from pytest_rollout.sources.tables import Column, Row, Statement, TableSource
 from pytest_rollout.windows import GAP_STEPS, Window, window_of
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Readings:
         self._environment = environment
         self._at = at
         self._kinds = kinds
-        self._sources: dict[str, Source] = {}
+        self._sources: dict[str, _Unopened] = {}
         self._known: dict[str, Estimate] = {}
         self._windows: dict[tuple[str, timedelta], Window] = {}
 
@@ -353,7 +354,21 @@ class Readings:
         config, source = self._source_of(metric)
         return self.answers.ask(config.name, source, question)
 
-    def _source_of(self, metric: Metric) -> tuple[SourceConfig, Source]:
+    def table_source(self, metric: Metric) -> TableSource:
+        """The source of an experiment's rows, opened when it is first asked.
+
+        Raises:
+            SourceError: The environment has no such source.
+        """
+        return self._source_of(metric)[1]
+
+    def table_name(self, metric: Metric) -> str:
+        """The table that a metric's rows are in: as the source says, else one of the source's name."""
+        config = self.asking.source(metric)
+        named = config.options.get("table")
+        return named if isinstance(named, str) else "file" if config.kind == "file" else config.name
+
+    def _source_of(self, metric: Metric) -> tuple[SourceConfig, _Unopened]:
         config = self.asking.source(metric)
         unopened = _Unopened(self._kinds.sources[config.kind], config, self._plan.folder)
         return config, self._sources.setdefault(config.name, unopened)
@@ -384,10 +399,29 @@ class _Unopened:
                 f"not asked: all questions of the run together took more than {DEADLINE_SECONDS:g} s\n"
                 "see which source is slow, or ask less of it"
             )
+        return self._open().ask(question)
+
+    @property
+    def speech(self) -> str:
+        return self._tables().speech
+
+    def columns(self, table: str, seconds: float) -> Mapping[str, Column]:
+        return self._tables().columns(table, seconds)
+
+    def rows(self, statement: Statement) -> Sequence[Row]:
+        return self._tables().rows(statement)
+
+    def _open(self) -> Source:
         with self._guard:
             if self._opened is None:
                 self._opened = self._kind.open(self._config.options, self._folder)
-        return self._opened.ask(question)
+        return self._opened
+
+    def _tables(self) -> TableSource:
+        source = self._open()
+        if not all(hasattr(source, each) for each in ("speech", "columns", "rows")):
+            raise SourceError(f"{self._config.name}: a source of kind '{self._config.kind}' has no tables")
+        return cast("TableSource", source)
 
 
 def with_level(estimate: Estimate, level: RefutingLevel | None, factor: float) -> Estimate:

@@ -45,6 +45,7 @@ class Remembered:
         before: The last decision on each phase that comes before, by its name; empty where it was never judged.
         started: When the phase began; None where this run is its first.
         percent: The traffic that the ledger last heard of; None where it never did.
+        traffic: Every percentage since the phase began, with its beginning, in their order.
         since: Since when the traffic is what it is now; None where this run sees it for the first time.
         green: Green days up to now.
         clean: Clean hours up to now.
@@ -60,6 +61,7 @@ class Remembered:
     before: Mapping[str, str] = field(default_factory=dict)
     started: datetime | None = None
     percent: float | None = None
+    traffic: tuple[tuple[float, datetime], ...] = ()
     since: datetime | None = None
     green: Streak = Streak(count=0)
     clean: Streak = Streak(count=0)
@@ -74,7 +76,8 @@ class Remembered:
     def as_json(self) -> dict[str, object]:
         """The facts as JSON values."""
         times = {name: moment.isoformat() if moment else None for name, moment in self._times().items()}
-        return {**asdict(self), **times}
+        traffic = [[percent, since.isoformat()] for percent, since in self.traffic]
+        return {**asdict(self), **times, "traffic": traffic}
 
     def _times(self) -> dict[str, datetime | None]:
         return {"started": self.started, "since": self.since}
@@ -93,6 +96,7 @@ class Remembered:
                 before={str(name): str(decision) for name, decision in found["before"].items()},
                 started=_moment(found["started"]),
                 percent=None if found["percent"] is None else float(found["percent"]),
+                traffic=tuple((float(percent), datetime.fromisoformat(since)) for percent, since in found["traffic"]),
                 since=_moment(found["since"]),
                 green=Streak(**found["green"]),
                 clean=Streak(**found["clean"]),

@@ -36,7 +36,7 @@ from pytest_rollout.surroundings import Settings, Surroundings
 from pytest_rollout.verdict import Because, RunVerdict, Traffic, Verdict, judge_phase
 from pytest_rollout.versions import git_facts, versions
 
-GATE_FIXTURES = frozenset({"metrics", "budget", "target", "flags", "baseline", "history", "approvals", "stage"})
+GATE_FIXTURES = frozenset({"metrics", "budget", "target", "flags", "baseline", "history", "approvals", "stage", "ab"})
 GATE_MARKERS = frozenset({"rollback", "shadow", "gate", "stage"})
 
 

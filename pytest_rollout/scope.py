@@ -21,7 +21,7 @@ from pytest_rollout.facts import Fact
 from pytest_rollout.limits import Limit
 from pytest_rollout.memory import Memory
 from pytest_rollout.plan.conditions import parse_percent
-from pytest_rollout.plan.model import BASELINE, Budget, Plan, percent_text
+from pytest_rollout.plan.model import BASELINE, CONTROL, Budget, Plan, percent_text
 from pytest_rollout.readings import Readings
 from pytest_rollout.remembering import Approvals, History, StageNow
 from pytest_rollout.stages import TOLERANCE
@@ -30,6 +30,8 @@ from pytest_rollout.windows import Window
 
 if TYPE_CHECKING:
     import httpx
+
+    from pytest_rollout.arms import Arms, LiveComparison
 
 
 def _no_memory() -> Memory:
@@ -72,6 +74,32 @@ class Scope:
         return Flags(self)
 
     @property
+    def ab(self) -> Ab:
+        """The experiment of the gate's phase."""
+        return Ab(self.arms, self.claims)
+
+    def soundness(self, line: str) -> Claim:
+        """The claim that a line of the plan about the phase's experiment makes."""
+        from pytest_rollout.soundness import claim_of
+
+        try:
+            return claim_of(self.arms(), line)
+        except SourceError as error:
+            raise Inconclusive(str(error), reason=error.reason) from None
+
+    def arms(self) -> Arms:
+        """The gate's phase as an experiment.
+
+        Raises:
+            QuestionError: The gate is judged for several phases at once.
+            SourceError: The past, which says since when to look, cannot be read.
+        """
+        from pytest_rollout.arms import Arms
+
+        waiting = self.waiting()
+        return Arms(self.plan, waiting.phase, waiting, self.readings())
+
+    @property
     def baselines(self) -> Baselines:
         """The recorded reference readings."""
         return Baselines(self.plan, self.readings, self.memory, self.claims)
@@ -80,6 +108,9 @@ class Scope:
         """What a budget judges: the metric itself, or how far it is from its reference."""
         if budget.against == BASELINE:
             return self.baselines(budget.metric).change
+        if budget.against == CONTROL:
+            sides = self.ab(budget.metric).statistic(budget.what)
+            return sides.lift if budget.lift else sides.delta
         return self.metrics(budget.metric)
 
     def condition(self, name: str) -> Claim:
@@ -232,3 +263,38 @@ class Flags:
         if isinstance(flag, Reading):
             raise QuestionError(f"flag '{name}' is a number ({flag.value:g}), not a switch: compare it")
         return flag == on
+
+
+@dataclass(frozen=True)
+class Ab:
+    """`ab("latency_ms").p99.delta`: a metric of the phase's experiment, treatment against control."""
+
+    _arms: Callable[[], Arms]
+    _claims: GateClaims
+
+    def __call__(self, name: str, *, arm: str = "") -> LiveComparison:
+        """One metric of two arms.
+
+        Raises:
+            RolloutError: The plan has no such metric with samples, or no such arm.
+            Inconclusive: The past cannot be read, so nobody knows since when to look.
+        """
+        read = self._claims.read(f"ab {name}")
+        try:
+            return self._arms().comparison(name, arm).read_as(read)
+        except SourceError as error:
+            raise Inconclusive(str(error), reason=error.reason) from None
+
+    def winner(self, name: str, *, by: str = "mean") -> Claim:
+        """The claim that an arm is better than the control, all arms at once; its report says which.
+
+        Raises:
+            RolloutError: As for a comparison; also a metric that does not say which way is good.
+        """
+        from pytest_rollout.winner import winner
+
+        read = self._claims.read(f"winner by {name}")
+        try:
+            return winner(self._arms(), name, by, frozenset({read}))
+        except SourceError as error:
+            raise Inconclusive(str(error), reason=error.reason) from None

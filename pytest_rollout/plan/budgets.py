@@ -1,22 +1,28 @@
-"""Budgets: from the checked document to limits with levels, and the phases that hold them."""
+"""Budgets: from the checked document to limits, and the phases that hold them."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
-from pytest_rollout.decisions import Decision, Reason
-from pytest_rollout.errors import QuantityError, did_you_mean, listed
-from pytest_rollout.limits import DEFAULT_DECISIONS, Level, Limit, out_of_order
+from pytest_rollout.errors import did_you_mean, listed
+from pytest_rollout.limits import Limit
 from pytest_rollout.plan.conditions import build_conditions, build_stages, traffic_of
+from pytest_rollout.plan.experiments import Compared, build_experiment, difference_sides
 from pytest_rollout.plan.grammar import BUDGET_KEYS
+from pytest_rollout.plan.levels import build_levels, change_sides, own_sides
 from pytest_rollout.plan.metrics import Metrics
-from pytest_rollout.plan.model import BASELINE, CONDITIONS, PREFLIGHT, Budget, Metric, Phase, change_name
+from pytest_rollout.plan.model import (
+    BASELINE,
+    CONDITIONS,
+    CONTROL,
+    EXPERIMENT_CHECKS,
+    PREFLIGHT,
+    Budget,
+    Metric,
+    Phase,
+    change_name,
+)
 from pytest_rollout.plan.nodes import Findings, Kind, Node, quoted
-from pytest_rollout.plan.thresholds import Change, Threshold
-from pytest_rollout.quantities import convert, format_duration, parse_duration
-
-_TAKEN = {reason.value for reason in Reason} - DEFAULT_DECISIONS.keys()
 
 
 def build_phases(checked: Node, written: Node, metrics: Metrics, findings: Findings) -> dict[str, Phase]:
@@ -29,7 +35,8 @@ def build_phases(checked: Node, written: Node, metrics: Metrics, findings: Findi
         for phase in _phases_of(node, names, findings):
             if budget is not None:
                 general[phase][name] = budget
-    phases = {}
+    phases: dict[str, Phase] = {}
+    general_experiment = build_experiment(checked.fields.get("experiment"), None, findings)
     for name, node in checked.fields_of("phases").items():
         if name == PREFLIGHT:
             findings.at_key(node, f"a phase '{name}' is in every plan already", "give this one another name")
@@ -46,13 +53,24 @@ def build_phases(checked: Node, written: Node, metrics: Metrics, findings: Findi
             conditions=build_conditions(name, node, names, findings),
             traffic=traffic_of(node),
             stages=build_stages(node, findings),
+            experiment=build_experiment(node.fields.get("experiment"), general_experiment, findings),
+            own_experiment="experiment" in node.fields,
         )
+        _check_experiment(phases[name], findings, node)
     return phases
+
+
+def _check_experiment(phase: Phase, findings: Findings, node: Node) -> None:
+    """Arms can be compared only where somebody says which they are."""
+    stated = phase.experiment
+    if stated is None and any(budget.against == CONTROL for budget in phase.budgets.values()):
+        fix = "write 'experiment: {unit: ..., arms: {control: ..., treatment: ...}}' in the plan"
+        findings.at_key(node, f"budgets of '{phase.name}' are against control, and there is no experiment", fix)
 
 
 def _check_names(budgets: Mapping[str, Budget], written: Node, findings: Findings) -> None:
     """A budget's gate and a condition's gate cannot share a name."""
-    for name in budgets.keys() & set(CONDITIONS):
+    for name in budgets.keys() & {*CONDITIONS, *EXPERIMENT_CHECKS}:
         found = f"a metric called '{name}' would hide the phase's condition of that name"
         findings.at_key(written.fields_of("metrics")[name], found, "call it something else")
 
@@ -75,114 +93,66 @@ def _check_levels(written: Node, findings: Findings) -> None:
 
 
 def _budget(name: str, node: Node, metrics: Metrics, findings: Findings) -> Budget | None:
-    if name not in metrics.names:
-        fix = (f"metrics: {listed(metrics.names)}", *did_you_mean(name, metrics.names))
-        findings.at_key(node, f"unknown metric {quoted(name)}", *fix)
+    """One budget: of a metric itself, of its change from a baseline, or of a difference from the control arm."""
+    against = node.text_of("against")
+    compared = Compared.parse(name) if against == CONTROL else None
+    if against == CONTROL and compared is None:
+        fix = f"name it, such as '{name}.p99': a statistic is mean, rate, p50, p95, p99 and the like"
+        findings.at_key(node, f"'{name}' names no statistic, and arms are compared by one", fix)
         return None
-    metric = metrics.sound.get(name)
+    subject = compared.metric if compared else name
+    if subject not in metrics.names:
+        fixes = (f"metrics: {listed(metrics.names)}", *did_you_mean(subject, metrics.names))
+        findings.at_key(node, f"unknown metric {quoted(subject)}", *fixes)
+        return None
+    metric = metrics.sound.get(subject)
     if metric is None:
         return None
-    against = node.text_of("against")
-    levels = tuple(_levels(metric, node, findings).values())
-    judged, unit = (change_name(name), "%") if against == BASELINE else (name, metric.unit)
-    if against == BASELINE and not (metric.series or metric.query):
+    if compared:
+        return _against_control(name, compared, metric, node, findings)
+    if metric.samples is not None:
+        found = f"metric '{name}' is the rows of an experiment, and no number by itself"
+        findings.at_key(node, found, f"compare it: '{name}.p99: {{against: control, ...}}'")
+        return None
+    if against == BASELINE:
+        return _against_baseline(name, metric, node, findings)
+    levels = build_levels(metric, node, findings, lambda limit: own_sides(metric, limit, findings))
+    limit = Limit(name, name, metric.unit, tuple(levels.values()))
+    return Budget(name=name, limit=limit, place=findings.place(node), metric=name)
+
+
+def _against_baseline(name: str, metric: Metric, node: Node, findings: Findings) -> Budget:
+    if not (metric.series or metric.query):
         found = f"metric '{name}' has no series, and a baseline is made of days"
         findings.at(node.fields["against"], found, "give it a 'series', or leave 'against' out")
-    limit = Limit(name, judged, unit, levels)
-    return Budget(name=name, limit=limit, place=findings.place(node), metric=name, against=against)
+    levels = build_levels(metric, node, findings, lambda limit: change_sides(metric, limit, findings))
+    limit = Limit(name, change_name(name), "%", tuple(levels.values()))
+    return Budget(name=name, limit=limit, place=findings.place(node), metric=name, against=BASELINE)
 
 
-def _levels(metric: Metric, node: Node, findings: Findings) -> dict[str, Level]:
-    """The levels of one budget, by name, from mild to severe."""
-    nodes = {name: below for name, below in node.fields.items() if name not in BUDGET_KEYS}
-    levels = {}
-    for name, below in nodes.items():
-        if name in _TAKEN:
-            fix = f"reason codes mean something else in a verdict: {listed(_TAKEN)}"
-            findings.at_key(below, f"a level cannot be called {quoted(name)}", fix)
-        _check_held(metric, below, findings)
-        limit = below.fields.get("limit", below)
-        judge = _change_sides if node.text_of("against") else _sides
-        sides = judge(metric, limit, findings) if limit.text else None
-        if sides is not None:
-            levels[name] = _level(name, sides, below, node)
-    for severe, mild in out_of_order(tuple(levels.values())):
-        where = nodes[severe.name].fields.get("limit", nodes[severe.name])
-        findings.at(
-            where,
-            f"impossible thresholds: '{severe.name}' is crossed before '{mild.name}'",
-            "levels stand from mild to severe",
-        )
-    return levels
+def _against_control(name: str, compared: Compared, metric: Metric, node: Node, findings: Findings) -> Budget | None:
+    if metric.samples is None:
+        found = f"metric '{metric.name}' has no 'samples', and arms are compared by their rows"
+        findings.at(node.fields["against"], found, "give the metric 'samples: SOURCE.COLUMN'")
+        return None
+    kinds: dict[bool, Node] = {}
 
+    def sides(limit: Node) -> tuple[float, float] | None:
+        found = difference_sides(metric, compared, limit, findings)
+        if found is None:
+            return None
+        kinds.setdefault(found[2], limit)
+        return found[:2]
 
-def _check_held(metric: Metric, level: Node, findings: Findings) -> None:
-    held = level.get("for")
-    if held is None:
-        return
-    if metric.ratio or metric.summary or metric.quantile is not None:
-        what = "a ratio" if metric.ratio else "a summary of a window" if metric.summary else "a quantile of a histogram"
-        findings.at(held, f"metric '{metric.name}' is {what}, which lasts no time", "judge a plain metric with 'for'")
-    elif parse_duration(held.text) < 2 * metric.step:
-        findings.at(
-            held,
-            f"shorter than two samples of '{metric.name}', which come every {format_duration(metric.step)}",
-            "write a longer time, or state the metric's 'step'",
-        )
-
-
-def _level(name: str, sides: tuple[float, float], node: Node, budget: Node) -> Level:
-    said = node.text_of("decision")
-    return Level(
-        name=name,
-        low=sides[0],
-        high=sides[1],
-        decision=Decision[said.upper()] if said else DEFAULT_DECISIONS.get(name, Decision.HOLD),
-        action=node.text_of("action") or budget.text_of("action"),
-        runbook=node.text_of("runbook") or budget.text_of("runbook"),
-        held=parse_duration(node.text_of("for")) if node.text_of("for") else None,
-        to=node.text_of("to"),
+    levels = build_levels(metric, node, findings, sides)
+    if len(kinds) > 1:
+        findings.at(kinds[True], "a relative level beside an absolute one", "write all levels of a budget alike")
+    for level in levels.values():
+        if level.held is not None:
+            findings.at_key(node, f"level '{level.name}' says 'for', and arms are compared over a window", "remove it")
+    lift = True in kinds
+    limit = Limit(name, compared.subject(lift=lift), compared.unit(metric, lift=lift), tuple(levels.values()))
+    place = findings.place(node)
+    return Budget(
+        name=name, limit=limit, place=place, metric=metric.name, against=CONTROL, what=compared.what, lift=lift
     )
-
-
-def _change_sides(metric: Metric, limit: Node, findings: Findings) -> tuple[float, float] | None:
-    """The lower and the upper end of a change from a reference, in %, infinite where it is open."""
-    try:
-        change = Change.parse(limit.text)
-        low, high = (
-            each if math.isinf(each) else convert(each, change.unit, "%") for each in (change.low, change.high)
-        )
-    except QuantityError as error:
-        findings.at(limit, *str(error).splitlines(), "a change from a baseline is relative: +10 %, -5 %, ±20 %")
-        return None
-    wrong = {"lower": low > -math.inf and high == math.inf, "higher": low == -math.inf and high < math.inf}
-    if wrong.get(metric.better, False):
-        found = f"{quoted(limit.text)} limits the good side: metric '{metric.name}' says 'better: {metric.better}'"
-        findings.at(limit, found, "turn the sign round")
-        return None
-    return low, high
-
-
-def _sides(metric: Metric, limit: Node, findings: Findings) -> tuple[float, float] | None:
-    """The lower and the upper end of a level in the metric's unit, infinite where it is open."""
-    threshold = Threshold.parse(limit.text)
-    if metric.unit and not threshold.unit:
-        findings.at(limit, f"{quoted(limit.text)} has no unit", f"write the unit, such as '{limit.text} {metric.unit}'")
-        return None
-    try:
-        threshold = threshold.to(metric.unit)
-    except QuantityError as error:
-        findings.at(limit, *str(error).splitlines())
-        return None
-    if threshold.low is not None:
-        return threshold.low, threshold.high
-    if metric.better == "lower":
-        return -math.inf, threshold.high
-    if metric.better == "higher":
-        return threshold.high, math.inf
-    findings.at(
-        limit,
-        f"one number, and metric '{metric.name}' does not say which way is good",
-        f"write a range, such as '0..{limit.text}', or 'better: lower' or 'better: higher' at the metric",
-    )
-    return None

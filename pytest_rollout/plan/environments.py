@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pytest_rollout.errors import did_you_mean, listed
 from pytest_rollout.plan.conditions import parse_percent
@@ -30,7 +31,9 @@ def build_environments(checked: Node, written: Node, findings: Findings) -> dict
 def _check_sources(environment: str, node: Node, metrics: Mapping[str, Node], findings: Findings) -> None:
     known = node.fields_of("sources")
     for metric in metrics.values():
-        source = metric.get("source")
+        samples = metric.get("samples")
+        rows = replace(samples, text=samples.text.partition(".")[0]) if samples is not None else None
+        source = metric.get("source") if rows is None else rows
         if source is not None and source.text not in known:
             fix = (f"sources of environment {quoted(environment)}: {listed(known)}", *did_you_mean(source.text, known))
             findings.at(source, f"unknown source {quoted(source.text)}", *fix)

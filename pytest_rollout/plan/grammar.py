@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pytest_rollout.plan.conditions import PERCENT, PHASE_KEYS, parse_percent
-from pytest_rollout.plan.model import BASELINE
+from pytest_rollout.plan.experiments import experiment_shape
+from pytest_rollout.plan.model import BASELINE, CONTROL
 from pytest_rollout.plan.numbers import (
     SUMMARY_PATTERN,
     parse_burst,
@@ -21,27 +22,19 @@ from pytest_rollout.plan.numbers import (
 from pytest_rollout.plan.shape import Choice, Name, Parsed, Shape, Text
 from pytest_rollout.plan.structures import ByKind, Either, Fields, ListOf, MapOf, Others, Refusal, Split, Tree
 from pytest_rollout.plan.thresholds import NUMBER_PATTERN, PATTERN, parse_limit, parse_number
-from pytest_rollout.quantities import Unit, parse_duration
+from pytest_rollout.quantities import Quantity, Unit, parse_duration
 from pytest_rollout.sources.protocol import Kind, Option
 
 BUDGET_KEYS = frozenset({"phases", "against", "action", "runbook"})
 """The keys of a budget that are no levels."""
 
-_EXPERIMENTS = "comes with experiments"
 _HOOKS = "comes with hooks on verdicts"
 
 NOT_JUDGED_YET: Mapping[str, Mapping[str, str]] = {
     "plan": {
-        "looks": _EXPERIMENTS,
-        "experiment": _EXPERIMENTS,
         "on_proceed": _HOOKS,
         "on_hold": _HOOKS,
         "on_rollback": _HOOKS,
-    },
-    "metric": {
-        "samples": _EXPERIMENTS,
-        "cap": _EXPERIMENTS,
-        "range": _EXPERIMENTS,
     },
     "phase": {
         "on_proceed": _HOOKS,
@@ -78,6 +71,11 @@ def plan_shape(kinds: Mapping[str, Kind[object]], flag_kinds: Mapping[str, Kind[
             ),
             "every": _duration("how often the gates are judged, such as 1h"),
             "percentage": Text(about="the metric that says how much traffic is served now, in %"),
+            "looks": Choice(
+                about="whether bounds hold however often gates run, or at one look (continuous if not said)",
+                words=("continuous", "once"),
+            ),
+            "experiment": experiment_shape("what is compared with what", whole=True),
             "baseline": _BASELINE,
             "evidence_age": _duration("how old a verdict may be whose approval still counts (7d if not said)"),
             "metrics": MapOf(about="metrics by name", names=_METRIC_NAME, values=_METRIC),
@@ -157,8 +155,18 @@ _RATIO = Fields(
 )
 _METRIC = Fields(
     about="one number that a source gives",
-    required={"source": Text(about="the source that is asked, by its name in the environments")},
     optional={
+        "source": Text(about="the source that is asked, by its name in the environments"),
+        "samples": Text(about="the rows of an experiment: a source and a column of its table, as recalls.latency_ms"),
+        "pairs": Text(about="a column that names the question, where the same ones were put to both arms"),
+        "timed_out": Text(about="a column that is true in rows that never ended, which are endless then"),
+        "cap": Parsed(
+            about="rows beyond count as this in means, such as 10 s", parse=Quantity.parse, pattern=r"[0-9.].*"
+        ),
+        "range": ListOf(
+            about="the lowest and the highest that a row can be, such as [0, 1]",
+            items=Parsed(about="a number", parse=parse_number, pattern=NUMBER_PATTERN),
+        ),
         "query": _query("what the source is asked"),
         "series": _query("what the source is asked for a series over time, where that is another query"),
         "ratio": _RATIO,
@@ -190,8 +198,7 @@ _METRIC = Fields(
             pattern=NUMBER_PATTERN,
         ),
     },
-    one_of=("query", "series", "ratio"),
-    refused=_not_yet("metric"),
+    one_of=("query", "series", "ratio", "samples"),
 )
 
 _THRESHOLD = Parsed(
@@ -200,7 +207,7 @@ _THRESHOLD = Parsed(
     pattern=PATTERN,
 )
 _DECISION = Choice(about="what being beyond it asks for: hold or rollback", words=("hold", "rollback"))
-_AGAINST = Choice(about="the reference that its levels are changes from", words=(BASELINE,))
+_AGAINST = Choice(about="the reference that its levels are changes from", words=(BASELINE, CONTROL))
 _TO = Parsed(
     about="the traffic that a rollback goes back to: previous, half, or a percentage",
     parse=parse_percent,
@@ -260,6 +267,7 @@ _PHASE = Fields(
     optional={
         "title": Text(about="what the phase is, for readers"),
         **PHASE_KEYS,
+        "experiment": experiment_shape("what of the experiment is otherwise in this phase", whole=False),
         "budgets": MapOf(about="limits by the metric they judge", names=_METRIC_NAME, values=_PHASE_BUDGET),
     },
     refused=_not_yet("phase"),

@@ -93,6 +93,7 @@ def _plan(written: Node, shape: Fields, digest: str, findings: Findings) -> Plan
         digest=digest,
         confidence=parse_confidence(checked.text_of("confidence") or "0.95"),
         every=parse_duration(checked.text_of("every") or "1h"),
+        looks="once" if checked.text_of("looks") == "once" else "continuous",
         percentage=check_percentage(checked, written, findings),
         evidence_age=parse_duration(checked.text_of("evidence_age") or "7d"),
         baseline_window=parse_duration(_text(checked, "baseline", "window") or "14d"),

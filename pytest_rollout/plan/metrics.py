@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from pytest_rollout.errors import did_you_mean, listed
-from pytest_rollout.plan.model import Metric, NoData, Query, Ratio, Summary
+from pytest_rollout.errors import QuantityError, did_you_mean, listed
+from pytest_rollout.plan.model import Metric, NoData, Query, Ratio, Samples, Summary
 from pytest_rollout.plan.nodes import Findings, Kind, Node, quoted
 from pytest_rollout.plan.numbers import parse_burst, parse_quantile
 from pytest_rollout.plan.thresholds import parse_number
-from pytest_rollout.quantities import Unit, parse_duration
+from pytest_rollout.quantities import Quantity, Unit, parse_duration
 
 DEFAULT_MAX_AGE = timedelta(minutes=5)
 """How old a number may be where the plan does not say."""
@@ -48,7 +48,7 @@ def _metric(name: str, node: Node, findings: Findings) -> Metric:
         title=node.text_of("title") or name,
         unit=Unit.parse(node.text_of("unit")).text,
         better=node.text_of("better"),
-        source=node.text_of("source"),
+        source=node.text_of("source") or node.text_of("samples").partition(".")[0],
         query=_query(node.get("query")),
         series=_query(node.get("series")),
         ratio=_ratio(node.get("ratio")),
@@ -59,6 +59,33 @@ def _metric(name: str, node: Node, findings: Findings) -> Metric:
         summary=_summary(node),
         quantile=parse_quantile(node.text_of("quantile")) if node.text_of("quantile") else None,
         burst=parse_burst(node.text_of("burst") or "2"),
+        samples=_samples(node, findings),
+    )
+
+
+def _samples(node: Node, findings: Findings) -> Samples | None:
+    stated = node.get("samples")
+    if stated is None:
+        return None
+    source, dot, column = stated.text.partition(".")
+    if not dot or not source or not column:
+        findings.at(stated, f"{quoted(stated.text)} is no column", "write a source and a column: recalls.latency_ms")
+    ends = [parse_number(item.text) for item in node.fields["range"].items] if "range" in node.fields else []
+    if ends and (len(ends) != 2 or not ends[0] < ends[1]):
+        findings.at(node.fields["range"], "not a lowest and a higher highest value", "write two numbers: [0, 1]")
+        ends = []
+    cap = None
+    if "cap" in node.fields:
+        try:
+            cap = Quantity.parse(node.text_of("cap")).to(Unit.parse(node.text_of("unit")).text)
+        except QuantityError as error:
+            findings.at(node.fields["cap"], *str(error).splitlines())
+    return Samples(
+        column=column,
+        timed_out=node.text_of("timed_out"),
+        pairs=node.text_of("pairs"),
+        cap=cap,
+        range=(ends[0], ends[1]) if ends else None,
     )
 
 
@@ -96,11 +123,16 @@ def _check_questions(metric: Node, findings: Findings) -> None:
         if key in has and needed not in has:
             findings.at_key(metric.fields[key], f"'{key}' without '{needed}'", f"it says something of a {needed}")
 
-    if "burst" in has and not has & {"ratio", "quantile"}:
+    if "burst" in has and not has & {"ratio", "quantile", "samples"}:
         findings.at_key(metric.fields["burst"], "'burst' without 'ratio' or 'quantile'", "it says something of counts")
+    if "source" not in has and "samples" not in has:
+        findings.at_key(metric, "'source' is missing", "source: the source that is asked, by its name")
+    for key in sorted(has & {"timed_out", "cap", "range", "pairs"} if "samples" not in has else ()):
+        findings.at_key(metric.fields[key], f"'{key}' without 'samples'", "it says something of rows")
 
 
 _APART = {
+    "samples": {"source", "query", "series", "ratio", "over", "as", "quantile", "no_data", "step", "max_age"},
     "ratio": {"query", "series", "over", "as", "quantile", "no_data", "step"},
     "quantile": {"series", "over", "as", "no_data", "step"},
     "over": {"no_data"},

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 from pytest_rollout.limits import Limit
 from pytest_rollout.quantities import format_duration
@@ -17,6 +18,8 @@ from pytest_rollout.sources.protocol import OptionValue
 
 BASELINE = "baseline"
 """A reference: what the metric was before the rollout."""
+CONTROL = "control"
+"""A reference: the arm of an experiment that others are compared with."""
 PREFLIGHT = "preflight"
 """The phase that every plan has without declaring it: can it be judged at all?"""
 
@@ -74,6 +77,56 @@ class Summary:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Samples:
+    """Where an experiment's rows of a metric are: a column of a source's table.
+
+    `pairs` names the question, where the same ones were put to both arms.
+    Rows of which `timed_out` is true are endless; those beyond `cap` count as
+    it in means; `range` is the lowest and the highest that a row can be. All
+    numbers are in the metric's unit.
+    """
+
+    column: str
+    timed_out: str = ""
+    pairs: str = ""
+    cap: float | None = None
+    range: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """What is compared with what: see `docs/plan.md`.
+
+    Args:
+        unit: The column that names what is assigned.
+        arms: Each arm with its label in the column `arm`.
+        arm: The column that says which arm a row is of.
+        at: The column of a row's time.
+        row: The column that names a row; empty for none.
+        stratum: A column whose values are compared each with itself; empty for none.
+        salt: Of the hash that assigns; empty where nobody states how units were assigned.
+        method: Of the assignment.
+        shares: The planned part of the units of each arm, in %; empty where the traffic says it.
+        holdback: So many % are never treated.
+        ignored: Labels that are of no arm.
+        planned: Rows of the smaller arm at which an answer is expected; 0 where nobody planned.
+    """
+
+    unit: str = ""
+    arms: Mapping[str, str] = field(default_factory=dict)
+    arm: str = "arm"
+    at: str = "at"
+    row: str = ""
+    stratum: str = ""
+    salt: str = ""
+    method: str = "blake2b"
+    shares: Mapping[str, float] = field(default_factory=dict)
+    holdback: float = 0.0
+    ignored: tuple[str, ...] = ()
+    planned: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Metric:
     """One number that a source gives: its unit, which direction is good, and how old it may be.
 
@@ -99,6 +152,7 @@ class Metric:
     summary: Summary | None = None
     quantile: float | None = None
     burst: float = 2.0
+    samples: Samples | None = None
 
     @property
     def queries(self) -> tuple[Query, ...]:
@@ -112,7 +166,8 @@ class Budget:
     """A metric's limit in one phase; each is a gate of its own.
 
     With `against`, the limit is of a change from that reference, and not of
-    the metric's own value.
+    the metric's own value; against the control arm `what` says of which
+    statistic, and `lift` that it is relative.
     """
 
     name: str
@@ -120,6 +175,8 @@ class Budget:
     place: Place
     metric: str
     against: str = ""
+    what: str = ""
+    lift: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +233,25 @@ class Phase:
     conditions: Conditions = Conditions()
     traffic: float | None = None
     stages: tuple[Stage, ...] = ()
+    experiment: Experiment | None = None
+    own_experiment: bool = False
+
+    @property
+    def compares(self) -> bool:
+        """Whether the phase judges an experiment: one of its own, or one that a budget of it is held against."""
+        against = any(each.against == CONTROL for each in self.budgets.values())
+        return self.experiment is not None and (self.own_experiment or against)
+
+    @property
+    def experiment_lines(self) -> tuple[str, ...]:
+        """The names of the gates that ask whether its experiment is sound, and of its triggers of the last day."""
+        if not self.compares or self.experiment is None:
+            return ()
+        triggers = [
+            each.name for each in self.budgets.values() if each.against == CONTROL and each.limit.can_roll_back()
+        ]
+        checks = ("sample_ratio", "contamination", *(("assignment",) if self.experiment.salt else ()))
+        return (*checks, *(f"{name}{LAST_DAY}" for name in triggers))
 
     @property
     def condition_lines(self) -> tuple[str, ...]:
@@ -210,6 +286,18 @@ CONDITIONS = (
     "approvals",
 )
 """Every name that a condition's gate has; no budget can be called so."""
+
+
+LAST_DAY = ".last_day"
+"""What a trigger is called that judges the last 24 hours alone."""
+EXPERIMENT_CHECKS = ("sample_ratio", "contamination", "assignment")
+"""Every name that a gate about an experiment itself has."""
+
+
+def comparison_name(what: str, metric: str, arm: str, *, lift: bool) -> str:
+    """What a comparison with the control arm is called, in claims and limits: `P99 latency_ms, treatment - control`."""
+    shown = what.upper() if what.startswith("p") else what
+    return f"{shown} {metric}, {arm} / {CONTROL} - 1" if lift else f"{shown} {metric}, {arm} - {CONTROL}"
 
 
 def change_name(metric: str) -> str:
@@ -290,6 +378,7 @@ class Plan:
     every: timedelta = timedelta(hours=1)
     percentage: str = ""
     evidence_age: timedelta = timedelta(days=7)
+    looks: Literal["continuous", "once"] = "continuous"
     baseline_window: timedelta = timedelta(days=14)
     baseline_age: timedelta = timedelta(days=90)
 
@@ -306,7 +395,8 @@ class Plan:
         """The names of the plan's own gates in a phase."""
         if phase == PREFLIGHT:
             return (*self.metrics, *self.windows, "flags", "target", "disk")
-        return (*self.phases[phase].condition_lines, *self.phases[phase].budgets)
+        declared = self.phases[phase]
+        return (*declared.condition_lines, *declared.experiment_lines, *declared.budgets)
 
     def remembers(self, phases: Iterable[str]) -> bool:
         """Whether judging these phases takes a memory: conditions, or budgets against a baseline."""

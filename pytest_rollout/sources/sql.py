@@ -60,6 +60,7 @@ KIND = SourceKind(
             "postgresql://user:${PASSWORD}@host/database, or another of SQLAlchemy's URLs",
             required=True,
         ),
+        Option("table", "the table that holds an experiment's rows; one of the source's name if not said"),
     ),
     _open,
 )

@@ -40,12 +40,34 @@ def mean(before: ArrayLike, after: ArrayLike, *, confidence: float = 0.95) -> Bo
     Source:
         Student (1908), Biometrika 6.
     """
-    alpha = alpha_of(confidence)
     differences = _differences(before, after)
-    n, method = len(differences), "mean of paired differences, Student's t"
+    centre = float(differences.mean()) if len(differences) else 0.0
+    squares = float(np.square(differences - centre).sum())
+    return mean_of_sums(len(differences), centre, squares, confidence=confidence)
+
+
+def mean_of_sums(n: int, value: float, squares: float, *, confidence: float = 0.95) -> Bounds:
+    """The same from what pairs in a database add up to.
+
+    Args:
+        n: How many pairs.
+        value: The mean difference.
+        squares: The sum of squared deviations from it.
+        confidence: Of each bound on its own, above 0.5 and below 1.
+
+    Returns:
+        As `mean`.
+
+    Raises:
+        ValueError: `squares` is negative or not finite, or `confidence` is out of range.
+    """
+    alpha = alpha_of(confidence)
+    method = "mean of paired differences, Student's t"
     if n < FEWEST:
         return Bounds.unbounded(f"{n} pairs are too few: at least {FEWEST}", method=method, n=n, few=True)
-    value, error = float(differences.mean()), float(differences.std(ddof=1)) / math.sqrt(n)
+    if not (math.isfinite(value) and 0 <= squares < math.inf):
+        raise ValueError(f"{n} differences with mean {value} and squares {squares}: both must be finite")
+    error = math.sqrt(squares / (n - 1) / n)
     if error == 0:
         why = f"all {n} differences are {value:g}, which says nothing about how far their mean may be off"
         return Bounds.unbounded(why, method=method, n=n, value=value)

@@ -56,6 +56,9 @@ LAYERS = (
         "remembering",
         "world_past",
         "world_signers",
+        "arms",
+        "soundness",
+        "winner",
     },
     {
         "gate",

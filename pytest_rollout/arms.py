@@ -1,0 +1,421 @@
+"""Arms: one phase's experiment, asked as of the run's instant.
+
+Rows stay where they are: each question is a few sums, asked once a run and
+part of its evidence. Every estimate knows from which rows it comes, and why
+it says nothing where it says nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pytest_rollout.decisions import Reason
+from pytest_rollout.errors import QuestionError, RolloutError, SourceError, did_you_mean, listed
+from pytest_rollout.estimates import Estimate, Reading
+from pytest_rollout.experiment.assigned import Assignment
+from pytest_rollout.experiment.assignment import Assignment as Assigning
+from pytest_rollout.experiment.comparison import Comparison, Rows, Sides
+from pytest_rollout.experiment.design import Design, Doubt
+from pytest_rollout.experiment.samples import Cell, Counted, Measure
+from pytest_rollout.experiment.table import Span, Table
+from pytest_rollout.experiment.table_pairs import paired_mean
+from pytest_rollout.experiment.table_samples import TableSamples
+from pytest_rollout.plan.model import CONTROL, Experiment, Metric, Phase, Plan, comparison_name, percent_text
+from pytest_rollout.provenance import Provenance
+from pytest_rollout.readings import Readings
+from pytest_rollout.sources.told import Told
+from pytest_rollout.waiting import Waiting
+
+if TYPE_CHECKING:
+    from pytest_rollout.stats.moments import Moments
+
+DAY = timedelta(days=1)
+PLANNED_DAYS = 14
+SECONDS = 60.0
+"""How long one statement about a table may take."""
+
+
+@dataclass(frozen=True)
+class Arms:
+    """The experiment of one phase.
+
+    Args:
+        plan: The rollout's plan.
+        phase: The phase.
+        waiting: What is remembered of it: since when it lasts, and its traffic.
+        readings: Opens the sources.
+    """
+
+    plan: Plan
+    phase: Phase
+    waiting: Waiting
+    readings: Readings
+    _assigned: dict[str, Assigning] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def comparison(self, name: str, arm: str = "", *, last_day: bool = False) -> LiveComparison:
+        """One metric of two arms.
+
+        Args:
+            name: The metric.
+            arm: Which arm is compared with the control; where there is one other, it need not be said.
+            last_day: Whether only the last 24 hours count, at a level that holds for every day of the phase.
+
+        Raises:
+            RolloutError: No such metric or arm, or one without samples.
+        """
+        metric, experiment = self._metric(name), self.experiment
+        others = [each for each in experiment.arms if each != CONTROL]
+        arm = arm or (others[0] if len(others) == 1 else "")
+        if arm not in others:
+            lines = [f"'{arm}' is no arm that is compared with the control", f"arms: {listed(others)}"]
+            lines = lines if arm else ["which arm is compared with the control?", f"say one: arm='{others[0]}'"]
+            raise QuestionError("\n  ".join([*lines, *(did_you_mean(arm, others) if arm else ())]))
+        start = self._start(last_day=last_day)
+        window = "the last 24 h" if last_day else f"since {start:%Y-%m-%d %H:%M} UTC"
+        source = Told(metric.source, self.readings.table_source(metric), self.readings.answers)
+        return LiveComparison(
+            _Late(source, self._table(metric, experiment), self._span(start), metric),
+            self._design(metric, arm, last_day=last_day),
+            Provenance(
+                source=metric.source,
+                query=f"rows of {metric.samples.column}" if metric.samples else "",
+                window=f"{window}, units {experiment.unit}",
+            ),
+            self._shares(),
+        )
+
+    @property
+    def experiment(self) -> Experiment:
+        """What is compared with what.
+
+        Raises:
+            QuestionError: The phase has no experiment.
+        """
+        if self.phase.experiment is None:
+            raise QuestionError(f"{self.phase.name} has no experiment: write 'experiment:' in the plan")
+        return self.phase.experiment
+
+    @property
+    def planned_days(self) -> int:
+        """Over how many days the phase is looked at, as planned."""
+        held = sum((stage.hold or timedelta(0) for stage in self.phase.stages), timedelta(0))
+        length = max(self.phase.conditions.minimum or timedelta(0), held)
+        return math.ceil(length / DAY) or PLANNED_DAYS
+
+    def arm_of(self, unit: str, stratum: str) -> str | None:
+        """The arm that a unit should be in, at the percentage of a stratum."""
+        if stratum not in self._assigned:
+            self._assigned[stratum] = self._assigning(stratum)
+        return self._assigned[stratum].arm(unit)
+
+    def _assigning(self, stratum: str) -> Assigning:
+        experiment, planned = self.experiment, self._shares() or {}
+        shares = planned.get(stratum) or planned.get("", {})
+        treated = {arm: share for arm, share in shares.items() if arm != CONTROL}
+        rest = CONTROL if set(treated) == {"treatment"} else None
+        return Assigning(salt=experiment.salt, shares=treated, rest=rest, method=experiment.method)
+
+    def _metric(self, name: str) -> Metric:
+        metric = self.plan.metrics.get(name)
+        known = [each.name for each in self.plan.metrics.values() if each.samples is not None]
+        if metric is None or metric.samples is None:
+            what = "no metric" if metric is None else "no rows of an experiment for"
+            lines = [f"{self.plan.rollout} has {what} '{name}'", f"metrics with samples: {listed(known)}"]
+            raise RolloutError("\n  ".join([*lines, *did_you_mean(name, known)]))
+        return metric
+
+    def _start(self, *, last_day: bool) -> datetime:
+        at, started = self.waiting.at, self.waiting.past.started
+        start = started if started is not None and started < at else at - timedelta(seconds=1)
+        return max(start, at - DAY) if last_day else start
+
+    def _span(self, start: datetime) -> Span:
+        """The rows from `start` to now; each percentage of traffic is a stratum, from when it was reached."""
+        at = self.waiting.at
+        stages: dict[str, datetime] = {}
+        if self.phase.stages:
+            for percent, since in self.waiting.past.traffic:
+                if since < at:
+                    stages[_label(percent, stages)] = since
+            late = [label for label, since in stages.items() if since <= start]
+            for label in late[:-1]:
+                del stages[label]
+            if not late and stages:
+                first = next(iter(stages))
+                stages = {first: start, **{each: since for each, since in stages.items() if each != first}}
+        return Span(start, at, stages)
+
+    def _table(self, metric: Metric, experiment: Experiment) -> Table:
+        samples = metric.samples
+        assert samples is not None
+        pairs = samples.pairs
+        return Table(
+            self.readings.table_name(metric),
+            pairs or experiment.unit or None,
+            experiment.arm,
+            experiment.at,
+            samples.column,
+            arms=dict(experiment.arms),
+            stratum=None if pairs else experiment.stratum or None,
+            timeout=samples.timed_out or None,
+            row=None if pairs else experiment.row or None,
+            ignored=experiment.ignored,
+        )
+
+    def _design(self, metric: Metric, arm: str, *, last_day: bool) -> Design:
+        samples, experiment = metric.samples, self.experiment
+        assert samples is not None
+        confidence = self.plan.confidence
+        if last_day:
+            confidence = 1 - (1 - confidence) / (2 * self.planned_days)
+        return Design(
+            control=CONTROL,
+            treatment=arm,
+            confidence=confidence,
+            looks=self.plan.looks,
+            planned=experiment.planned or None,
+            burst=metric.burst,
+            value_range=samples.range,
+            cap=samples.cap,
+            doubt=self._doubt(),
+            unit=metric.unit,
+            name=metric.name,
+        )
+
+    def _doubt(self) -> Doubt | None:
+        looked = self.waiting.past.evaluations
+        if self.plan.looks == "once" and looked:
+            return Doubt(Reason.INVALID, f"'looks: once', and it was looked at {looked} times before")
+        if self.waiting.past.started is None:
+            return Doubt(Reason.INFORMATION, "the phase begins with this run")
+        return None
+
+    def _shares(self) -> Mapping[str, Mapping[str, float]] | None:
+        """The planned part of each arm, by stratum ("" for every other); None where nobody planned one."""
+        experiment = self.experiment
+        if experiment.shares:
+            return {"": dict(experiment.shares)}
+        if not experiment.salt or set(experiment.arms) != {CONTROL, "treatment"}:
+            return None
+        if self.phase.stages:
+            labels: dict[str, datetime] = {}
+            found = {}
+            for percent, since in self.waiting.past.traffic:
+                label = _label(percent, labels)
+                labels[label] = since
+                found[label] = _split(percent, experiment.holdback)
+            return found
+        return {"": _split(self.phase.traffic, experiment.holdback)} if self.phase.traffic is not None else None
+
+
+def _split(percent: float, holdback: float) -> dict[str, float]:
+    treated = min(percent, 100 - holdback)
+    return {CONTROL: 100 - treated, "treatment": treated}
+
+
+def _label(percent: float, taken: Mapping[str, object]) -> str:
+    """A percentage as the name of a stratum; one that comes again is another stratum."""
+    label, again = percent_text(percent), 2
+    while label in taken:
+        label, again = f"{percent_text(percent)} ({again})", again + 1
+    return label
+
+
+class _Late:
+    """Samples that are opened by their first question, so that an error is one claim's and not the fixture's."""
+
+    def __init__(self, source: Told, table: Table, span: Span, metric: Metric) -> None:
+        self.samples = TableSamples(source, table, span, SECONDS)
+        self.name = metric.name
+
+    def moments(self, measure: Measure) -> Mapping[Cell, Moments]:
+        return self.samples.moments(measure)
+
+    def ranked(self, ranks: Mapping[Cell, Sequence[int]]) -> Mapping[Cell, tuple[float, ...]]:
+        return self.samples.ranked(ranks)
+
+
+class LiveComparison:
+    """A `Comparison` of a running experiment: rates in percentage points, lifts in per cent, and where rows came from.
+
+    Every estimate of a source that did not answer is unknown, with its reason.
+    """
+
+    def __init__(
+        self,
+        samples: _Late,
+        design: Design,
+        provenance: Provenance,
+        shares: Mapping[str, Mapping[str, float]] | None,
+        sources: frozenset[int] = frozenset(),
+    ) -> None:
+        self.design = design
+        self._samples, self._provenance, self._planned, self._sources = samples, provenance, shares, sources
+
+    def read_as(self, source: int) -> LiveComparison:
+        """The same comparison, as a running gate's read."""
+        return LiveComparison(self._samples, self.design, self._provenance, self._planned, frozenset({source}))
+
+    def statistic(self, what: str) -> Sides:
+        """What a plan names: `mean`, `rate`, or a percentile such as `p99`."""
+        if what in {"mean", "rate"}:
+            found: Sides = getattr(self, what)
+            return found
+        return self.quantile(float(what.removeprefix("p")) / 100)
+
+    @cached_property
+    def mean(self) -> Sides:
+        """The means over rows; winsorised where the metric has a cap."""
+        return self._asked("mean", lambda: self.rows.mean)
+
+    @cached_property
+    def rate(self) -> Sides:
+        """The shares of rows that are true: in %, their difference in pp."""
+        return self._asked("rate", lambda: self.rows.rate, unit="%", difference="pp")
+
+    @cached_property
+    def p50(self) -> Sides:
+        """The medians."""
+        return self.quantile(0.5)
+
+    @cached_property
+    def p95(self) -> Sides:
+        """The 95th percentiles."""
+        return self.quantile(0.95)
+
+    @cached_property
+    def p99(self) -> Sides:
+        """The 99th percentiles."""
+        return self.quantile(0.99)
+
+    def quantile(self, q: float) -> Sides:
+        """Any quantile, as a fraction."""
+        return self._asked(f"p{q * 100:g}", lambda: self.rows.quantile(q))
+
+    @cached_property
+    def rank(self) -> Sides:
+        """How likely a row of the treatment lies above one of the control."""
+        return self._asked("rank", lambda: self.rows.rank)
+
+    @cached_property
+    def paired(self) -> Estimate:
+        """The mean difference of questions that were put to both arms: a suite that is replayed, no traffic."""
+        name = comparison_name("paired", self.design.name, self.design.treatment, lift=False)
+        try:
+            found = paired_mean(
+                self.table,
+                control=self.design.control,
+                treatment=self.design.treatment,
+                confidence=self.design.confidence,
+            )
+        except SourceError as error:
+            return self._unknown("paired", error).delta
+        if math.isnan(found.value):
+            unknown = Reading.unknown(found.why, reason=Reason.LOW_N, name=name, unit=self.design.unit)
+            return self._placed(unknown)
+        return self._placed(
+            Estimate(
+                found.value,
+                found.low,
+                found.high,
+                self.design.confidence,
+                self.design.unit,
+                n=found.n,
+                method=found.method,
+                why=found.why,
+                name=name,
+                counted="pairs",
+                refuting_level=found.level,
+            )
+        )
+
+    @cached_property
+    def rows(self) -> Comparison:
+        """The comparison itself, in the metric's own unit.
+
+        Raises:
+            SourceError: The rows cannot be counted.
+        """
+        return Comparison(self._samples, replace(self.design, shares=self._cells()))
+
+    @property
+    def table(self) -> TableSamples:
+        """The table itself, for questions about units."""
+        return self._samples.samples
+
+    @property
+    def provenance(self) -> Provenance:
+        """Where its rows come from."""
+        return self._provenance
+
+    @property
+    def n(self) -> Mapping[str, Rows]:
+        """How many rows and units each arm has.
+
+        Raises:
+            SourceError: As for `rows`.
+        """
+        return self.rows.n
+
+    @property
+    def assignment(self) -> Assignment:
+        """How many units every arm has in every stratum, and whether that is what was planned.
+
+        Raises:
+            SourceError: As for `rows`.
+        """
+        return self.rows.assignment
+
+    def _cells(self) -> dict[Cell, float] | None:
+        """The planned part of each arm, in every stratum that has rows."""
+        if self._planned is None:
+            return None
+        strata = {stratum for _, stratum in self._samples.moments(Counted())}
+        planned = {stratum: self._planned.get(stratum, self._planned.get("", {})) for stratum in strata}
+        return {(arm, stratum): share for stratum, shares in planned.items() for arm, share in shares.items()}
+
+    def _asked(self, what: str, ask: Callable[[], Sides], *, unit: str = "", difference: str = "") -> Sides:
+        try:
+            found = ask()
+        except SourceError as error:
+            return self._unknown(what, error)
+        sides = {
+            "control": _in(found.control, unit),
+            "treatment": _in(found.treatment, unit),
+            "delta": _in(found.delta, difference),
+            "lift": _in(found.lift, "%"),
+        }
+        return Sides(**{name: self._placed(each) for name, each in sides.items()})
+
+    def _placed(self, estimate: Estimate) -> Estimate:
+        return replace(estimate, provenance=self._provenance, sources=self._sources)
+
+    def _unknown(self, what: str, error: SourceError) -> Sides:
+        why, _, needs = str(error).partition("\n")
+        treatment, shown = self.design.treatment, what.upper() if what.startswith("p") else what
+
+        def unknown(name: str) -> Estimate:
+            return self._placed(
+                Reading.unknown(why, reason=error.reason, name=name, unit=self.design.unit, needs=needs)
+            )
+
+        return Sides(
+            unknown(f"{shown} {self.design.name}, {CONTROL}"),
+            unknown(f"{shown} {self.design.name}, {treatment}"),
+            unknown(comparison_name(what, self.design.name, treatment, lift=False)),
+            unknown(comparison_name(what, self.design.name, treatment, lift=True)),
+        )
+
+
+def _in(estimate: Estimate, unit: str) -> Estimate:
+    """A fraction as per cent or percentage points; anything else as it is."""
+    if not unit:
+        return estimate
+    if math.isnan(estimate.value):
+        return replace(estimate, unit=unit)
+    return replace(estimate * 100, unit=unit, name=estimate.name)

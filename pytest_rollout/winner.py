@@ -1,0 +1,57 @@
+"""The winner: which of several arms is proven better than the control, with the error of all comparisons held."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from pytest_rollout.arms import Arms
+from pytest_rollout.claims import Claim, Truth
+from pytest_rollout.errors import QuestionError
+from pytest_rollout.estimates import Estimate, claim_about
+from pytest_rollout.plan.model import CONTROL
+from pytest_rollout.quantities import format_number, with_unit
+from pytest_rollout.stats.multiplicity import holm
+
+
+def winner(arms: Arms, metric: str, what: str, sources: frozenset[int]) -> Claim:
+    """The claim that one arm is better than the control, and which.
+
+    The arms are compared one by one, and Holm's correction decides which
+    differences stand: the chance to name any arm that is not better is at most
+    1 - confidence.
+
+    Raises:
+        QuestionError: The metric does not say which way is good.
+    """
+    better = arms.plan.metrics[metric].better if metric in arms.plan.metrics else ""
+    deltas = {arm: arms.comparison(metric, arm).statistic(what).delta for arm in arms.experiment.arms if arm != CONTROL}
+    if not better:
+        raise QuestionError(
+            f"metric '{metric}' does not say which way is good: write 'better: lower' or 'better: higher'"
+        )
+    levels = [_level(delta, higher=better == "higher") for delta in deltas.values()]
+    stands = holm(levels, family=len(levels), level=1 - arms.plan.confidence)
+    proven = {arm: delta for (arm, delta), stood in zip(deltas.items(), stands, strict=True) if stood}
+    sign = 1 if better == "higher" else -1
+    known = {arm: delta for arm, delta in deltas.items() if not math.isnan(delta.value)}
+    first = max(proven or known or deltas, key=lambda arm: sign * deltas[arm].value if arm in known else -math.inf)
+    best = deltas[first]
+    told = "; ".join(f"{arm}: {_shown(delta)}" for arm, delta in deltas.items())
+    why = f"{first} wins: {told}" if proven else f"no arm is proven better than {CONTROL}: {told}"
+    estimate = replace(best, why=why if proven or not best.why else best.why, sources=sources)
+    truth = Truth.PROVEN if proven else Truth.INCONCLUSIVE
+    limit = f"{'>' if sign > 0 else '<'} 0, {len(levels)} arms at once (Holm)"
+    return claim_about(estimate, truth, text=f"an arm has better {metric}", limit=limit, near=0.0)
+
+
+def _level(delta: Estimate, *, higher: bool) -> float:
+    """The level at which it is shown that an arm is better; 1 where nothing is."""
+    if math.isnan(delta.value) or (delta.value <= 0) == higher or delta.refuting_level is None:
+        return 1.0
+    return min(1.0, max(0.0, delta.refuting_level(0.0, higher)))
+
+
+def _shown(delta: Estimate) -> str:
+    ends = f"[{format_number(delta.low)}, {format_number(delta.high)}]"
+    return f"{with_unit(format_number(delta.value), delta.unit)} {ends}"
