@@ -28,7 +28,12 @@ LARGEST_DOCUMENT_BYTES = 16 * 1024
 _LONGEST_TEXT = 1000
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MAY_BE_EMPTY = frozenset({"stage", "comment", "evidence_digest", "run_id"})
-_PATTERNS = {"principal": PRINCIPAL, "role": WORD, "topic": WORD}
+_NAME = r"[a-z0-9][a-z0-9_-]*"  # as plans name rollouts, phases and environments; it stands in the name of a file
+_PATTERNS = {
+    **dict.fromkeys(("rollout", "phase", "environment"), _NAME),
+    **dict.fromkeys(("role", "topic"), WORD),
+    "principal": PRINCIPAL,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
