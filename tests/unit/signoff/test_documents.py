@@ -91,7 +91,7 @@ def test_documents_that_differ_have_texts_that_differ(one, other):
     assert (digest_of(one) == digest_of(other)) is (one == other)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_changed_byte_is_refused(office, data):
     """Of the whole file: changed, taken out, put in."""
