@@ -11,7 +11,7 @@ from pytest_rollout.errors import QuantityError
 from pytest_rollout.quantities import parse_duration
 
 if TYPE_CHECKING:
-    from pytest_rollout.signoff.signing import Signer
+    from pytest_rollout.signoff.sealing import Signer
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -69,7 +69,7 @@ def _duration(text: str) -> timedelta:
 
 
 def _of(options: argparse.Namespace) -> Signer:
-    from pytest_rollout.signoff.signing import Signer
+    from pytest_rollout.signoff.sealing import Signer
 
     return Signer(key=options.key, principal=options.principal, home=Path.home())
 
@@ -119,7 +119,7 @@ def _statement(options: argparse.Namespace) -> int:
 
 def _revoke(options: argparse.Namespace) -> int:
     from pytest_rollout.rollout import utc_now
-    from pytest_rollout.signoff.signing import revoke
+    from pytest_rollout.signoff.revoking import revoke
 
     revoke(options.what, folder=options.folder, why=options.why, signer=_of(options), now=utc_now(), say=_say)
     return 0

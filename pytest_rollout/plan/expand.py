@@ -46,6 +46,19 @@ def expand(environment: Environment, environ: Mapping[str, str], *, shown: str |
     return expanded
 
 
+def expand_text(text: str, environ: Mapping[str, str], place: Place) -> str:
+    """One text with every variable filled in.
+
+    Raises:
+        PlanError: As for an environment.
+    """
+    filler = _Filler(environ, shown_path(place.file))
+    expanded = filler.text(text, place)
+    if filler.problems:
+        raise PlanError(filler.problems)
+    return expanded
+
+
 @dataclass
 class _Filler:
     """Fills texts in, and notes what cannot be."""

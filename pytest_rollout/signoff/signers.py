@@ -33,7 +33,10 @@ _LINE = re.compile(
 _REVOKED = re.compile(
     rf"(?P<print>SHA256:[A-Za-z0-9+/]{{43}})|(?P<type>{_TYPE})[ \t]+(?P<key>[A-Za-z0-9+/=]+)(?:[ \t].*)?"
 )
-_FIX = f'a line is: anna@example.com [valid-before="20270101"] ssh-ed25519 AAAA…, as `man ssh-keygen` says below ALLOWED SIGNERS'
+_FIX = (
+    'a line is: anna@example.com [valid-before="20270101"] ssh-ed25519 AAAA…, '
+    "as `man ssh-keygen` says below ALLOWED SIGNERS"
+)
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ class Heard:
     @property
     def contrary(self) -> tuple[Statement, ...]:
         """Statements that say something else than what is wanted."""
-        return tuple(each for each in self.statements if not _same(each.says, self.asked.says))
+        return tuple(each for each in self.statements if not same_words(each.says, self.asked.says))
 
     @property
     def complete(self) -> bool:
@@ -138,5 +138,6 @@ def _replaced(statement: Statement, newest: dict[str, Statement]) -> Objection |
     return Ground.REPLACED, f"{newer.principal} said '{newer.says}' at {newer.made_at.isoformat()}"
 
 
-def _same(told: str, wanted: str) -> bool:
+def same_words(told: str, wanted: str) -> bool:
+    """Whether two texts say the same, whatever their case and blanks."""
     return " ".join(told.split()).casefold() == " ".join(wanted.split()).casefold()

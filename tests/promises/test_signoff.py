@@ -215,7 +215,10 @@ def test_a_statement_is_signed_as_what_it_is(office, signed):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--env", "tset", "--key", "keys/anna"), "shop has no environment 'tset'\ndid you mean 'test'?"),
+        (
+            ("--env", "tset", "--key", "keys/anna"),
+            "has no environment 'tset'\nenvironments: test\ndid you mean 'test'?",
+        ),
         (("--env", "test", "--key", "keys/ben"), "holds engineering, product: say which with --role"),
         (("--env", "test", "--key", "keys/ben", "--role", "legal"), "does not count[role]"),
         (("--env", "test", "--key", "keys/anna", "--topic", "User survey"), "'User survey' cannot be a topic"),
@@ -286,3 +289,89 @@ def test_without_ssh_keygen(office, signed, tmp_path):
 
     assert (code, found) == (4, ())
     assert "apt-get install openssh-client" in told
+
+
+def committed(office, change):
+    """Change the plan, commit it, and judge again; as it was before after the test."""
+    plan = office.gates / "rollout.yaml"
+    plan.write_text(change(plan.read_text("utf-8")), "utf-8")
+    office.lock()
+    git(office, "commit", "-q", "-a", "-m", "change", "--allow-empty")
+
+
+@pytest.fixture
+def stricter(office, signed):
+    """The plan asks for two roles and a statement, and its verdict is a healthy HOLD."""
+    before = subprocess.run(
+        ["git", "-C", office.folder, "rev-parse", "HEAD"], check=True, capture_output=True, text=True, timeout=60
+    ).stdout.strip()
+    exits = "{approvals: [engineering, product], statements: {survey: neutral or better}}"
+    ledger = "test:\n    ledger: ../../ledger.db\n"
+    committed(
+        office,
+        lambda text: text.replace("{title: Canary}", f"{{title: Canary, exit: {exits}}}").replace("test:\n", ledger),
+    )
+    yield office
+    git(office, "reset", "-q", "--hard", before)
+
+
+def test_a_role_that_the_plan_does_not_ask_for(stricter, signed):
+    """Would never be looked at."""
+    stricter.run(lock=False)
+
+    code, told, found = signed(*APPROVE, "--key", "keys/anna", "--role", "produkt")
+
+    assert (code, found) == (4, ())
+    assert "phase1 asks for engineering, product, not for 'produkt'\ndid you mean 'product'?" in told
+
+
+def test_a_hold_that_waits_for_approval_is_approved(stricter, signed):
+    """Which is what approvals are for: HOLD[approval] now, and one signature less to wait for afterwards."""
+    held = stricter.run(lock=False)
+    held.holds("approval", exit_code=10)
+
+    code, told, found = signed(*APPROVE, "--key", "keys/anna")
+    assert (code, len(found)) == (0, 1), told
+    assert "on a verdict HOLD with" in told
+    assert "approval: " in told
+
+    held = stricter.run(lock=False)
+    held.holds("approval", exit_code=10)
+    assert "product: anna@example.com" in json.dumps(held.verdict)
+
+
+@pytest.mark.parametrize(
+    ("topic", "says", "said"),
+    [
+        ("survey", "worse than before", "  phase1 wants to hear 'neutral or better', so it holds"),
+        ("tickets", "not rising", "  phase1 asks for no statement about it, but about: survey"),
+    ],
+)
+def test_a_statement_beside_what_the_plan_asks_for(stricter, signed, topic, says, said):
+    """May be made (the truth must be sayable), and says what it does."""
+    words = ("statement", "gates/shop", "phase1", "--env", "test", "--topic", topic, "--says", says)
+
+    code, told, found = signed(*words, "--key", "keys/anna")
+
+    assert (code, len(found)) == (0, 1)
+    assert said in told
+
+
+def test_who_made_the_change_is_asked_as_the_plan_says(office, signed):
+    """Since the commit that is released now, which a variable may name."""
+    before = subprocess.run(
+        ["git", "-C", office.folder, "rev-parse", "HEAD"], check=True, capture_output=True, text=True, timeout=60
+    ).stdout.strip()
+    change = "test:\n    change: {since: '${RELEASED}', paths: [.]}\n"
+    committed(office, lambda text: text.replace("test:\n", change))
+    try:
+        office.run(lock=False, env={"RELEASED": before})
+        code, told, _ = signed(*APPROVE, "--key", "keys/anna")
+        assert code == 4
+        assert "environment variable 'RELEASED' is not set" in told
+        code, told, _ = signed(*APPROVE, "--key", "keys/ben", env={"RELEASED": before})
+        assert "does not count[author]" in told
+        code, told, found = signed(*APPROVE, "--key", "keys/anna", env={"RELEASED": before})
+        assert (code, len(found)) == (0, 1), told
+    finally:
+        git(office, "reset", "-q", "--hard", before)
