@@ -7,6 +7,7 @@ repository's rules (code owners, protected branches) are what guards them.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -97,8 +98,8 @@ def _by_place(problem: Problem) -> tuple[str, int, int, str]:
 
 
 def identity(text: str) -> str:
-    """A name or an address as it is compared: without case, and with single blanks."""
-    return " ".join(text.split()).casefold()
+    """A name or an address as it is compared: without case, with single blanks, and with `ü` written in one way."""
+    return " ".join(unicodedata.normalize("NFKC", text).split()).casefold()
 
 
 def identities(texts: Iterable[str]) -> frozenset[str]:
@@ -150,7 +151,7 @@ def _names(about: str, each: str, pattern: str, letters: str) -> ListOf:
 
 
 _LETTERS = "lower-case letters, digits, '_' and '-', first a letter"
-_APPROVER = Fields(
+APPROVER = Fields(
     about="one person: roles, names in git, and where they may sign",
     required={
         "roles": _names("the roles that the person holds", "a role", WORD, _LETTERS),
@@ -169,6 +170,8 @@ _APPROVER = Fields(
         "environments": _names("the environments; all if not said", "an environment's name", WORD, _LETTERS),
     },
 )
+"""What may stand below a person."""
+
 _SHAPE = Fields(
     about="who may sign what",
     required={
@@ -179,7 +182,7 @@ _SHAPE = Fields(
                 pattern=PRINCIPAL,
                 letters="letters, digits and . _ @ + -, first a letter or digit, as in allowed_signers",
             ),
-            values=_APPROVER,
+            values=APPROVER,
             at_least=1,
         )
     },

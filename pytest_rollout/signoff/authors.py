@@ -25,7 +25,10 @@ _SECONDS = 60.0
 # As written and as .mailmap has it: a mailmap must not make an author somebody else.
 _FORMAT = "%an%n%ae%n%aN%n%aE%n%cn%n%ce%n%cN%n%cE%n%(trailers:key=Co-authored-by,valueonly)"
 _CO_AUTHOR = re.compile(r"(?P<name>[^<>]*)<(?P<mail>[^<>]*)>")
-_ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_NAMESPACE", "GIT_OBJECT_DIRECTORY")
+_ELSEWHERE = frozenset(
+    f"GIT_{name}"
+    for name in ("DIR", "WORK_TREE", "COMMON_DIR", "INDEX_FILE", "NAMESPACE", "OBJECT_DIRECTORY", "GRAFT_FILE")
+)
 
 
 def change_authors(folder: Path, *, since: str = "", paths: Sequence[str] = (".",)) -> frozenset[str]:
@@ -38,7 +41,8 @@ def change_authors(folder: Path, *, since: str = "", paths: Sequence[str] = ("."
 
     Raises:
         SignoffError: git is not installed, the folder is in no repository, the
-            history is cut, something is not committed, or nothing was found.
+            history is cut, something is not committed, or one of the paths or the
+            whole change is nothing that git knows.
     """
     where = shown_path(folder)
     if since and re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z._/-]*", since) is None:
@@ -53,6 +57,9 @@ def change_authors(folder: Path, *, since: str = "", paths: Sequence[str] = ("."
         raise SignoffError(
             f"{where}: not committed, so the author is not known: {first_line(changed)}\ncommit it, or take it back"
         )
+    for path in paths:
+        if not _git(folder, "log", "-1", "--format=%H", "--", path).strip():
+            raise SignoffError(f"{where}: git has never heard of '{path}', where the change should be: is it misspelt?")
     commits = [f"{since}..HEAD"] if since else ["HEAD"]
     said = _git(folder, "log", "--full-history", "--no-show-signature", f"--format={_FORMAT}", *commits, *what)
     found = identities(part for line in said.splitlines() for part in _parts(line))

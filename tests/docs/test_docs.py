@@ -16,6 +16,8 @@ from pytest_rollout.errors import SourceError
 from pytest_rollout.plan.grammar import NOT_JUDGED_YET, plan_shape
 from pytest_rollout.plan.numbers import SUMMARY_PATTERN
 from pytest_rollout.plan.structures import Fields
+from pytest_rollout.signoff import grounds
+from pytest_rollout.signoff.approvers import APPROVER
 from pytest_rollout.sources import FLAG_KINDS, KINDS
 from pytest_rollout.sources.protocol import Question
 from pytest_rollout.windows import Window
@@ -133,7 +135,18 @@ def test_every_command_is_explained():
         word for row in tables_of(DOCS / "exit-code.md", "command") for word in re.findall(r"rollout (\w+)", row[0])
     }
 
-    assert rows == set(re.findall(r'add_parser\(\s*"(\w+)"', (PACKAGE / "cli.py").read_text("utf-8")))
+    modules = [PACKAGE / "cli.py", PACKAGE / "signoff_commands.py"]
+    words = [re.findall(r'\bcommands\.add_parser\(\s*"(\w+)"', each.read_text("utf-8")) for each in modules]
+    assert rows == {word for each in words for word in each}
+
+
+def test_every_ground_is_explained():
+    """Why a signature does not count, in the words of the code; and each key of an approver."""
+    page = DOCS / "approvals.md"
+    rows = {row[0].strip("`"): row[1] for row in tables_of(page, "ground")}
+
+    assert rows == {str(ground): text for ground, text in grounds.MEANING.items()}
+    assert {row[0].strip("`") for row in tables_of(page, "key of an approver")} == set(APPROVER.keys)
 
 
 def test_every_row_of_measured_coverage_is_a_case():

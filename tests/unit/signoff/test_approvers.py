@@ -134,6 +134,7 @@ def test_outside_a_repository_only_the_folder_itself(tmp_path):
 def test_identities_are_compared_without_case_and_blanks():
     """As people write their names."""
     assert identities(["Anna  Schmidt", "anna schmidt", "", "  "]) == {"anna schmidt"}
+    assert len(identities(["J\u00fcrgen", "Ju\u0308rgen"])) == 1
 
 
 @pytest.fixture

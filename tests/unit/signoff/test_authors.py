@@ -93,6 +93,12 @@ def test_what_the_change_is_can_be_said(repository):
         change_authors(repository.rollout, since=base)
 
 
+def test_a_path_that_is_misspelt(repository):
+    """Would leave out the authors of what was meant."""
+    with pytest.raises(SignoffError, match=r"git has never heard of '\.\./\.\./scr', where the change should be"):
+        change_authors(repository.rollout, paths=[".", "../../scr"])
+
+
 def test_a_side_branch_that_ended_the_same_way_counts(repository):
     """git's usual log leaves out branches whose result is that of another parent."""
     repository.git("checkout", "-q", "-b", "side")
