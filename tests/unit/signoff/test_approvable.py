@@ -95,6 +95,12 @@ def test_a_hold_for_more_than_that(holding, approved, code):
         approved(holding("approval", code) | {"exit_code": 1})
 
 
+def test_a_hold_of_a_world_with_a_fault(holding, approved):
+    """Whatever it decided."""
+    with pytest.raises(SignoffError, match="it judged a world with the fault 'leak' injected"):
+        approved(holding("approval") | {"fault": "leak"})
+
+
 def test_a_rollback(holding, approved):
     """Nobody's name makes it good."""
     rolled = holding("critical") | {"decision": "ROLLBACK", "exit_code": 20}

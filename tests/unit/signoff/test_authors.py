@@ -112,7 +112,7 @@ def test_a_side_branch_that_ended_the_same_way_counts(repository):
 
 def test_a_mailmap_hides_nobody(repository):
     """Both what was written and what the map makes of it."""
-    repository.commit(author=BEN, committer=BEN)
+    repository.commit(author=BEN, committer=ANNA)
     (repository.folder / ".mailmap").write_text(f"Zoe Z <zoe@example.com> {BEN}\n", "utf-8")
     repository.git("add", "-A")
     repository.git("commit", "-q", "-m", "map")

@@ -155,6 +155,7 @@ def test_a_text_that_would_be_signed_unseen(office, field, text, said):
         ),
         ({"signed_at": datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=1)))}, "is not UTC, in whole seconds"),
         ({"signed_at": datetime(2026, 1, 1, 0, 0, 0, 5, tzinfo=UTC)}, "is not UTC, in whole seconds"),
+        ({"expires_at": datetime(2026, 11, 25, 11, tzinfo=UTC)}, "expires_at: 2026-11-25T11:00:00.00:00 is not after"),
         ({"expires_at": datetime(2026, 1, 1, tzinfo=UTC)}, "expires_at: 2026-01-01T00:00:00.00:00 is not after"),
     ],
 )

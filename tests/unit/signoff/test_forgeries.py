@@ -364,6 +364,7 @@ def test_a_signature_rewritten_to_another_namespace_does_not_hold(office):
         pytest.param('"eve@example.com" KEY', "does not name one person", id="quotes"),
         pytest.param("eve@example.com ssh-ed25519 AAAA", "no key of a person", id="no-key"),
         pytest.param("eve@example.com ssh-rsa KEYONLY", "no key of a person", id="other-type"),
+        pytest.param("eve@example.com KEY,ben@example.com", "no key of a person", id="glued"),
         pytest.param("eve@example.com", "no key of a person", id="cut"),
         pytest.param('eve@example.com valid-until="20270101" KEY', "no key of a person", id="unknown-option"),
     ],

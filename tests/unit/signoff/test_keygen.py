@@ -91,6 +91,28 @@ def test_a_program_that_says_nothing_and_ends_well_proves_nothing(office, tmp_pa
     assert "ssh-keygen ended with status 0" in signoff.refused[0].sentence
 
 
+def test_good_with_a_status_of_failure_proves_nothing(office, tmp_path, monkeypatch):
+    """Both must say it."""
+    signed = office.signed(office.approval())
+    said = 'Good "rollout-approval" signature for anna@example.com with ED25519 key'
+    monkeypatch.setenv("PATH", stub(tmp_path / "bin", f"echo '{said}'; exit 1"))
+
+    assert not office.verify(signed).complete
+
+
+def test_what_it_is_asked(office, tmp_path, monkeypatch):
+    """The time of the signature, in UTC whatever the machine's zone, without the rest of the environment."""
+    signed = office.signed(office.approval())
+    monkeypatch.setenv("SSH_AUTH_SOCK", "secret")
+    monkeypatch.setenv("PATH", stub(tmp_path / "bin", 'echo "$TZ,$LC_ALL,$SSH_AUTH_SOCK,$*"'))
+
+    sentence = office.verify(signed).refused[0].sentence
+
+    assert "UTC,C,,-Y verify -f /dev/fd/" in sentence
+    assert "-I anna@example.com -n rollout-approval" in sentence
+    assert "-O verify-time=20261125110000" in sentence
+
+
 def test_good_for_somebody_else_proves_nothing(office, tmp_path, monkeypatch):
     """Its words must name the person and the purpose."""
     signed = office.signed(office.approval())
