@@ -1,14 +1,24 @@
-"""A small rollout in a folder of its own, judged by pytest in a process of its own, as a user would run it."""
+"""A small rollout in a folder of its own, judged by pytest in a process of its own, as a user would run it.
+
+Most of these processes are forks of a Python that has read its modules before
+(`tests/warm.py`), which takes a fifth of the time. Started anew, as by a shell,
+are those of the modules in FRESH, whose promises are about how a process
+starts or ends, those with options or variables for the interpreter, and one
+test in SAMPLE of all others, chosen by its name and the version of pytest.
+`make promises` starts all of them anew.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
 import json
 import os
 import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +76,35 @@ _WITHOUT = tuple(
     for word in ("-p", f"no:{name}")
 )
 
+FRESH = {
+    "test_exit_code",
+    "test_row_12_ends_early",
+    "test_row_14_status_set_elsewhere",
+    "test_rows_01_13_17_processes",
+    "test_rows_18_to_25_around_the_run",
+}
+"""Modules whose every run is a new interpreter."""
+SAMPLE = 6
+"""One in so many of the other tests is, too."""
+
+
+def _warm_python() -> type:
+    """`tests/warm.py`; test folders are no packages, so it is loaded by its path."""
+    spec = importlib.util.spec_from_file_location("warm", Path(__file__).parents[1] / "warm.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.WarmPython
+
+
+def starts_anew(node: pytest.Item | pytest.Collector) -> bool:
+    """Whether the runs of this test, or of this module's shared fixtures, are new interpreters."""
+    if os.environ.get("PROMISES") == "fresh" or node.path.stem in FRESH:
+        return True
+    named = f"{node.nodeid} {pytest.__version__}".encode()
+    return int(hashlib.sha256(named).hexdigest(), 16) % SAMPLE == 0
+
 
 @dataclass
 class Result:
@@ -122,8 +161,10 @@ class Result:
 class RolloutProject:
     """A folder with a plan, gates, answers and a lock, and ways to change and run them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, warm: object = None) -> None:
+        """`warm` runs what need not be a new interpreter; without it everything is."""
         self.folder = folder
+        self._warm = warm
         self.gates = folder / "gates" / "shop"
         self.gates.mkdir(parents=True)
         self.write("gates/shop/rollout.yaml", PLAN)
@@ -168,7 +209,7 @@ class RolloutProject:
 
     def rollout(self, *words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run the `rollout` command."""
-        return self._process([sys.executable, "-m", "pytest_rollout.cli", *words], env or {})
+        return self._python("pytest_rollout.cli", words, env)
 
     def run(
         self,
@@ -185,13 +226,12 @@ class RolloutProject:
         if lock:
             self.lock()
         asked = ["-m", phase] if phase else []
-        command = [sys.executable, *python, "-m", "pytest", "gates", *asked, "--rollout-env", "test", *_WITHOUT, *words]
-        return self.result_of(self._process(command, env or {}))
+        words = ("gates", *asked, "--rollout-env", "test", *_WITHOUT, *words)
+        return self.result_of(self._python("pytest", words, env, options=python))
 
     def pytest(self, *words: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> Result:
         """Run pytest with these arguments and no others, in the project's folder or in `cwd`."""
-        command = [sys.executable, "-m", "pytest", *_WITHOUT, *words]
-        return self.result_of(self._process(command, env or {}, cwd), cwd)
+        return self.result_of(self._python("pytest", (*_WITHOUT, *words), env, cwd=cwd), cwd)
 
     def result_of(self, done: subprocess.CompletedProcess[str], cwd: Path | None = None) -> Result:
         """A finished process as a result, with the receipt that is there now: whole, sound, and alone in its folder."""
@@ -218,18 +258,20 @@ class RolloutProject:
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - a test has no threads
         )
 
-    def _process(
-        self, command: list[str], env: dict[str, str], cwd: Path | None = None
+    def _python(
+        self,
+        module: str,
+        words: tuple[str, ...],
+        env: dict[str, str] | None,
+        *,
+        cwd: Path | None = None,
+        options: tuple[str, ...] = (),
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command,
-            cwd=cwd or self.folder,
-            env={**_clean(), **env},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        where, around = cwd or self.folder, {**_clean(), **(env or {})}
+        if self._warm and not options and self._warm.can_run(around):
+            return self._warm.run(module, words, cwd=where, env=around, timeout=120)
+        command = [sys.executable, *options, "-m", module, *words]
+        return subprocess.run(command, cwd=where, env=around, capture_output=True, text=True, timeout=120, check=False)
 
 
 def _clean() -> dict[str, str]:
@@ -240,13 +282,24 @@ def _clean() -> dict[str, str]:
     return clean
 
 
+@pytest.fixture(scope="session")
+def warm() -> Iterator[object]:
+    """Runs modules in forks of one Python."""
+    python = _warm_python()(_clean())
+    yield python
+    python.close()
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> RolloutProject:
+def project(tmp_path: Path, request: pytest.FixtureRequest, warm: object) -> RolloutProject:
     """A healthy rollout that PROCEEDs until a test breaks it."""
-    return RolloutProject(tmp_path)
+    return RolloutProject(tmp_path, None if starts_anew(request.node) else warm)
 
 
 @pytest.fixture(scope="module")
-def new_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], RolloutProject]:
+def new_project(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest, warm: object
+) -> Callable[[], RolloutProject]:
     """Make healthy rollouts for several tests of one module to look at."""
-    return lambda: RolloutProject(tmp_path_factory.mktemp("project"))
+    runs = None if starts_anew(request.node) else warm
+    return lambda: RolloutProject(tmp_path_factory.mktemp("project"), runs)

@@ -98,6 +98,7 @@ PUBLIC = [
 TOP = len(LAYERS) - 1
 
 
+@cache
 def modules():
     """Every module of the package by its name inside it; the package itself is empty."""
     found = {}
@@ -112,8 +113,13 @@ def tree_of(path):
     return ast.parse(path.read_bytes())
 
 
+@cache
 def imports(path):
     """Every module that a module imports anywhere: in functions and for type checkers, too."""
+    return [*_imports(path)]
+
+
+def _imports(path):
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
