@@ -31,8 +31,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-# What a run imports beyond pytest and its plugins when a plan or a gate asks for it. No duckdb: it starts threads.
-_MODULES = ("filelock", "httpx", "jmespath", "multiprocessing.connection", "numpy", "scipy.stats", "yaml")
+# What a run imports beyond pytest and its plugins when a plan or a gate asks for it.
+_MODULES = ("duckdb", "filelock", "httpx", "jmespath", "multiprocessing.connection", "numpy", "scipy.stats", "yaml")
 _AT_START = ("PYTHON", "LC_", "LD_", "LANG", "TZ", "OPENBLAS", "OMP_")
 _RUN_AS_MAIN = {"pytest_rollout.cli", "pytest_rollout.world.serve"}
 _LARGEST = 1 << 20

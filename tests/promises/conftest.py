@@ -1,11 +1,11 @@
 """A small rollout in a folder of its own, judged by pytest in a process of its own, as a user would run it.
 
 Most of these processes are forks of a Python that has read its modules before
-(`tests/warm.py`), which takes a fifth of the time. Started anew, as by a shell,
-are those of the modules in FRESH, whose promises are about how a process
-starts or ends, those with options or variables for the interpreter, and one
-test in SAMPLE of all others, chosen by its name and the version of pytest.
-`make promises` starts all of them anew.
+(`tests/warm.py`), at a quarter of the cost. New interpreters, as a shell starts
+them, are those of the modules in ANEW, whose promises are about how a process
+ends, those with options or variables for the interpreter or that are sent
+signals (`start`), and of all others one test in SAMPLE, chosen by its name and
+the version of pytest. `make promises` starts all of them anew.
 """
 
 from __future__ import annotations
@@ -76,16 +76,17 @@ _WITHOUT = tuple(
     for word in ("-p", f"no:{name}")
 )
 
-FRESH = {
+ANEW = {
     "test_exit_code",
     "test_row_12_ends_early",
     "test_row_14_status_set_elsewhere",
     "test_rows_01_13_17_processes",
-    "test_rows_18_to_25_around_the_run",
 }
-"""Modules whose every run is a new interpreter."""
-SAMPLE = 6
-"""One in so many of the other tests is, too."""
+"""Modules whose runs are all new interpreters."""
+SAMPLE = 10
+"""Of the other modules, one test in so many."""
+EVERYTHING = os.environ.get("PROMISES") == "anew"
+"""Whether nothing may be forked, not even what writes a lock."""
 
 
 def _warm_python() -> type:
@@ -100,7 +101,7 @@ def _warm_python() -> type:
 
 def starts_anew(node: pytest.Item | pytest.Collector) -> bool:
     """Whether the runs of this test, or of this module's shared fixtures, are new interpreters."""
-    if os.environ.get("PROMISES") == "fresh" or node.path.stem in FRESH:
+    if EVERYTHING or node.path.stem in ANEW:
         return True
     named = f"{node.nodeid} {pytest.__version__}".encode()
     return int(hashlib.sha256(named).hexdigest(), 16) % SAMPLE == 0
@@ -161,10 +162,10 @@ class Result:
 class RolloutProject:
     """A folder with a plan, gates, answers and a lock, and ways to change and run them."""
 
-    def __init__(self, folder: Path, warm: object = None) -> None:
-        """`warm` runs what need not be a new interpreter; without it everything is."""
+    def __init__(self, folder: Path, warm: object, *, anew: bool = False) -> None:
+        """`warm` runs what need not be a new interpreter: with `anew`, writing the lock alone."""
         self.folder = folder
-        self._warm = warm
+        self._warm, self._anew = warm, anew
         self.gates = folder / "gates" / "shop"
         self.gates.mkdir(parents=True)
         self.write("gates/shop/rollout.yaml", PLAN)
@@ -192,7 +193,7 @@ class RolloutProject:
         """Write gates.lock from what is there now (remembered, since most projects of a test run are alike)."""
         key = "".join(f"{path.relative_to(self.folder)}\0{path.read_text('utf-8')}\0" for path in self._sources())
         if key not in _LOCKS:
-            done = self.rollout("lock", "gates")
+            done = self._python("pytest_rollout.cli", ("lock", "gates"), None, anew=EVERYTHING)
             assert done.returncode == 0, done.stdout + done.stderr
             _LOCKS[key] = (self.gates / "gates.lock").read_text("utf-8")
         (self.gates / "gates.lock").write_text(_LOCKS[key], encoding="utf-8")
@@ -209,7 +210,7 @@ class RolloutProject:
 
     def rollout(self, *words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run the `rollout` command."""
-        return self._python("pytest_rollout.cli", words, env)
+        return self._python("pytest_rollout.cli", words, env, anew=self._anew)
 
     def run(
         self,
@@ -227,11 +228,11 @@ class RolloutProject:
             self.lock()
         asked = ["-m", phase] if phase else []
         words = ("gates", *asked, "--rollout-env", "test", *_WITHOUT, *words)
-        return self.result_of(self._python("pytest", words, env, options=python))
+        return self.result_of(self._python("pytest", words, env, anew=self._anew, options=python))
 
     def pytest(self, *words: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> Result:
         """Run pytest with these arguments and no others, in the project's folder or in `cwd`."""
-        return self.result_of(self._python("pytest", (*_WITHOUT, *words), env, cwd=cwd), cwd)
+        return self.result_of(self._python("pytest", (*_WITHOUT, *words), env, anew=self._anew, cwd=cwd), cwd)
 
     def result_of(self, done: subprocess.CompletedProcess[str], cwd: Path | None = None) -> Result:
         """A finished process as a result, with the receipt that is there now: whole, sound, and alone in its folder."""
@@ -264,11 +265,12 @@ class RolloutProject:
         words: tuple[str, ...],
         env: dict[str, str] | None,
         *,
+        anew: bool,
         cwd: Path | None = None,
         options: tuple[str, ...] = (),
     ) -> subprocess.CompletedProcess[str]:
         where, around = cwd or self.folder, {**_clean(), **(env or {})}
-        if self._warm and not options and self._warm.can_run(around):
+        if not anew and not options and self._warm.can_run(around):
             return self._warm.run(module, words, cwd=where, env=around, timeout=120)
         command = [sys.executable, *options, "-m", module, *words]
         return subprocess.run(command, cwd=where, env=around, capture_output=True, text=True, timeout=120, check=False)
@@ -291,9 +293,15 @@ def warm() -> Iterator[object]:
 
 
 @pytest.fixture
-def project(tmp_path: Path, request: pytest.FixtureRequest, warm: object) -> RolloutProject:
+def anew(request: pytest.FixtureRequest) -> bool:
+    """Whether the runs of this test are new interpreters."""
+    return starts_anew(request.node)
+
+
+@pytest.fixture
+def project(tmp_path: Path, warm: object, anew: bool) -> RolloutProject:
     """A healthy rollout that PROCEEDs until a test breaks it."""
-    return RolloutProject(tmp_path, None if starts_anew(request.node) else warm)
+    return RolloutProject(tmp_path, warm, anew=anew)
 
 
 @pytest.fixture(scope="module")
@@ -301,5 +309,5 @@ def new_project(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest, warm: object
 ) -> Callable[[], RolloutProject]:
     """Make healthy rollouts for several tests of one module to look at."""
-    runs = None if starts_anew(request.node) else warm
-    return lambda: RolloutProject(tmp_path_factory.mktemp("project"), runs)
+    anew = starts_anew(request.node)
+    return lambda: RolloutProject(tmp_path_factory.mktemp("project"), warm, anew=anew)

@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,17 +42,35 @@ def rows():
     return found
 
 
-def judged(folder: Path, fault: str, phase: str, *words: str) -> tuple[subprocess.CompletedProcess[str], dict]:
-    """One run of a phase in the demo world, in a process of its own, with its receipt."""
-    injected = ["--rollout-fault", fault] if fault else []
-    command = [sys.executable, "-m", "pytest", "gates/dual_memory", "-m", phase, "--rollout-env", "demo", *injected]
+@pytest.fixture
+def python(warm, anew) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a module in a process of its own; see the conftest for which are forks."""
     foreign = ("PYTEST_", "ROLLOUT_", "PYTHONDONTWRITE")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    options = ["--rollout-out", str(folder), "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *words]
-    done = subprocess.run(
-        [*command, *options], cwd=REPOSITORY, env=clean, capture_output=True, text=True, timeout=120, check=False
-    )
-    return done, json.loads((folder / "verdict.json").read_text("utf-8"))
+
+    def run(module: str, *words: str) -> subprocess.CompletedProcess[str]:
+        if not anew and warm.can_run(clean):
+            return warm.run(module, words, cwd=REPOSITORY, env=clean, timeout=120)
+        command = [sys.executable, "-m", module, *words]
+        return subprocess.run(
+            command, cwd=REPOSITORY, env=clean, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    return run
+
+
+@pytest.fixture
+def judged(python, tmp_path) -> Callable[..., tuple[subprocess.CompletedProcess[str], dict]]:
+    """Run a phase in the demo world; the process that ended, and its receipt."""
+
+    def judge(fault: str, phase: str, *words: str) -> tuple[subprocess.CompletedProcess[str], dict]:
+        injected = ["--rollout-fault", fault] if fault else []
+        asked = ["gates/dual_memory", "-m", phase, "--rollout-env", "demo", *injected]
+        options = ["--rollout-out", str(tmp_path), "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *words]
+        done = python("pytest", *asked, *options)
+        return done, json.loads((tmp_path / "verdict.json").read_text("utf-8"))
+
+    return judge
 
 
 def test_the_table_is_read():
@@ -64,9 +83,9 @@ def test_the_table_is_read():
 
 
 @pytest.mark.parametrize(("fault", "phase", "exit_code", "reason", "gates", "workers"), rows())
-def test_every_fault_gets_its_verdict(tmp_path, fault, phase, exit_code, reason, gates, workers):
+def test_every_fault_gets_its_verdict(judged, python, tmp_path, fault, phase, exit_code, reason, gates, workers):
     """Exit code, reason and gate are those of the table, and `rollout verify` agrees."""
-    done, receipt = judged(tmp_path, fault, phase, *workers)
+    done, receipt = judged(fault, phase, *workers)
     (verdict,) = receipt["verdicts"]
     bad = {gate["id"].rpartition("::")[2]: gate["reason"] for gate in verdict["gates"] if gate["decision"] != "PROCEED"}
 
@@ -81,14 +100,14 @@ def test_every_fault_gets_its_verdict(tmp_path, fault, phase, exit_code, reason,
     elif fault != "world_dies":
         assert set(bad) == set(gates)
     verify = ["verify", str(tmp_path / "verdict.json"), "--phase", phase, "--env", "demo", "--max-age", "15m"]
-    verified = subprocess.run([sys.executable, "-m", "pytest_rollout.cli", *verify], check=False, capture_output=True)
+    verified = python("pytest_rollout.cli", *verify)
     # A PROCEED under a fault says something of the gates, and nothing that a pipeline may act on.
     assert verified.returncode == (1 if fault and exit_code == 0 else exit_code)
 
 
-def test_the_failing_gate_names_metric_value_limit_and_action(tmp_path):
+def test_the_failing_gate_names_metric_value_limit_and_action(judged):
     """At two in the morning the screen says what is wrong, by how much, and what to do."""
-    done, _ = judged(tmp_path, "memory_25", "phase1")
+    done, _ = judged("memory_25", "phase1")
 
     for told in (
         "memory_rss_bytes",
