@@ -9,23 +9,30 @@ BIN = $(VENV)/bin
 # Another pytest than the newest, such as 8.4.2, for a VENV of its own.
 PYTEST ?=
 CONSTRAINTS = $(if $(PYTEST),$(VENV)/constraints.txt,constraints.txt)
-INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS)
+# Modules are compiled when they are first imported: most of what is installed never is.
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint $(CONSTRAINTS)
+# The tests of one module share what is costly, so a worker has a row of them and takes over others' when it is done.
+WORKERS = -n auto --dist worksteal
 
 # Some machines forbid Python to keep compiled modules; every one of the suite's
 # many pytest runs would then compile this package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: gates test traps mutations mutations-fast lint types format lock benchmarks constraints clean
+.PHONY: gates test promises traps mutations mutations-fast lint types format lock benchmarks constraints clean
 
 gates: $(VENV)/.gates
 	$(BIN)/python -m pytest gates/dual_memory -m phase1 --rollout-env demo
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n auto tests
+	$(BIN)/python -m pytest $(WORKERS) tests
+
+# All promises with a new interpreter for each run; `make test` forks most of them (tests/warm.py).
+promises: $(VENV)/.test
+	PROMISES=anew $(BIN)/python -m pytest $(WORKERS) tests/promises
 
 # What another version of pytest could break: the ways around an exit code, each once.
 traps: $(VENV)/.test
-	$(BIN)/python -m pytest -n auto tests/promises/traps tests/promises/test_exit_code.py -k "not xdist or row_15 or row_07"
+	$(BIN)/python -m pytest $(WORKERS) tests/promises/traps tests/promises/test_exit_code.py -k "not xdist or row_15 or row_07"
 
 # Whether the tests notice a changed decision; all of it takes a quarter of an hour, the choice about a minute.
 mutations: $(VENV)/.test
