@@ -19,7 +19,7 @@ ENDS = {
     "ctrl-c": "    os.kill(os.getpid(), signal.SIGINT)",
     "at-exit": "    atexit.register(print, 'the last words')\n    assert metrics('errors') == 0",
     "at-exit-7": "    atexit.register(os._exit, 7)\n    assert metrics('errors') == 0",
-    "thread": "    threading.Timer(0.2, print, ['a late word']).start()\n    assert metrics('errors') == 0",
+    "thread": "    threading.Timer(3, print, ['a late word']).start()\n    assert metrics('errors') == 0",
     "forked": "    os.fork() or os._exit(0)\n    os.wait()\n    assert metrics('errors') == 0",
     "warning": "    warnings.warn('soon gone')\n    assert metrics('errors') == 0",
     "bad-words": "    sys.__stderr__.write('\\udcff')\n    assert metrics('errors') == 0",
@@ -40,7 +40,7 @@ def test_gate(metrics):
         print(str(seen))
 """
 CHANGES = re.compile(
-    r"\d\d:\d\d:\d\d|\b[\d.]+s\b|<Thread\w*\(.*?\)>|(?<=started) \d+|0x[0-9a-f]+|(?:pipe|socket):\[\d+\]"
+    r"\d\d:\d\d:\d\d|\b[\d.]+s\b|<Thread\w*\(.*?\)>|(?<=started) \d+|0x[0-9a-f]+|(?<=pid=)\d+|(?:pipe|socket):\[\d+\]"
 )
 """What differs between any two runs."""
 HEAD = """
