@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pytest_rollout.errors import LedgerError
-from pytest_rollout.ledger.entries import BEGINNING, Row, content_digest, verify
+from pytest_rollout.ledger.entries import BEGINNING, Row, verify
 from pytest_rollout.quantities import format_duration
 
 _CLOCKS_MAY_DIFFER = timedelta(seconds=60)
@@ -53,8 +53,9 @@ def findings(rows: Iterable[Row], head: Head | None, details: Mapping[int, str],
         details: The digest of each detail that is there, by sequence.
         pinned: A digest that somebody kept outside, which must be in the chain.
     """
+    rows = list(rows)
     found: list[Finding] = []
-    places: dict[str, int] = {}
+    places = {row[11]: row[0] for row in rows}
     expected, previous, recorded = 1, BEGINNING, ""
     for row in rows:
         sequence = row[0]
@@ -63,7 +64,6 @@ def findings(rows: Iterable[Row], head: Head | None, details: Mapping[int, str],
         found += _of_one(row, previous, places, follows_gap=sequence != expected)
         found += _of_detail(row, details)
         found += _of_clock(row, recorded)
-        places[row[11]] = sequence
         expected, previous, recorded = sequence + 1, row[11], row[7]
     last = Head(entries=expected - 1, digest=previous)
     found += _of_end(last, head)
@@ -141,8 +141,3 @@ def _of_end(last: Head, head: Head | None) -> Iterator[Finding]:
 
 def _stray(sequence: int) -> Finding:
     return Finding(sequence=sequence, code="detail", sentence="a detail is there, and its entry is not")
-
-
-def detail_digest(text: str) -> str:
-    """The digest that an entry names for its detail."""
-    return content_digest(text)
