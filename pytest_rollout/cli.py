@@ -7,6 +7,8 @@ rollout baseline record gates/x --rollout-env production   write the days before
 rollout schema plan|verdict        print a JSON Schema, for editors and for readers of the file
 rollout world gates/x [--fault F]  keep an embedded world running, to look around in
 rollout approve gates/x PHASE --role R   sign that a phase may go on; also `statement` and `revoke`
+
+What is written into a ledger and read from it is in `records` and `chronicle`.
 """
 
 from __future__ import annotations
@@ -18,8 +20,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pytest_rollout.chronicle import add_chronicle
 from pytest_rollout.errors import RolloutError
 from pytest_rollout.quantities import parse_duration
+from pytest_rollout.records import add_records
 from pytest_rollout.signoff_commands import add_commands
 
 
@@ -75,6 +79,8 @@ def _parser() -> argparse.ArgumentParser:
     world.add_argument("--port", type=int, default=0, help="a fixed port for the service; a free one otherwise")
     world.set_defaults(run=_world)
     add_commands(commands)
+    add_chronicle(commands)
+    add_records(commands)
     return parser
 
 

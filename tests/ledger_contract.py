@@ -41,9 +41,15 @@ def evaluation(
     """An evaluation, as far as a streak looks."""
     body = {"decision": decision, "reasons": list(reasons), "waiting": False, "mode": mode}
     return Draft(
-        kind=Kind.EVALUATION, rollout="shop", environment="production", phase=phase, at=AT + timedelta(hours=hours),
-        body=body, detail={"gates": [hours]}, **more,
-    )  # fmt: skip
+        kind=Kind.EVALUATION,
+        rollout="shop",
+        environment="production",
+        phase=phase,
+        at=AT + timedelta(hours=hours),
+        body=body,
+        detail={"gates": [hours]},
+        **more,
+    )
 
 
 def codes(findings):
@@ -59,7 +65,7 @@ def write_together(where, writers, count):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-        )  # fmt: skip
+        )
         for number in range(writers)
     ]
     said = [process.communicate(timeout=300) for process in processes]
@@ -99,8 +105,13 @@ class LedgerContract:
         assert found == (first, second)
         assert (first.sequence, first.previous, second.previous) == (1, "", first.digest)
         assert (first.kind, first.phase, first.stage, first.at, first.recorded_at, first.once) == (
-            draft.kind, "phase1", "25 %", draft.at, AT, "a",
-        )  # fmt: skip
+            draft.kind,
+            "phase1",
+            "25 %",
+            draft.at,
+            AT,
+            "a",
+        )
         assert first.body == {"decision": "HOLD", "mode": "live", "reasons": ["no-data"], "waiting": False}
 
     def test_times_are_utc_whatever_zone_they_were_said_in(self, ledger):
@@ -173,8 +184,10 @@ class LedgerContract:
         found = ledger.evaluations(*SUBJECT, "phase1", until=AT + timedelta(hours=3))
 
         assert [(each.quality.value, each.said) for each in sorted(found)] == [
-            ("good", "PROCEED"), ("bad", "ROLLBACK[critical]"), ("not live", "replay"),
-        ]  # fmt: skip
+            ("good", "PROCEED"),
+            ("bad", "ROLLBACK[critical]"),
+            ("not live", "replay"),
+        ]
 
     def test_status_is_read_from_few_entries(self, ledger):
         start = drafts.phase_start(**ABOUT, phase="phase1", at=AT)
@@ -188,40 +201,62 @@ class LedgerContract:
     FORGERIES = (
         pytest.param(
             ["UPDATE rollout_entries SET content = replace(content, 'PROCEED', 'HOLD') WHERE sequence = 3"],
-            [(3, "edited")], id="edited row",
+            [(3, "edited")],
+            id="edited row",
         ),
         pytest.param(
             ["UPDATE rollout_entries SET at = '2026-11-06T09:00:00.000000+00:00' WHERE sequence = 3"],
-            [(3, "edited")], id="edited time",
+            [(3, "edited")],
+            id="edited time",
         ),
-        pytest.param(["DELETE FROM rollout_entries WHERE sequence = 5", "DELETE FROM rollout_details WHERE sequence = 5"],
-            [(5, "missing")], id="removed row"),
         pytest.param(
-            ["UPDATE rollout_entries SET sequence = 99 WHERE sequence = 2",
-             "UPDATE rollout_entries SET sequence = 2 WHERE sequence = 3",
-             "UPDATE rollout_entries SET sequence = 3 WHERE sequence = 99"],
-            [(2, "edited"), (2, "moved"), (2, "detail"), (3, "edited"), (3, "moved"), (3, "detail"), (3, "clock"), (4, "moved")],
+            ["DELETE FROM rollout_entries WHERE sequence = 5", "DELETE FROM rollout_details WHERE sequence = 5"],
+            [(5, "missing")],
+            id="removed row",
+        ),
+        pytest.param(
+            [
+                "UPDATE rollout_entries SET sequence = 99 WHERE sequence = 2",
+                "UPDATE rollout_entries SET sequence = 2 WHERE sequence = 3",
+                "UPDATE rollout_entries SET sequence = 3 WHERE sequence = 99",
+            ],
+            [
+                (2, "edited"),
+                (2, "moved"),
+                (2, "detail"),
+                *((3, code) for code in ("edited", "moved", "detail", "clock")),
+                (4, "moved"),
+            ],
             id="reordered rows",
         ),
         pytest.param(
             ["DELETE FROM rollout_entries WHERE sequence > 6", "DELETE FROM rollout_details WHERE sequence > 6"],
-            [(7, "cut")], id="truncated tail",
+            [(7, "cut")],
+            id="truncated tail",
         ),
         pytest.param(
-            ["CREATE TABLE kept AS SELECT content FROM rollout_entries WHERE sequence = 1",
-             "UPDATE rollout_entries SET content = '{}' WHERE sequence = 4",
-             "UPDATE rollout_entries SET content = '{\"swapped\":1}' WHERE sequence = 1"],
-            [(1, "edited"), (4, "edited")], id="swapped bodies",
+            [
+                "CREATE TABLE kept AS SELECT content FROM rollout_entries WHERE sequence = 1",
+                "UPDATE rollout_entries SET content = '{}' WHERE sequence = 4",
+                "UPDATE rollout_entries SET content = '{\"swapped\":1}' WHERE sequence = 1",
+            ],
+            [(1, "edited"), (4, "edited")],
+            id="swapped bodies",
         ),
-        pytest.param(["UPDATE rollout_details SET content = '{}' WHERE sequence = 4"], [(4, "detail")], id="edited gates"),
+        pytest.param(
+            ["UPDATE rollout_details SET content = '{}' WHERE sequence = 4"], [(4, "detail")], id="edited gates"
+        ),
         pytest.param(["DELETE FROM rollout_details WHERE sequence = 4"], [(4, "detail")], id="removed gates"),
         pytest.param(["INSERT INTO rollout_details VALUES (12, '{}')"], [(12, "detail")], id="gates of no entry"),
         pytest.param(["DELETE FROM rollout_head"], [(0, "head")], id="no record of the end"),
         pytest.param(["UPDATE rollout_head SET entries = 7"], [(8, "head")], id="another end"),
-        pytest.param(["UPDATE rollout_entries SET previous = '' WHERE sequence = 4"], [(4, "edited"), (4, "moved")],
-            id="unchained"),
+        pytest.param(
+            ["UPDATE rollout_entries SET previous = '' WHERE sequence = 4"],
+            [(4, "edited"), (4, "moved")],
+            id="unchained",
+        ),
         pytest.param(["DELETE FROM rollout_entries", "DELETE FROM rollout_details"], [(1, "cut")], id="emptied"),
-    )  # fmt: skip
+    )
 
     @pytest.mark.parametrize(("statements", "expected"), FORGERIES)
     def test_a_forgery_is_found_where_it_is(self, place, eight, statements, expected):
@@ -273,8 +308,12 @@ class LedgerContract:
 
     def test_the_database_itself_refuses_changes(self, place, eight):
         """Nobody removes an entry by accident."""
-        for statement in ("UPDATE rollout_entries SET phase = ''", "DELETE FROM rollout_entries",
-                          "UPDATE rollout_details SET content = ''", "DELETE FROM rollout_details"):  # fmt: skip
+        for statement in (
+            "UPDATE rollout_entries SET phase = ''",
+            "DELETE FROM rollout_entries",
+            "UPDATE rollout_details SET content = ''",
+            "DELETE FROM rollout_details",
+        ):
             with pytest.raises(Exception, match="only added to"):
                 place.execute(statement)
         with place.open() as ledger:

@@ -7,7 +7,7 @@ compared with the entry's digest; that none is missing is what `check` finds.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -105,7 +105,7 @@ class Ledger:
         """
         return self.append_all([draft], recorded_at=recorded_at)[0]
 
-    def append_all(self, drafts: Sequence[Draft], *, recorded_at: datetime) -> tuple[Entry, ...]:
+    def append_all(self, drafts: Iterable[Draft], *, recorded_at: datetime) -> tuple[Entry, ...]:
         """Write several entries in their order, all or none; as `append`."""
         with self._store.writing() as session:
             head = _head(session, self.where)

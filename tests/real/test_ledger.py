@@ -52,7 +52,9 @@ class Database:
         import psycopg
 
         server = self.server
-        with psycopg.connect(host=str(server.folder), port=server.port, user="postgres", dbname=self.name) as connection:
+        with psycopg.connect(
+            host=str(server.folder), port=server.port, user="postgres", dbname=self.name
+        ) as connection:
             for statement in statements:
                 connection.execute(statement)
 
@@ -115,7 +117,7 @@ def test_a_server_that_is_stopped_in_the_middle_of_an_entry(own):
             own.server.stop()
             yield note(3)
 
-        with pytest.raises(LedgerError, match="terminat|closed|lost"):
+        with pytest.raises(LedgerError, match=r"terminat|closed|lost"):
             ledger.append_all(drafts(), recorded_at=AT)
         own.server.start()
 
@@ -159,7 +161,7 @@ def test_a_role_that_may_not_write(place):
     place.execute("ALTER TABLE rollout_entries OWNER TO postgres", "GRANT SELECT ON rollout_entries TO gate")
     with place.open() as ledger:
         assert len(ledger.entries(*SUBJECT)) == 1
-        with pytest.raises(LedgerError, match="permission denied .*\nthe role needs SELECT and INSERT"):
+        with pytest.raises(LedgerError, match=r"permission denied .*\nthe role needs SELECT and INSERT"):
             ledger.append(note(2), recorded_at=AT)
 
 

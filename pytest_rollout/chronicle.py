@@ -1,0 +1,108 @@
+"""Chronicle: the commands that read a ledger, check it, and carry it elsewhere.
+
+rollout history FOLDER                           what happened, as a table
+rollout status FOLDER…                           where each rollout stands
+rollout ledger check|export|import FILE_OR_URL   is it what was written? out, and in again
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from pytest_rollout.errors import UsageError
+from pytest_rollout.ledger.entries import Kind
+from pytest_rollout.ledger.ledger import open_ledger
+from pytest_rollout.ledger.streaks import green_days
+from pytest_rollout.reports.history import history_lines, status_lines
+from pytest_rollout.subject import add_subject, environment_of, ledger_of, named, plan_of, width
+
+
+def add_chronicle(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The parsers of these commands."""
+    history = commands.add_parser("history", help="what happened to a rollout, from its ledger")
+    history.add_argument("folder", type=Path, metavar="FOLDER", help="the rollout's folder")
+    history.add_argument("--kind", action="append", type=Kind, choices=list(Kind), help="only entries of this kind")
+    history.add_argument("--phase", type=named, help="only entries about this phase")
+    add_subject(history)
+    history.set_defaults(run=_history)
+    status = commands.add_parser("status", help="where rollouts stand, from their ledgers")
+    status.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="a rollout's folder")
+    add_subject(status)
+    status.set_defaults(run=_status)
+    ledger = commands.add_parser("ledger", help="check, export or import a ledger")
+    actions = ledger.add_subparsers(required=True, metavar="check|export|import")
+    check = actions.add_parser("check", help="exits with 1 when it is not what was written")
+    check.add_argument("where", type=named, metavar="FILE_OR_URL")
+    check.add_argument("--head", default="", metavar="DIGEST", help="a digest that was kept, and must be in it")
+    check.set_defaults(run=_check)
+    export = actions.add_parser("export", help="print all entries as JSON lines")
+    export.add_argument("where", type=named, metavar="FILE_OR_URL")
+    export.set_defaults(run=_export)
+    importing = actions.add_parser("import", help="add the lines of an export, all or none")
+    importing.add_argument("where", type=named, metavar="FILE_OR_URL")
+    importing.add_argument("file", type=named, help="the lines; - for the standard input")
+    importing.set_defaults(run=_import)
+
+
+def _history(options: argparse.Namespace) -> int:
+    plan = plan_of(options.folder)
+    environment = environment_of(plan, options.rollout_env)
+    with ledger_of(plan, options.ledger, create=False) as ledger:
+        entries = ledger.entries(plan.rollout, environment, kinds=options.kind, phase=options.phase)
+    for line in history_lines(entries, width()):
+        print(line)
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    from pytest_rollout.rollout import utc_now
+
+    at = utc_now()
+    for folder in options.folders:
+        plan = plan_of(folder)
+        environment = environment_of(plan, options.rollout_env)
+        phases = []
+        with ledger_of(plan, options.ledger, create=False) as ledger:
+            for phase in plan.phases:
+                status = ledger.status(plan.rollout, environment, phase, at=at)
+                since = status.phase_started
+                seen = ledger.evaluations(plan.rollout, environment, phase, since=since, until=at)
+                phases.append((status, green_days(seen, at=at, every=plan.every, since=since)))
+        for line in status_lines(plan.rollout, environment, phases, width()):
+            print(line)
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    with open_ledger(options.where, Path(), create=False) as ledger:
+        findings = ledger.check(pinned=options.head)
+        for finding in findings:
+            print(f"{'warning: ' if finding.warning else ''}{finding}")
+        if not all(finding.warning for finding in findings):
+            return 1
+        end = ledger.head()
+    print(f"{end.entries} entries, each as it was written; the last has the digest {end.digest or '(none)'}")
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    with open_ledger(options.where, Path(), create=False) as ledger:
+        for line in ledger.export():
+            print(line)
+    return 0
+
+
+def _import(options: argparse.Namespace) -> int:
+    with open_ledger(options.where, Path()) as ledger:
+        if options.file == "-":
+            added = ledger.import_(sys.stdin)
+        else:
+            try:
+                with Path(options.file).open(encoding="utf-8") as lines:
+                    added = ledger.import_(lines)
+            except (OSError, UnicodeDecodeError) as error:
+                raise UsageError(f"{options.file} cannot be read: {error}") from error
+        print(f"{added} entries are new in {ledger.where}; it has {ledger.head().entries}")
+    return 0

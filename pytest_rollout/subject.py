@@ -1,0 +1,106 @@
+"""Subject: which rollout, environment and ledger a command of the command line is about."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_rollout.discovery import PLAN_NAME
+from pytest_rollout.errors import RolloutError, UsageError, did_you_mean, listed
+from pytest_rollout.ledger.ledger import Ledger, open_ledger
+
+if TYPE_CHECKING:
+    from pytest_rollout.plan.model import Plan
+
+LEDGER_NAME = ".rollout/ledger.sqlite"
+"""Where a ledger is when nobody says: below the plan's folder."""
+
+
+def add_subject(parser: argparse.ArgumentParser) -> None:
+    """The options by which every such command is told its environment and its ledger."""
+    parser.add_argument("--rollout-env", default="", metavar="NAME", help="the environment (the plan's own)")
+    parser.add_argument("--ledger", default="", metavar="WHERE", help=f"a file, or postgresql://… ({LEDGER_NAME})")
+
+
+def plan_of(folder: Path) -> Plan:
+    """The plan in a folder.
+
+    Raises:
+        PlanError: It cannot be judged, or there is none.
+    """
+    from pytest_rollout.plan.load import load_plan
+    from pytest_rollout.sources import FLAG_KINDS, KINDS
+
+    path = folder if folder.name == PLAN_NAME else folder / PLAN_NAME
+    return load_plan(path, kinds=KINDS, flag_kinds=FLAG_KINDS)
+
+
+def environment_of(plan: Plan, named: str) -> str:
+    """The environment that was named, or the plan's own.
+
+    Raises:
+        UsageError: Neither is, or the plan has no such environment.
+    """
+    name = named or plan.environment
+    if name not in plan.environments:
+        what = f"no environment '{name}'" if name else "which environment? name it with --rollout-env"
+        known = [f"  environments: {listed(plan.environments)}", *(f"  {each}" for each in _guess(name, plan))]
+        raise UsageError("\n".join([f"{plan.path}: {what}", *known]))
+    return name
+
+
+def _guess(name: str, plan: Plan) -> Iterable[str]:
+    return did_you_mean(name, plan.environments)
+
+
+def checked_phase(plan: Plan, phase: str) -> str:
+    """A phase of the plan.
+
+    Raises:
+        UsageError: It has no such phase.
+    """
+    if phase not in plan.phases:
+        known = [f"  phases: {listed(plan.phases)}", *(f"  {each}" for each in did_you_mean(phase, plan.phases))]
+        raise UsageError("\n".join([f"{plan.path}: no phase '{phase}'", *known]))
+    return phase
+
+
+def ledger_of(plan: Plan, where: str, *, create: bool) -> Ledger:
+    """The ledger that was named, from the working directory on; or the plan's own, which is below its folder.
+
+    Raises:
+        LedgerError: It cannot be opened, or is not there and is not to be made.
+    """
+    return open_ledger(where, Path(), create=create) if where else open_ledger(LEDGER_NAME, plan.folder, create=create)
+
+
+def moment(text: str) -> datetime:
+    """An argument that says when: ISO 8601 with a zone."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is no moment: write it as 2026-11-07T09:00Z") from None
+    if at.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"'{text}' has no zone: write it as 2026-11-07T09:00Z")
+    return at
+
+
+def named(text: str) -> str:
+    """An argument that must not be empty: an empty one is a variable that was not set."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty: is the variable set?")
+    return text
+
+
+def width() -> int:
+    """Columns of the screen; 80 where there is none."""
+    return shutil.get_terminal_size().columns
+
+
+def refused(error: ValueError) -> RolloutError:
+    """What cannot be written, as a message of ours."""
+    return UsageError(str(error))
