@@ -160,7 +160,7 @@ def status_lines(rollout: str, environment: str, phases: Sequence[tuple[Status, 
 
 def _standing(status: Status, days: Streak) -> Iterator[tuple[str, ...]]:
     last = status.evaluated
-    evaluated = f"{said(last)} at {_time(last.at)}" if last else _NEVER
+    evaluated = f"{_time(last.at)} {said(last)}" if last else _NEVER
     green = str(days.days) + (f", {days.paused} paused" if days.paused else "") if days.current else _NEVER
     yield plain(status.phase), _time(status.phase_started), _held(status.held_for), green, evaluated
     if status.stage:
