@@ -59,6 +59,7 @@ benchmarks: $(VENV)/.test
 	$(BIN)/python tests/benchmarks/overhead.py
 	$(BIN)/python tests/benchmarks/sources.py
 	$(BIN)/python tests/benchmarks/series_coverage.py
+	$(BIN)/python tests/benchmarks/ledger.py
 
 # The versions that both targets install. No addresses of a registry are written.
 constraints: $(VENV)/.test

@@ -25,6 +25,7 @@ from pytest_rollout.ledger.entries import (
     canonical,
     changed,
     content_digest,
+    digest_of,
     entry_of,
     row_of,
     time_text,
@@ -39,6 +40,7 @@ from pytest_rollout.ledger.transfer import line_of, read_line
 
 _FIELDS = ", ".join(COLUMNS)
 _SELECT = f"SELECT {_FIELDS} FROM {ENTRIES}"  # noqa: S608 - constants
+_SELECT_REST = f"SELECT sequence, {', '.join(COLUMNS[5:])} FROM {ENTRIES}"  # noqa: S608
 _INSERT = f"INSERT INTO {ENTRIES} ({_FIELDS}) VALUES ({', '.join(f':{name}' for name in COLUMNS)})"  # noqa: S608
 _ADD_DETAIL = f"INSERT INTO {DETAILS} (sequence, content) VALUES (:sequence, :content)"  # noqa: S608
 _DETAIL = f"SELECT content FROM {DETAILS} WHERE sequence = :sequence"  # noqa: S608
@@ -177,11 +179,14 @@ class Ledger:
     ) -> tuple[Evaluation, ...]:
         """What a streak needs of a phase's evaluations, in no particular order; as `entries`, and faster."""
         where, values = _about(rollout, environment, [Kind.EVALUATION], phase, stage, since, until)
+        about = (Kind.EVALUATION.value, rollout, environment, phase)  # what was asked for need not be read
         outcomes: dict[str, tuple[Quality, str]] = {}  # thousands of evaluations say one of a few things
         found = []
         with self._store.reading() as session:
-            for row in session.rows(f"{_SELECT} WHERE {where}", values):
-                verify(row)
+            for sequence, *rest in session.rows(f"{_SELECT_REST} WHERE {where}", values):
+                row = (sequence, *about, *rest)
+                if digest_of(row) != row[11]:
+                    raise LedgerError(changed(sequence))
                 at, content = row[6], row[12]
                 outcome = outcomes.get(content) or outcomes.setdefault(content, outcome_of(content))
                 found.append(Evaluation(datetime.fromisoformat(at), *outcome))

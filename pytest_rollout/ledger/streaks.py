@@ -9,7 +9,7 @@ evaluations count; what is not understood is bad.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -181,7 +181,7 @@ def green_days(
     Raises:
         ValueError: `every` is not such a time, or `at` or `since` has no zone.
     """
-    return streak(periods(evaluations, unit=DAY, at=at, every=every, since=since), DAY, missing, information)
+    return _streak(_spans(evaluations, unit=DAY, at=at, every=every, since=since), DAY, missing, information)
 
 
 def clean_hours(
@@ -194,7 +194,7 @@ def clean_hours(
     information: Policy = "break",
 ) -> Streak:
     """How many clean hours in a row there are, up to the one that is over; as `green_days`, `every` at most an hour."""
-    return streak(periods(evaluations, unit=HOUR, at=at, every=every, since=since), HOUR, missing, information)
+    return _streak(_spans(evaluations, unit=HOUR, at=at, every=every, since=since), HOUR, missing, information)
 
 
 def periods(
@@ -206,30 +206,8 @@ def periods(
     since: datetime | None = None,
 ) -> tuple[Period, ...]:
     """Every period from the first to the one that `at` lies in, in order; none when there is nothing to look at."""
-    unit_seconds, step = int(unit.total_seconds()), every.total_seconds()
-    if not 1 <= step <= unit_seconds or step != int(step):
-        raise ValueError(f"evaluated every {format_duration(every)}: whole seconds, at most {format_duration(unit)}")
-    if at.tzinfo is None or (since is not None and since.tzinfo is None):
-        raise ValueError("a time without a zone")
-    counted = [
-        each
-        for each in evaluations
-        if each.quality is not Quality.NOT_LIVE and each.at <= at and (since is None or each.at >= since)
-    ]
-    begin = since if since is not None else min((each.at for each in counted), default=None)
-    if begin is None or begin > at:
-        return ()
-    tallies: dict[int, _Tally] = {}
-    for each in counted:
-        seconds = int(each.at.timestamp())
-        tallies.setdefault(seconds // unit_seconds, _Tally()).add(each, seconds % unit_seconds // int(step))
-    slots = -(-unit_seconds // int(step))
-    first, last = int(begin.timestamp()) // unit_seconds, int(at.timestamp()) // unit_seconds
-    found = [_period(number, tallies.get(number, _NOTHING), unit_seconds, slots) for number in range(first, last + 1)]
-    if since is not None and since.timestamp() % unit_seconds:
-        found[0] = _marked(found[0], State.PARTIAL)
-    found[-1] = _marked(found[-1], State.UNFINISHED)
-    return tuple(found)
+    spans = _spans(evaluations, unit=unit, at=at, every=every, since=since)
+    return tuple(spans.period(number) for number in range(spans.first, spans.last + 1)) if spans else ()
 
 
 class _Tally:
@@ -255,6 +233,64 @@ class _Tally:
 _NOTHING = _Tally()
 
 
+class _Spans(NamedTuple):
+    """All periods, by number since 1970; only those that somebody looks at are put into words."""
+
+    tallies: dict[int, _Tally]
+    first: int
+    last: int
+    seconds: int
+    slots: int
+    partial: bool
+    """Whether the first is no whole one."""
+
+    def whole(self, number: int) -> bool:
+        """Whether a period is green, without more ado: nearly all of them are."""
+        tally = self.tallies.get(number, _NOTHING)
+        return tally.slots.bit_count() == self.slots and tally.bad is None and not tally.gathering
+
+    def period(self, number: int) -> Period:
+        """One period; what is not over, or began in the middle, is marked as such unless it is bad."""
+        period = _period(number, self.tallies.get(number, _NOTHING), self.seconds, self.slots)
+        if period.state is State.BAD:
+            return period
+        if number == self.last:
+            return period._replace(state=State.UNFINISHED, why="")
+        return period._replace(state=State.PARTIAL, why="") if number == self.first and self.partial else period
+
+
+def _spans(
+    evaluations: Iterable[Evaluation], *, unit: timedelta, at: datetime, every: timedelta, since: datetime | None
+) -> _Spans | None:
+    seconds, step = int(unit.total_seconds()), int(every.total_seconds())
+    if not 1 <= step <= seconds or timedelta(seconds=step) != every:
+        raise ValueError(f"evaluated every {format_duration(every)}: whole seconds, at most {format_duration(unit)}")
+    if at.tzinfo is None or (since is not None and since.tzinfo is None):
+        raise ValueError("a time without a zone")
+    tallies: dict[int, _Tally] = {}
+    first = since
+    for each in evaluations:
+        if each.quality is Quality.NOT_LIVE or each.at > at or (since is not None and each.at < since):
+            continue
+        if since is None and (first is None or each.at < first):
+            first = each.at
+        moment = int(each.at.timestamp())
+        tally = tallies.get(moment // seconds)
+        if tally is None:
+            tally = tallies[moment // seconds] = _Tally()
+        tally.add(each, moment % seconds // step)
+    if first is None or first > at:
+        return None
+    return _Spans(
+        tallies=tallies,
+        first=int(first.timestamp()) // seconds,
+        last=int(at.timestamp()) // seconds,
+        seconds=seconds,
+        slots=-(-seconds // step),
+        partial=since is not None and since.timestamp() % seconds != 0,
+    )
+
+
 def _period(number: int, tally: _Tally, unit: int, slots: int) -> Period:
     start = datetime.fromtimestamp(number * unit, UTC)
     missing = slots - tally.slots.bit_count()
@@ -273,46 +309,41 @@ def _when(start: datetime, unit: int) -> str:
     return f"on {start:%Y-%m-%d}" if unit == DAY.total_seconds() else f"from {start:%Y-%m-%d %H:%M} UTC"
 
 
-def _marked(period: Period, state: State) -> Period:
-    """A period that is not whole, marked as such; a bad one stays bad."""
-    return period if period.state is State.BAD else period._replace(state=state, why="")
-
-
-def streak(found: Sequence[Period], unit: timedelta, missing: Policy, information: Policy) -> Streak:
+def _streak(spans: _Spans | None, unit: timedelta, missing: Policy, information: Policy) -> Streak:
     """The row of green periods at the end of all."""
-    if not found:
+    if spans is None:
         return Streak(length=0, unit=unit, why="no evaluation yet")
-    *before, current = found
+    current = spans.period(spans.last)
     if current.state is State.BAD:
         return Streak(length=0, unit=unit, broken_on=current.start, why=current.why, current=current)
-    length, waiting, paused, began = 0, 0, 0, None
-    for period in reversed(before):
-        effect = _effect(period, missing, information)
-        if effect == "end":
+    length, waiting, paused, began = 0, 0, 0, spans.last
+    broken: Period | None = None
+    for number in range(spans.last - 1, spans.first - 1, -1):
+        if number == spans.first and spans.partial:
+            period = spans.period(number)
+            broken = period if period.state is State.BAD else None
             break
-        if effect == "break":
-            return Streak(
-                length=length,
-                unit=unit,
-                began=began,
-                broken_on=period.start,
-                why=period.why,
-                current=current,
-                paused=paused,
-            )
-        if effect == "pause":
-            waiting += 1  # inside the row only when a green period comes before it
-        else:
-            length, paused, began = length + 1, paused + waiting, period.start
-            waiting = 0
-    why = "" if length else "no period is over yet" if not before else "none that is over counts"
-    return Streak(length=length, unit=unit, began=began, why=why, current=current, paused=paused)
+        if spans.whole(number):
+            length, paused, waiting, began = length + 1, paused + waiting, 0, number
+            continue
+        period = spans.period(number)
+        if _breaks(period, missing, information):
+            broken = period
+            break
+        waiting += 1  # inside the row only when a green period comes before it
+    why = "" if length else "no period is over yet" if spans.first == spans.last else "none that is over counts"
+    return Streak(
+        length=length,
+        unit=unit,
+        began=datetime.fromtimestamp(began * spans.seconds, UTC) if length else None,
+        broken_on=broken.start if broken else None,
+        why=broken.why if broken else why,
+        current=current,
+        paused=paused,
+    )
 
 
-def _effect(period: Period, missing: Policy, information: Policy) -> Literal["count", "pause", "break", "end"]:
-    if period.state is State.PARTIAL:
-        return "end"
+def _breaks(period: Period, missing: Policy, information: Policy) -> bool:
+    """Whether a period that is not green ends a streak: not when all that it lacks only pauses it."""
     lacks = [policy for lacking, policy in ((period.missing, missing), (period.gathering, information)) if lacking]
-    if period.state is State.BAD or any(policy != "pause" for policy in lacks):
-        return "break"
-    return "pause" if lacks else "count"
+    return period.state is State.BAD or any(policy != "pause" for policy in lacks)

@@ -275,6 +275,19 @@ def test_every_promise_of_reliability_has_its_test():
     assert f"\n{len(rows)} ways, each with the test that proves it" in page.read_text("utf-8")
 
 
+def test_every_promise_of_the_ledger_has_its_test():
+    """As above, for what is done to a ledger."""
+    rows = tables_of(DOCS / "reliability.md", "ledger")
+    for ledger, done, said, proof in rows:
+        path, _, name = proof.strip("`").partition("::")
+        text = (ROOT / "tests" / path).read_text("utf-8")
+        assert re.search(rf"^ *def {name}\(", text, flags=re.MULTILINE), f"{ledger}, {done}: there is no {proof}"
+        for words in re.findall(r"`([^`]+)`", said):
+            assert words in text, f"{ledger}, {done}: {path} does not say '{words}'"
+
+    assert len(rows) >= 24
+
+
 def test_every_option_is_explained(pytestparser):
     """`--rollout-*` options of the plugin stand in the plan page, and no others stand anywhere."""
     plugin.pytest_addoption(pytestparser)

@@ -165,6 +165,23 @@ def test_a_role_that_may_not_write(place):
             ledger.append(note(2), recorded_at=AT)
 
 
+def test_a_role_that_may_only_add(place):
+    """It reads and writes, and what is written it cannot change."""
+    with place.open() as ledger:
+        ledger.append(note(1), recorded_at=AT)
+    place.execute(
+        "DO $$ BEGIN CREATE ROLE adder LOGIN PASSWORD 'adder'; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+        "GRANT SELECT, INSERT ON rollout_entries, rollout_details, rollout_head, rollout_schema TO adder",
+        "GRANT UPDATE ON rollout_head TO adder",
+    )
+    url = place.server.url(user="adder", password="adder", database=place.name)
+    with open_ledger(url, Path(), create=False) as ledger:
+        assert ledger.append(note(2), recorded_at=AT).sequence == 2
+        assert ledger.check() == ()
+        with pytest.raises(LedgerError, match="permission denied"), ledger._store.writing() as session:
+            session.run("DELETE FROM rollout_entries")
+
+
 def test_nobody_listens(servers):
     with pytest.raises(LedgerError, match="refused"):
         open_ledger(f"postgresql://gate@127.0.0.1:{servers.free_port()}/x", Path())

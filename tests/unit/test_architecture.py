@@ -209,10 +209,20 @@ HEAVY |= {"prometheus_client", "sqlalchemy", "psycopg"}
 @pytest.mark.parametrize(("module", "path"), INSIDE)
 def test_statistics_and_judgement_do_no_io(module, path):
     """What decides a release can be read without a network, a database or a clock."""
-    if module.partition(".")[0] in {"stats", "judgement", "verdict", "intervals", "estimates", "limits"}:
+    pure = {"ledger.streaks", "ledger.timeline", "ledger.checking", "ledger.entries", "ledger.drafts"}
+    if module in pure or module.partition(".")[0] in {
+        "stats",
+        "judgement",
+        "verdict",
+        "intervals",
+        "estimates",
+        "limits",
+    }:
         met = {name.partition(".")[0] for name in imports(path)} & {
             "httpx",
             "duckdb",
+            "sqlite3",
+            "sqlalchemy",
             "socket",
             "subprocess",
             "time",
