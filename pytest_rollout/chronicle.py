@@ -10,13 +10,18 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_rollout.errors import UsageError
 from pytest_rollout.ledger.entries import Kind
-from pytest_rollout.ledger.ledger import open_ledger
-from pytest_rollout.ledger.streaks import green_days
+from pytest_rollout.ledger.ledger import Ledger, open_ledger
+from pytest_rollout.ledger.streaks import Streak, clean_hours, green_days, policy_of
+from pytest_rollout.ledger.timeline import Status
 from pytest_rollout.reports.history import history_lines, status_lines
 from pytest_rollout.subject import add_subject, environment_of, ledger_of, named, plan_of, width
+
+if TYPE_CHECKING:
+    from pytest_rollout.plan.model import Phase, Plan
 
 
 def add_chronicle(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -49,7 +54,7 @@ def add_chronicle(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 def _history(options: argparse.Namespace) -> int:
     plan = plan_of(options.folder)
     environment = environment_of(plan, options.rollout_env)
-    with ledger_of(plan, options.ledger, create=False) as ledger:
+    with ledger_of(plan, environment, options.ledger, create=False) as ledger:
         entries = ledger.entries(plan.rollout, environment, kinds=options.kind, phase=options.phase)
     for line in history_lines(entries, width()):
         print(line)
@@ -64,15 +69,32 @@ def _status(options: argparse.Namespace) -> int:
         plan = plan_of(folder)
         environment = environment_of(plan, options.rollout_env)
         phases = []
-        with ledger_of(plan, options.ledger, create=False) as ledger:
-            for phase in plan.phases:
-                status = ledger.status(plan.rollout, environment, phase, at=at)
-                since = status.phase_started
-                seen = ledger.evaluations(plan.rollout, environment, phase, since=since, until=at)
-                phases.append((status, green_days(seen, at=at, every=plan.every, since=since)))
+        with ledger_of(plan, environment, options.ledger, create=False) as ledger:
+            for phase in plan.phases.values():
+                status = ledger.status(plan.rollout, environment, phase.name, at=at)
+                phases.append((status, *_streak(ledger, plan, phase, status, environment)))
         for line in status_lines(plan.rollout, environment, phases, width()):
             print(line)
     return 0
+
+
+def _streak(
+    ledger: Ledger, plan: Plan, phase: Phase, status: Status, environment: str
+) -> tuple[Streak | None, int | None]:
+    """The streak that a phase asks for, and how long it must be; green days where it asks for none."""
+    wanted, since = phase.conditions, status.phase_started
+    if since is None:
+        return None, None
+    hours = wanted.clean is not None and wanted.green is None
+    found = (clean_hours if hours else green_days)(
+        ledger.evaluations(plan.rollout, environment, phase.name, since=since, until=status.at),
+        at=status.at,
+        every=plan.every,
+        since=since,
+        missing=policy_of(wanted.missing),
+        information=policy_of(wanted.information),
+    )
+    return found, wanted.clean if hours else wanted.green
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -104,7 +104,7 @@ def _record(options: argparse.Namespace) -> int:
     }
     if about["at"] > now:
         raise UsageError(f"--at {options.at.isoformat()} has not happened yet")
-    with ledger_of(plan, options.ledger, create=True) as ledger:
+    with ledger_of(plan, about["environment"], options.ledger, create=True) as ledger:
         try:
             draft: Draft = options.made(ledger, options, about)
         except ValueError as error:

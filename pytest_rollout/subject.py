@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,14 +18,11 @@ from pytest_rollout.ledger.ledger import Ledger, open_ledger
 if TYPE_CHECKING:
     from pytest_rollout.plan.model import Plan
 
-LEDGER_NAME = ".rollout/ledger.sqlite"
-"""Where a ledger is when nobody says: below the plan's folder."""
-
 
 def add_subject(parser: argparse.ArgumentParser) -> None:
     """The options by which every such command is told its environment and its ledger."""
     parser.add_argument("--rollout-env", default="", metavar="NAME", help="the environment (the plan's own)")
-    parser.add_argument("--ledger", default="", metavar="WHERE", help=f"a file, or postgresql://… ({LEDGER_NAME})")
+    parser.add_argument("--ledger", default="", metavar="WHERE", help="a file, or postgresql://… (the plan's)")
 
 
 def plan_of(folder: Path) -> Plan:
@@ -69,13 +68,27 @@ def checked_phase(plan: Plan, phase: str) -> str:
     return phase
 
 
-def ledger_of(plan: Plan, where: str, *, create: bool) -> Ledger:
-    """The ledger that was named, from the working directory on; or the plan's own, which is below its folder.
+def ledger_of(plan: Plan, environment: str, where: str, *, create: bool) -> Ledger:
+    """The ledger that was named, from the working directory on; or the environment's own, from the plan's folder on.
 
     Raises:
+        UsageError: Nobody names one.
+        PlanError: A variable of the plan's `ledger` is not set.
         LedgerError: It cannot be opened, or is not there and is not to be made.
     """
-    return open_ledger(where, Path(), create=create) if where else open_ledger(LEDGER_NAME, plan.folder, create=create)
+    from pytest_rollout.plan.expand import expand
+
+    if where:
+        return open_ledger(where, Path(), create=create)
+    declared = plan.environments[environment]
+    if not declared.ledger:
+        what = "is an embedded world with a ledger of its own in each run" if declared.world else "names no ledger"
+        raise UsageError(
+            f"{plan.path}: environment '{environment}' {what}\n  name one with --ledger, or as 'ledger:' in the plan"
+        )
+    # What a service or a source needs is not asked of somebody who looks at the ledger.
+    alone = replace(declared, target="", flags=None, sources={}, change_since="")
+    return open_ledger(expand(alone, os.environ).ledger, plan.folder, create=create)
 
 
 def moment(text: str) -> datetime:

@@ -21,6 +21,12 @@ from pytest_rollout.quantities import format_duration
 Policy: TypeAlias = Literal["break", "pause"]
 """What a period does that lacks something: it ends the streak, or neither counts nor ends it."""
 
+
+def policy_of(word: str) -> Policy:
+    """The policy that a word names; another word breaks."""
+    return "pause" if word == "pause" else "break"
+
+
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 LIVE = "live"
 

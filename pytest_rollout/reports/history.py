@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from pytest_rollout.ledger.entries import JSON, Entry, Kind
-from pytest_rollout.ledger.streaks import LIVE, Streak
+from pytest_rollout.ledger.streaks import DAY, LIVE, Streak
 from pytest_rollout.ledger.timeline import Status
 from pytest_rollout.quantities import format_duration, format_number
 from pytest_rollout.reports.table import columns_of, fitted, plain
@@ -134,23 +134,26 @@ def _time(moment: datetime | None) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}" if moment else _NEVER
 
 
-def status_lines(rollout: str, environment: str, phases: Sequence[tuple[Status, Streak]], width: int) -> Iterator[str]:
+def status_lines(
+    rollout: str, environment: str, phases: Sequence[tuple[Status, Streak | None, int | None]], width: int
+) -> Iterator[str]:
     """Where a rollout stands: its percentage, a line a phase, and what is open.
 
     Args:
         rollout: Its name.
         environment: Its name.
-        phases: The facts of each phase of the plan and its green days, in the plan's order.
+        phases: The facts of each phase of the plan, its streak (None before it
+            begins), and how long that must be (None where nothing asks); in the plan's order.
         width: Columns of the screen.
     """
     first = phases[0][0]
     share = first.share
     where = f"{format_number(share.percentage)} % since {_time(share.since)} UTC" if share else "no percentage recorded"
     yield from textwrap.wrap(plain(f"{rollout} · environment {environment} · {where}"), width)
-    heading = ("phase", "since (UTC)", "held", "green days", "last evaluation")
-    rows = [row for status, days in phases for row in _standing(status, days)]
+    heading = ("phase", "since (UTC)", "held", "streak", "last evaluation")
+    rows = [row for status, streak, wanted in phases for row in _standing(status, streak, wanted)]
     yield from fitted([heading, *rows], width)
-    notes = [f"{status.phase}: {days.why}" for status, days in phases if status.phase_started and days.why]
+    notes = [f"{status.phase}: {streak.why}" for status, streak, _ in phases if streak and streak.why]
     for incident in first.open_incidents:
         since = f"{incident.severity.upper()} open since {_time(incident.opened)} UTC"
         notes.append(f"{since}: {incident.title} ({incident.name})")
@@ -158,13 +161,20 @@ def status_lines(rollout: str, environment: str, phases: Sequence[tuple[Status, 
         yield from textwrap.wrap(plain(note), width)
 
 
-def _standing(status: Status, days: Streak) -> Iterator[tuple[str, ...]]:
+def _standing(status: Status, streak: Streak | None, wanted: int | None) -> Iterator[tuple[str, ...]]:
     last = status.evaluated
     evaluated = f"{_time(last.at)} {said(last)}" if last else _NEVER
-    green = str(days.days) + (f", {days.paused} paused" if days.paused else "") if days.current else _NEVER
-    yield plain(status.phase), _time(status.phase_started), _held(status.held_for), green, evaluated
+    yield plain(status.phase), _time(status.phase_started), _held(status.held_for), _row_of(streak, wanted), evaluated
     if status.stage:
         yield f"  {plain(status.stage)}", _time(status.stage_started), _held(status.stage_held_for), "", ""
+
+
+def _row_of(streak: Streak | None, wanted: int | None) -> str:
+    if streak is None:
+        return _NEVER
+    what = "green days" if streak.unit == DAY else "clean hours"
+    paused = f", {streak.paused} paused" if streak.paused else ""
+    return f"{streak.length}{f' of {wanted}' if wanted is not None else ''} {what}{paused}"
 
 
 def _held(duration: timedelta | None) -> str:

@@ -20,8 +20,11 @@ phases:
   phase1: {title: Canary}
   phase2: {title: Everyone}
 environments:
-  test: {sources: {telemetry: {kind: memory, answers: {errors: 0}}}}
-  production: {sources: {telemetry: {kind: memory, answers: {errors: 0}}}}
+  test: {sources: {telemetry: {kind: memory, answers: {errors: 0}}}, ledger: .rollout/ledger.sqlite}
+  production:
+    ledger: "${LEDGER:-.rollout/ledger.sqlite}"
+    sources: {telemetry: {kind: memory, answers: {errors: "${SECRET_THAT_NOBODY_SET}"}}}
+  nothing: {sources: {telemetry: {kind: memory, answers: {errors: 0}}}}
 """
 
 
@@ -110,9 +113,19 @@ def test_what_cannot_be_recorded_or_shown(rollout, tmp_path, words, code, said):
     assert not any("Traceback" in line for line in lines)
 
 
+def test_the_ledger_is_the_one_of_the_environment(rollout, tmp_path, monkeypatch):
+    """From the plan's folder on, with its variables; or the one that is named, from here on."""
+    monkeypatch.setenv("LEDGER", "elsewhere.sqlite")
+    assert rollout("start", "gates", "phase1")[1][0].startswith("entry 1 of gates/elsewhere.sqlite")
+    assert rollout("start", "gates", "phase1", "--ledger", "here.sqlite")[1][0].startswith("entry 1 of here.sqlite")
+    code, lines = rollout("start", "gates", "phase1", env="nothing")
+    assert (code, lines[0].endswith("environment 'nothing' names no ledger")) == (4, True)
+    assert sorted(path.name for path in tmp_path.rglob("*.sqlite")) == ["elsewhere.sqlite", "here.sqlite"]
+
+
 def test_an_environment_must_be_named(rollout):
     """Nothing is written into the history of another one."""
-    assert rollout("start", "gates", "phase1", env="")[1][1:] == ["  environments: production, test"]
+    assert rollout("start", "gates", "phase1", env="")[1][1:] == ["  environments: nothing, production, test"]
     assert rollout("start", "gates", "phase1", env="prodction")[1][-1] == "  did you mean 'production'?"
 
 

@@ -102,7 +102,8 @@ def test_no_text_moves_the_cursor():
 
 def standing(*made, at, seen=()):
     found = status(chain(*made), phase="phase4", at=at)
-    return found, green_days(seen, at=at, every=timedelta(hours=6), since=found.phase_started)
+    begun = found.phase_started
+    return found, green_days(seen, at=at, every=timedelta(hours=6), since=begun) if begun else None, 7 if seen else None
 
 
 SEEN = [Evaluation(START + timedelta(hours=6 * n), Quality.GOOD, "PROCEED") for n in range(13) if n != 5]
@@ -116,10 +117,10 @@ def test_where_a_rollout_stands(width):
 
     assert list(status_lines("shop", "production", phases, width)) == [
         "shop · environment production · 5 % since 2026-11-01 10:00 UTC",
-        "phase   since (UTC)       held  green days  last evaluation",
-        "phase4  2026-11-01 09:00  3 d   1           2026-11-01 11:00 HOLD[hold-time, st…"
+        "phase   since (UTC)       held  streak             last evaluation",
+        "phase4  2026-11-01 09:00  3 d   1 of 7 green days  2026-11-01 11:00 HOLD[hold-t…"
         if width == 80
-        else "phase4  2026-11-01 09:00  3 d   1           2026-11-01 11:00 HOLD[hold-time, streak]",
+        else "phase4  2026-11-01 09:00  3 d   1 of 7 green days  2026-11-01 11:00 HOLD[hold-time, streak]",
         "  5 %   2026-11-01 10:00  2 d 23 h",
         "phase4: 1 of 4 evaluations are missing on 2026-11-02",
         "SEV2 open since 2026-11-02 15:00 UTC: Empty answers (INC-8)",
@@ -132,6 +133,6 @@ def test_a_rollout_that_has_not_begun():
 
     assert lines == [
         "shop · environment production · no percentage recorded",
-        "phase   since (UTC)  held  green days  last evaluation",
-        "phase4  -            -     -           -",
+        "phase   since (UTC)  held  streak  last evaluation",
+        "phase4  -            -     -       -",
     ]
