@@ -15,9 +15,10 @@ from functools import cached_property
 from pytest_rollout.decisions import Reason
 from pytest_rollout.errors import QuestionError
 from pytest_rollout.estimates import Estimate
-from pytest_rollout.experiment import assigned, quantiles, ranks
+from pytest_rollout.experiment import assigned, diagnostics, quantiles, ranks
 from pytest_rollout.experiment.assigned import Assignment
 from pytest_rollout.experiment.design import Design, Doubt
+from pytest_rollout.experiment.diagnostics import Diagnostics
 from pytest_rollout.experiment.samples import Cell, Counted, Samples, Values
 from pytest_rollout.experiment.strata import Strata
 from pytest_rollout.stats import mean, rate
@@ -126,6 +127,11 @@ class Comparison:
     def rank(self) -> Sides:
         """How likely a row of the treatment lies above one of the control; a half where arms are alike."""
         return self._sides("rank", ranks.contrast(self._samples, self.design, self._strata), unit="")
+
+    @cached_property
+    def diagnostics(self) -> Mapping[str, Diagnostics]:
+        """What a reader should know of either arm's rows: skew, the weight of the tail, what is missing, units."""
+        return diagnostics.diagnostics(self._samples, self.design, self._strata)
 
     @cached_property
     def assignment(self) -> Assignment:

@@ -181,11 +181,11 @@ def _levels(alpha: float) -> tuple[float, ...]:
 
 def _explained(found: Contrast, q: float, design: Design, deff: float) -> Contrast:
     """With the reason, where a bound is missing."""
-    least = quantile.fewest_rows(q, alpha_of(design.confidence), deff=deff, looks=design.looks)
 
     def explained(bounds: Bounds) -> Bounds:
         if bounds.why or not (math.isinf(bounds.low) or math.isinf(bounds.high)):
             return bounds
+        least = quantile.fewest_rows(q, alpha_of(design.confidence), deff=deff, looks=design.looks)
         if bounds.n >= least:
             return replace(bounds, why=f"timeouts, or too few rows in a stratum, leave P{q * 100:g} without a bound")
         why = f"{bounds.n} rows are too few for both bounds of P{q * 100:g}: at least {least}"

@@ -211,6 +211,8 @@ def _root(refuted: Callable[[float], float], inside: float, direction: float) ->
         near, far = far, inside + direction * step
         if step > 1e15:
             return direction * math.inf
+    if math.isfinite(refuted(near)) and refuted(near) < 0:
+        return float(brentq(refuted, near, far, xtol=1e-300, rtol=1e-14))
     while abs(far - near) > 4e-16 * abs(far) and (middle := (near + far) / 2) not in {near, far}:
         near, far = (near, middle) if refuted(middle) >= 0 else (middle, far)
     return far

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from scipy.optimize import brentq
 from scipy.special import betainc, betaincc, betaincinv, betaln
 
 from pytest_rollout.stats.bounds import Bounds, alpha_of
@@ -17,6 +18,7 @@ from pytest_rollout.stats.bounds import Bounds, alpha_of
 HALF = 0.5
 """The first parameter of the beta mixture: half an event's worth of prior belief."""
 TINY = 1e-300
+LAST = math.nextafter(1.0, 0.0)
 
 
 def continuous(events: float, total: float, *, confidence: float = 0.95, deff: float = 1.0) -> Bounds:
@@ -56,8 +58,8 @@ def continuous(events: float, total: float, *, confidence: float = 0.95, deff: f
         return always_valid_level(s, n, limit, above=above)
 
     needed = -math.log(alpha)
-    low = _edge(lambda p: log_evidence(s, n, p, above=True) >= needed, share, share / 2) if s > HALF else 0.0
-    high = _edge(lambda p: log_evidence(s, n, p, above=False) >= needed, share, (s + 1) / n) if s < n else 1.0
+    low = _edge(lambda p: log_evidence(s, n, p, above=True) - needed, share, share / 2) if s > HALF else 0.0
+    high = _edge(lambda p: log_evidence(s, n, p, above=False) - needed, share, (s + 1) / n) if s < n else 1.0
     return Bounds(share, low, high, math.floor(total), method, level=level)
 
 
@@ -155,18 +157,24 @@ def log_evidence(s: float, n: float, p: float, *, above: bool, prior: float = HA
     return math.log(prior * beyond) - prior * math.log(p) + float(betaln(s + prior, n - s + 1)) - against
 
 
-def _edge(refuted: Callable[[float], bool], share: float, first: float) -> float:
-    """The refuted number nearest to `share`, on the side of `first`, to 12 digits and not inside; within [0, 1]."""
+def _edge(excess: Callable[[float], float], share: float, first: float) -> float:
+    """The number nearest to `share`, on the side of `first`, with enough evidence; to 12 digits and not inside."""
     near, far, factor = share, first, 0.5 if first < share else 2.0
-    while far < 1 and not refuted(far):
+    while far < LAST and excess(far) < 0:
         near, far = far, far * factor
         if far < TINY:
             return 0.0
-    far = min(far, 1.0)
-    while abs(far - near) > 1e-12 * far:
-        middle = (near + far) / 2
-        near, far = (near, middle) if refuted(middle) else (middle, far)
-    return far
+    if far >= LAST:
+        far = LAST
+        if excess(far) < 0:
+            return 1.0
+    near = min(near, LAST) or far / 1e6
+    if excess(near) >= 0:  # only where the share itself is 0, and its bound less than a millionth of the first guess
+        return far
+    found, step = float(brentq(excess, near, far, xtol=TINY, rtol=1e-13)), 1e-13
+    while excess(found) < 0:
+        found, step = found * (1 + step if factor > 1 else 1 - step), 2 * step
+    return min(found, 1.0)
 
 
 def _checked(events: float, total: float, deff: float) -> tuple[float, float]:
