@@ -140,8 +140,8 @@ class Comparison:
 
     @cached_property
     def doubt(self) -> Doubt | None:
-        """Why nothing of this is to be believed: what the caller knows, or a wrong sample ratio."""
-        return self.design.doubt or self.assignment.doubt
+        """Why nothing of this is to be believed: what the caller knows, a wrong sample ratio, rows without values."""
+        return self.design.doubt or self.assignment.doubt or assigned.missingness(self._counted, self.design)
 
     @cached_property
     def n(self) -> Mapping[str, Rows]:

@@ -132,6 +132,21 @@ def test_a_wrong_sample_ratio_silences_everything(looks, n, reason):
         assert math.isinf(comparison.p50.delta.high)
 
 
+@pytest.mark.parametrize("looks", ["once", "continuous"])
+@pytest.mark.parametrize(("lost", "silent"), [((30, 30), False), ((0, 0), False), ((30, 200), True), ((200, 30), True)])
+def test_values_that_are_missing_in_one_arm_silence_everything(looks, lost, silent):
+    """A tenth of one arm's rows without a value are not missing by chance."""
+    arms = [rows(1, 2000), rows(2, 2000)]
+    for arm, count in zip(arms, lost, strict=True):
+        arm[:count] = math.nan
+
+    delta = compare(*arms, iid=True, looks=looks, nan="omit").p50.delta
+
+    assert (delta.reason == Reason.INVALID) is silent
+    assert ("have no value" in delta.why) is silent
+    assert math.isinf(delta.high) is silent
+
+
 def test_an_arm_that_was_not_planned_alarms():
     samples = ArraySamples({("control", ""): rows(1), ("treatment", ""): rows(2), ("other", ""): rows(3, 2)}, None, {})
 
