@@ -12,7 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from pytest_rollout.errors import SourceError
@@ -68,7 +68,7 @@ class RankSearch:
         for _ in range(_ROUNDS):
             wide = self._wide(self._bins, ranks)
             if not wide:
-                return {cell: [_holding(self._bins[cell], rank).low for rank in each] for cell, each in ranks.items()}
+                return {cell: _values(self._bins[cell], wanted) for cell, wanted in ranks.items()}
             self._bins = self._split(self._bins, wide)
         raise SourceError(f"{self.sql.table.name}: the values cannot be told apart")
 
@@ -91,10 +91,22 @@ class RankSearch:
         return bins
 
     def _wide(self, bins: Mapping[Raw, Sequence[Bin]], ranks: Mapping[Raw, Sequence[int]]) -> dict[Raw, list[Bin]]:
-        """The bins that hold a wanted rank and more than one value."""
-        holding = {cell: {_holding(bins[cell], rank) for rank in wanted} for cell, wanted in ranks.items()}
-        wide = {cell: sorted(each for each in found if each.low < each.high) for cell, found in holding.items()}
-        return {cell: found for cell, found in wide.items() if found}
+        """The bins that hold a wanted rank and more than one value, and few bins between them.
+
+        A hundred ranks near each other are then one range, which costs a
+        database much less than a hundred.
+        """
+        wide: dict[Raw, list[Bin]] = {}
+        for cell, wanted in ranks.items():
+            every = bins[cell]
+            places = [place for place in _places(every, wanted) if every[place].low < every[place].high]
+            found = set(places)
+            for before, after in pairwise(places):
+                if sum(each.many for each in every[before + 1 : after]) <= FETCHED:
+                    found.update(range(before, after))
+            if found:
+                wide[cell] = [every[place] for place in sorted(found)]
+        return wide
 
     def _split(self, bins: Mapping[Raw, Sequence[Bin]], wide: Mapping[Raw, Sequence[Bin]]) -> dict[Raw, list[Bin]]:
         """The same bins, with finer ones in place of some: single values, or parts of those that hold too many."""
@@ -110,14 +122,15 @@ class RankSearch:
     def _replaced(self, bins: Sequence[Bin], old: Sequence[Bin], new: Sequence[Bin]) -> list[Bin]:
         if sum(each.many for each in old) != sum(each.many for each in new):
             raise SourceError(_changed(self.sql))
-        return sorted([*(each for each in bins if each not in old), *new])
+        gone = set(old)
+        return sorted([*(each for each in bins if each not in gone), *new])
 
     def _values_of(self, wide: Mapping[Raw, Sequence[Bin]]) -> Sequence[Row]:
         """The single values of all bins that do not hold too many."""
         small = {cell: [each for each in found if each.many <= FETCHED] for cell, found in wide.items()}
         chosen = {cell: found for cell, found in small.items() if found}
         most = sum(each.many for found in chosen.values() for each in found)
-        return self.ask(self.sql.between(_ranges(chosen), most=most)) if chosen else ()
+        return self.ask(self.sql.between(_ranges(chosen, self._bins), most=most)) if chosen else ()
 
     def _parts_of(self, cell: Raw, wide: Bin) -> list[Bin]:
         """One bin in equal parts; its largest value is in the last, which has no other, so that it always shrinks."""
@@ -125,7 +138,7 @@ class RankSearch:
         low, high = scale.number("part_low"), scale.number("part_high")
         values: dict[str, Value] = {"part_low": wide.low, "part_high": wide.high}
         text = f"CAST(floor((v - {low}) / ({high} - {low}) * {_PARTS}) AS INTEGER)"
-        rows = self.ask(self.sql.binned(text, values, _ranges({cell: [wide]}), most=_PARTS + 1))
+        rows = self.ask(self.sql.binned(text, values, {cell: [(wide.low, wide.high)]}, most=_PARTS + 1))
         return _ordered(self.sql, rows).get(cell, [])
 
 
@@ -158,11 +171,29 @@ def _joined(bins: Sequence[Bin]) -> list[Bin]:
     return apart
 
 
-def _holding(bins: Sequence[Bin], rank: int) -> Bin:
-    """The bin in which a rank lies."""
+def _places(bins: Sequence[Bin], ranks: Sequence[int]) -> list[int]:
+    """The places of the bins in which ranks lie, in order and each once."""
     ends = list(accumulate(each.many for each in bins))
-    return bins[bisect_left(ends, rank)]
+    return sorted({bisect_left(ends, rank) for rank in ranks})
 
 
-def _ranges(chosen: Mapping[Raw, Sequence[Bin]]) -> Ranges:
-    return {cell: [(each.low, each.high) for each in bins] for cell, bins in chosen.items()}
+def _values(bins: Sequence[Bin], ranks: Sequence[int]) -> list[float]:
+    """The values of ranks whose bins hold one value each."""
+    ends = list(accumulate(each.many for each in bins))
+    return [bins[bisect_left(ends, rank)].low for rank in ranks]
+
+
+def _ranges(chosen: Mapping[Raw, Sequence[Bin]], apart: Mapping[Raw, Sequence[Bin]]) -> Ranges:
+    """Ranges that hold the chosen bins of each cell, and none of the others that there are."""
+    found: dict[Raw, list[tuple[float, float]]] = {}
+    for cell, bins in chosen.items():
+        starts = [each.low for each in apart[cell]]
+        ranges: list[tuple[float, float]] = []
+        for each in bins:
+            place = bisect_left(starts, each.low)
+            if ranges and place and apart[cell][place - 1].high == ranges[-1][1]:
+                ranges[-1] = (ranges[-1][0], each.high)
+            else:
+                ranges.append((each.low, each.high))
+        found[cell] = ranges
+    return found

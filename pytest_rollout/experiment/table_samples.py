@@ -65,11 +65,7 @@ class TableSamples:
         return self.moments_of([measure])[0]
 
     def moments_of(self, measures: Sequence[Measure]) -> list[Mapping[Cell, Moments]]:
-        """The sums of several measures, in one pass over the rows.
-
-        Raises:
-            ValueError: An exceedance has no edge for a cell that has rows.
-        """
+        """The sums of several measures, in one pass over the rows; an exceedance has those of cells with an edge."""
         unknown = [each for each in measures if _key(each) not in self._known]
         if unknown:
             for measure, found in zip(unknown, self._asked(unknown), strict=True):
@@ -77,10 +73,6 @@ class TableSamples:
         return [self._known[_key(each)] for each in measures]
 
     def _asked(self, measures: Sequence[Measure]) -> list[dict[Cell, Moments]]:
-        for measure in measures:
-            lost = set(self.look.cells) - set(measure.edges) if isinstance(measure, Above) else set()
-            if lost:
-                raise ValueError(f"an exceedance has no edge for the rows of {sorted(lost)}")
         centre = self._centre()
         found: list[dict[Cell, Moments]] = [{} for _ in measures]
         for row in self.source.rows(self.sql.moments(measures, centre)):
@@ -89,6 +81,8 @@ class TableSamples:
                 continue
             cell = self.sql.cell(raw)
             for place, measure in enumerate(measures):
+                if isinstance(measure, Above) and cell not in measure.edges:
+                    continue
                 own = numbers[place * _NUMBERS : (place + 1) * _NUMBERS]
                 found[place][cell] = self._moments_of(own, measure, self.look.cells[cell], centre)
         return [dict(sorted(each.items())) for each in found]

@@ -80,6 +80,19 @@ def test_what_is_sent_does_not_grow_with_the_rows():
     assert memory.sent < 2 * table_ranks.HALF
 
 
+def test_many_ranks_near_each_other_are_one_range(monkeypatch):
+    """A level of significance asks for a hundred and fifty at once."""
+    memory = Memory([math.exp(((n * 7919) % 50_000) / 6000) for n in range(50_000)])
+    asked, ask = [], memory.rows
+    monkeypatch.setattr(memory, "rows", lambda statement: asked.append(statement) or ask(statement))
+    ranks = [*range(24_000, 26_000, 20), *range(49_000, 49_900, 20)]
+
+    found = TableSamples(memory, TABLE, SPAN).ranked({CONTROL: ranks})[CONTROL]
+
+    assert found == tuple(math.exp((rank - 1) / 6000) for rank in ranks)
+    assert [statement.text.count("BETWEEN") for statement in asked] == [0, 0, 2]
+
+
 def test_bins_are_asked_once(monkeypatch):
     memory = Memory(range(1000))
     samples = TableSamples(memory, TABLE, SPAN)
