@@ -60,6 +60,7 @@ benchmarks: $(VENV)/.test
 	$(BIN)/python tests/benchmarks/sources.py
 	$(BIN)/python tests/benchmarks/series_coverage.py
 	$(BIN)/python tests/benchmarks/ledger.py
+	$(BIN)/python tests/benchmarks/scale.py 1e7 1e8
 
 # The versions that both targets install. No addresses of a registry are written.
 constraints: $(VENV)/.test

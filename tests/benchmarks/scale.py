@@ -46,7 +46,7 @@ def main() -> None:
             child = [sys.executable, __file__, "--measure", str(size), folder]
             made = subprocess.run([sys.executable, __file__, "--make", str(size), folder], check=True)
             assert made.returncode == 0
-            found = json.loads(subprocess.run(child, check=True, capture_output=True, text=True).stdout)
+            found = json.loads(subprocess.run(child, check=True, stdout=subprocess.PIPE, text=True).stdout)
             _show(size, found)
             for path in Path(folder).glob("*.parquet"):
                 path.unlink()
