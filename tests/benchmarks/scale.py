@@ -7,6 +7,8 @@ Beside it, in the same run: a bare `sum`, and a bare GROUP BY of the units.
 Each size runs in a process of its own, so that the largest memory it held can
 be told. The files lie in a temporary folder (2 GB for 1e8 rows) and are gone
 afterwards. Targets stand beside, and nothing fails: a slow machine is no bug.
+Seconds of the processors, of all threads together, say more than the clock on
+a machine that has other things to do.
 """
 
 from __future__ import annotations
@@ -53,13 +55,14 @@ def main() -> None:
 
 
 def _show(size: int, found: dict[str, float]) -> None:
-    print(f"\n{size:,} rows, units space_id, DuckDB, {MEMORY}".replace(",", " "))
+    title = f"{size:,} rows, units space_id, DuckDB".replace(",", " ")
+    print(f"\n{title:46} by the clock    of the processors")
     for name, seconds in found.items():
-        if name not in {"all", "gigabytes"}:
-            print(f"  {name:44} {seconds:7.2f} s")
-    share = found["all"] / found["bare GROUP BY unit"]
-    told = f"{share:.1f} times the GROUP BY; target ≤ {TARGET_SECONDS} s at 1e8"
-    print(f"  {'all of it':44} {found['all']:7.2f} s   {told}")
+        if name not in {"all", "gigabytes"} and not name.startswith("cpu "):
+            print(f"  {name:44} {seconds:7.2f} s     {found[f'cpu {name}']:7.2f} s")
+    share = found["cpu all"] / found["cpu bare GROUP BY unit"]
+    print(f"  {'all of it':44} {found['all']:7.2f} s     {found['cpu all']:7.2f} s")
+    print(f"  {share:.1f} times the GROUP BY, by the processors; target ≤ {TARGET_SECONDS} s by the clock at 1e8")
     print(f"  {'largest memory':44} {found['gigabytes']:7.2f} GB  target ≤ {TARGET_GB} GB")
 
 
@@ -86,9 +89,9 @@ def measure(folder: str) -> None:
     found: dict[str, float] = {}
 
     def timed(name: str, work: Callable[[], object]) -> object:
-        started = time.perf_counter()
+        started, spent = time.perf_counter(), time.process_time()
         answer = work()
-        found[name] = time.perf_counter() - started
+        found[name], found[f"cpu {name}"] = time.perf_counter() - started, time.process_time() - spent
         return answer
 
     files = f"read_parquet('{folder}/recalls-*.parquet')"
@@ -103,8 +106,8 @@ def measure(folder: str) -> None:
     errors = Table("file", "space_id", "mode", "at", "error", arms=arms)
     span = Span(START, START + timedelta(hours=HOURS))
     source = FileSource(Path(folder) / "recalls-*.parquet")
-    started = time.perf_counter()
-    latency, failed = TableSamples(source, table, span), TableSamples(source, errors, span)
+    started, spent = time.perf_counter(), time.process_time()
+    latency, failed = (TableSamples(source, each, span, seconds=600) for each in (table, errors))
     timed("look at the columns", lambda: latency.look)
     ranks = {cell: _ranks(seen.values) for cell, seen in latency.look.cells.items()}
     values = timed("P50 and P99, three ranks each", lambda: latency.ranked(ranks))
@@ -112,7 +115,7 @@ def measure(folder: str) -> None:
     edges = [Above({cell: each[place] for cell, each in values.items()}) for place in (1, 4)]
     timed("mean, and the design effects of all three", lambda: latency.moments_of([Values(), *edges]))
     timed("error rate", lambda: failed.moments(Values()))
-    found["all"] = time.perf_counter() - started
+    found["all"], found["cpu all"] = time.perf_counter() - started, time.process_time() - spent
     found["gigabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(json.dumps(found))
 
