@@ -116,9 +116,10 @@ class Arms:
     def _assigning(self, stratum: str) -> Assigning:
         experiment, planned = self.experiment, self._shares() or {}
         shares = planned.get(stratum) or planned.get("", {})
-        treated = {arm: share for arm, share in shares.items() if arm != CONTROL}
-        rest = CONTROL if set(treated) == {"treatment"} else None
-        return Assigning(salt=experiment.salt, shares=treated, rest=rest, method=experiment.method)
+        whole = math.isclose(sum(shares.values()), 100)
+        # Where the arms are all there is, the control has what the others leave.
+        placed = {arm: share for arm, share in shares.items() if arm != CONTROL or not whole}
+        return Assigning(salt=experiment.salt, shares=placed, rest=CONTROL if whole else None, method=experiment.method)
 
     def _metric(self, name: str) -> Metric:
         metric = self.plan.metrics.get(name)
