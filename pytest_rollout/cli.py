@@ -4,6 +4,7 @@ rollout lock gates/x [--check]     write or check gates.lock
 rollout verify verdict.json        read a verdict again, with an exit code of its own
 rollout preflight gates/x --rollout-env production   can its gates be judged there at all?
 rollout baseline record gates/x --rollout-env production   write the days before a rollout into its ledger
+rollout power gates/x phase3 --rollout-env production      what each comparison of a phase can see
 rollout schema plan|verdict        print a JSON Schema, for editors and for readers of the file
 rollout world gates/x [--fault F]  keep an embedded world running, to look around in
 rollout approve gates/x PHASE --role R   sign that a phase may go on; also `statement` and `revoke`
@@ -70,6 +71,11 @@ def _parser() -> argparse.ArgumentParser:
     record.add_argument("--window", type=_duration, help="how far back, such as 14d (what the plan says)")
     record.add_argument("--metric", action="append", default=[], metavar="NAME", help="this metric; may be repeated")
     record.set_defaults(run=_record)
+    power = commands.add_parser("power", help="what each comparison of a phase can see at the traffic that there is")
+    power.add_argument("folder", type=Path, metavar="FOLDER", help="the rollout's folder")
+    power.add_argument("phase", metavar="PHASE", help="the phase that is planned")
+    power.add_argument("--rollout-env", required=True, type=_named, metavar="NAME", help="the environment to look at")
+    power.set_defaults(run=_power)
     schema = commands.add_parser("schema", help="print a JSON Schema")
     schema.add_argument("of", choices=["plan", "verdict"])
     schema.set_defaults(run=_schema)
@@ -137,6 +143,16 @@ def _record(options: argparse.Namespace) -> int:
     return record_baselines(
         options.folder, options.rollout_env, at=utc_now(), window=options.window, only=options.metric, say=print
     )
+
+
+def _power(options: argparse.Namespace) -> int:
+    import shutil
+
+    from pytest_rollout.powering import say_power
+    from pytest_rollout.rollout import utc_now
+
+    width = min(160, shutil.get_terminal_size((100, 24)).columns)
+    return say_power(options.folder.resolve(), options.phase, options.rollout_env, at=utc_now(), width=width, say=print)
 
 
 def _world(options: argparse.Namespace) -> int:

@@ -1,0 +1,307 @@
+"""Planning: what the comparisons of a phase can and cannot see, at the traffic that there is.
+
+What `rollout power` prints before a phase begins. The traffic, the spread of
+a row and how alike rows of one unit are come from the rows of the control arm
+as they are now; nothing is assumed of the treatment but its share.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property, partial
+
+from pytest_rollout.arms import DAY, Arms, LiveComparison
+from pytest_rollout.errors import SourceError
+from pytest_rollout.experiment.samples import Above, Cell, Values
+from pytest_rollout.plan.model import CONTROL, Budget
+from pytest_rollout.quantities import convert, format_duration, format_number, with_unit
+from pytest_rollout.stats import power, proportion
+from pytest_rollout.stats.design_effect import effective_units, planned_effect, pooled_icc, row_variance
+from pytest_rollout.stats.moments import Moments
+
+POWER = 0.8
+LIKELY = 0.95
+NEAR = 0.005
+"""So far on either side of a quantile its density is looked at, as a share of the rows; less in the tails."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Foreseen:
+    """What one budget against the control arm can see.
+
+    Args:
+        budget: Its name in the plan.
+        margin: From no difference to the nearest limit, in `unit`.
+        unit: Of the margin.
+        per_hour: Rows of the smaller arm in an hour.
+        effective_units: As many units of one size the control's units weigh now.
+        largest: The share of the rows that the largest unit has.
+        deff: The design effect at the end of the phase.
+        detectable: The least difference that the phase's minimum time can tell from the limit, with a chance of 80 %.
+        chance: That it is proven by the minimum time, if nothing changed.
+        hours: Until it is proven with a chance of 50 % and of 95 %; None for never.
+        to_catch: Until a difference at the rollback limit's double is refuted, with a chance of 50 %; None for never.
+        why: Why nothing can be said; empty otherwise.
+    """
+
+    budget: str
+    margin: float = math.nan
+    unit: str = ""
+    per_hour: float = 0.0
+    effective_units: float = 0.0
+    largest: float = 0.0
+    deff: float = 1.0
+    detectable: float = math.nan
+    chance: float = 0.0
+    hours: tuple[float | None, float | None] = (None, None)
+    to_catch: float | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Planning:
+    """A phase before it begins.
+
+    Args:
+        arms: Its experiment, with the rows that there are now.
+        share: The smaller arm's part of the units, between 0 and 1.
+        length: How long the phase lasts at least.
+    """
+
+    arms: Arms
+    share: float
+    length: timedelta
+
+    @cached_property
+    def hours(self) -> float:
+        """The phase's minimum time."""
+        return self.length / timedelta(hours=1)
+
+    def foreseen(self) -> Iterator[Foreseen]:
+        """What each budget against the control arm can see."""
+        for budget in self.arms.phase.budgets.values():
+            if budget.against == CONTROL:
+                try:
+                    yield self._of(budget)
+                except SourceError as error:
+                    yield Foreseen(budget=budget.name, why=str(error).partition("\n")[0])
+
+    def _of(self, budget: Budget) -> Foreseen:
+        found = self.arms.comparison(budget.metric)
+        control = _whole(found.table.moments(Values(found.design.cap)))
+        margin, unit = _margin(budget), budget.limit.unit
+        if control.rows < 1000 or math.isnan(margin):
+            few = f"{control.rows} rows of the control arm are too few to plan with"
+            return Foreseen(budget=budget.name, why=few if control.rows < 1000 else "no limit on a bad side")
+        seen = _Seen(found, control, self.share)
+        need = seen.chances(budget, margin, self.hours)
+        return Foreseen(
+            budget=budget.name,
+            margin=margin,
+            unit=unit,
+            per_hour=seen.per_hour,
+            effective_units=effective_units(control),
+            largest=control.largest_unit / control.rows,
+            deff=seen.deff(self.hours),
+            detectable=need.detectable,
+            chance=need.chance(self.hours * seen.per_hour),
+            hours=(need.hours(0.5, seen.per_hour), need.hours(LIKELY, seen.per_hour)),
+            to_catch=need.catching(seen.per_hour),
+        )
+
+
+@dataclass(frozen=True)
+class _Need:
+    """How the chance of a proof grows with rows of the smaller arm."""
+
+    chance: Callable[[float], float]
+    detectable: float
+    refuting: Callable[[float], float] | None
+
+    def hours(self, wanted: float, per_hour: float) -> float | None:
+        """After how many hours the chance reaches what is wanted."""
+        return _first(lambda rows: self.chance(rows) >= wanted, per_hour)
+
+    def catching(self, per_hour: float) -> float | None:
+        """After how many hours a difference of twice the limit is as likely as not to be refuted."""
+        refuting = self.refuting
+        return None if refuting is None else _first(lambda rows: refuting(rows) >= 0.5, per_hour)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The rows of the control arm as they are now."""
+
+    comparison: LiveComparison
+    control: Moments
+    share: float
+
+    @property
+    def per_hour(self) -> float:
+        """Rows of the smaller arm in an hour, at its share of all units."""
+        length = self.comparison.table.span.length / timedelta(hours=1)
+        return max(1e-9, self.control.rows / length * self.share / (1 - self.share) if self.share < 1 else 0.0)
+
+    def deff(self, hours: float) -> float:
+        """The design effect after so many hours: units have more rows the longer a phase lasts."""
+        return self._effect(self.control, hours)
+
+    def _effect(self, moments: Moments, hours: float) -> float:
+        if not moments.clustered:
+            return 1.0
+        length = self.comparison.table.span.length / timedelta(hours=1)
+        icc, now = pooled_icc([moments]), planned_effect(moments, 1.0)
+        return 1 + icc * max(0.0, now * hours / length - 1)
+
+    def chances(self, budget: Budget, margin: float, hours: float) -> _Need:
+        """For one budget."""
+        design, ratio = self.comparison.design, (1 - self.share) / self.share
+        if budget.what == "rate":
+            return self._of_rate(convert(margin, budget.limit.unit, "pp") / 100, ratio, hours)
+        if budget.what.startswith("p"):
+            q = float(budget.what[1:]) / 100
+            density, deff = self._density(q, hours)
+            error = power.quantile_unit_error(density, q, ratio=ratio, deff=deff)
+        else:
+            spread = row_variance(self.control)
+            error = power.unit_error(spread, spread, ratio=ratio, deff=self.deff(hours))
+        if budget.lift:
+            margin *= abs(self._level(budget.what)) / 100
+        rows = max(1.0, hours * self.per_hour)
+        told = partial(power.chance, error, confidence=design.confidence, looks=design.looks, planned=design.planned)
+        hidden = self._hidden(budget, hours)
+
+        def chance(rows: float) -> float:
+            """A disaster in one row of thousands is seen by no variance: bounds of means stay so much wider."""
+            return told(margin - hidden / rows, rows)
+
+        least = power.detectable(error, rows, power=POWER, confidence=design.confidence, looks=design.looks)
+        least += hidden / rows
+        scale = 100 / abs(self._level(budget.what)) if budget.lift else 1.0
+        # A true difference of twice the limit is as far from it as none is.
+        return _Need(chance, least * scale, chance)
+
+    def _hidden(self, budget: Budget, hours: float) -> float:
+        """By how much, times rows, the bounds of a mean are wider than its spread says: its range, as for 0 events."""
+        design = self.comparison.design
+        if budget.what != "mean" or design.looks == "once":
+            return 0.0
+        low, high = design.value_range or (0.0, design.cap if design.cap is not None else math.nan)
+        most = min(high, design.cap) if design.cap is not None else high
+        if math.isnan(most):
+            raise SourceError("a mean holds at every look only where the metric has a 'range' or a 'cap'")
+        return (most - low) * proportion.continuous(0, 1e6, confidence=design.confidence).high * 1e6 * self.deff(hours)
+
+    def _of_rate(self, margin: float, ratio: float, hours: float) -> _Need:
+        design = self.comparison.design
+        share = self.control.total / self.control.rows + self.control.centre
+        seen = partial(
+            power.rate_chance,
+            ratio=ratio,
+            deff=max(design.burst or 2.0, self.deff(hours)),
+            confidence=design.confidence,
+            looks=design.looks,
+        )
+
+        def chance(rows: float) -> float:
+            return seen(share, margin, rows) if rows >= 1 else 0.0
+
+        rows = max(1.0, hours * self.per_hour)
+        steps = (margin * 2 ** (step / 4) for step in range(-40, 41))
+        least = next((each for each in steps if seen(share, each, rows) >= POWER), math.inf)
+        return _Need(chance, 100 * least, None)
+
+    def _density(self, q: float, hours: float) -> tuple[float, float]:
+        """The density of rows at a quantile, and the design effect of being above it."""
+        table = self.comparison.table
+        cell = max(
+            (cell for cell in table.moments(Values()) if cell[0] == CONTROL),
+            key=lambda cell: table.moments(Values())[cell].rows,
+        )
+        n = table.moments(Values())[cell].rows
+        near = min(NEAR, (1 - q) / 2, q / 2)
+        ranks = [max(1, math.floor(n * each)) for each in (q - near, q, q + near)]
+        low, middle, high = table.ranked({cell: ranks})[cell]
+        width = high - low
+        cells = table.moments(Values())
+        above = table.moments(Above(dict.fromkeys(cells, middle)))[cell]
+        if not 0 < width < math.inf:
+            raise SourceError("all rows near the quantile are alike, so it has no density")
+        return 2 * near / width, self._effect(above, hours)
+
+    def _level(self, what: str) -> float:
+        """What the statistic is in the control arm now."""
+        if what == "mean":
+            return self.control.total / self.control.rows + self.control.centre
+        value: float = self.comparison.statistic(what).control.value
+        return value
+
+
+def _first(enough: Callable[[float], bool], per_hour: float) -> float | None:
+    """The first hour at which something is so, to a tenth of itself; None beyond a year."""
+    hours = 1.0
+    while not enough(hours * per_hour):
+        hours *= 1.1
+        if hours > 365 * 24:
+            return None
+    return hours
+
+
+def _whole(found: Mapping[Cell, Moments]) -> Moments:
+    """The largest stratum of the control arm: strata are never pooled."""
+    controls = [moments for (arm, _), moments in found.items() if arm == CONTROL]
+    if not controls:
+        raise SourceError("no row of the control arm to plan with")
+    return max(controls, key=lambda each: each.rows)
+
+
+def _margin(budget: Budget) -> float:
+    """From no difference to the nearest limit."""
+    ends = [abs(end) for level in budget.limit.levels for end in (level.low, level.high) if math.isfinite(end)]
+    return min(ends, default=math.nan)
+
+
+def table_of(found: Sequence[Foreseen], length: timedelta) -> list[tuple[str, ...]]:
+    """What is foreseen as rows of words, the heading first."""
+    heading = ("gate", "margin", "sees at 80 %", f"proven in {format_duration(length)}", "50 % / 95 % proven")
+    rows: list[tuple[str, ...]] = [(*heading, "catches twice it", "units", "deff")]
+    for each in found:
+        if each.why:
+            rows.append((each.budget, each.why, "", "", "", "", "", ""))
+            continue
+        half, most = (_hours(hours) for hours in each.hours)
+        rows.append(
+            (
+                each.budget,
+                with_unit(format_number(each.margin), each.unit),
+                with_unit(format_number(each.detectable, digits=3), each.unit),
+                f"{each.chance:.0%}",
+                f"{half} / {most}",
+                "" if each.to_catch is None else _hours(each.to_catch),
+                f"{format_number(each.effective_units, digits=3)}, largest {each.largest:.1%}",
+                format_number(each.deff, digits=3),
+            )
+        )
+    return rows
+
+
+def _hours(hours: float | None) -> str:
+    return "never" if hours is None else format_duration(timedelta(hours=math.ceil(hours)))
+
+
+def cannot_succeed(found: Sequence[Foreseen]) -> list[str]:
+    """Gates that are less likely than not to be proven in the phase's minimum time."""
+    return [each.budget for each in found if each.why or each.chance < 0.5]
+
+
+def joint_chance(found: Sequence[Foreseen]) -> float:
+    """That all of them are proven: at least this, since gates that look at the same rows agree more often."""
+    return math.prod(each.chance for each in found)
+
+
+def length_of(arms: Arms) -> timedelta:
+    """The phase's minimum time, or what its stages are held."""
+    return arms.planned_days * DAY

@@ -1,0 +1,73 @@
+"""Powering: what `rollout power` does: open an environment, look at its traffic, and say what a phase can see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from pytest_rollout.arms import Arms
+from pytest_rollout.discovery import PLAN_NAME
+from pytest_rollout.errors import UsageError, did_you_mean, listed
+from pytest_rollout.plan.load import load_plan
+from pytest_rollout.plan.model import CONTROL, Phase
+from pytest_rollout.planning import Planning, cannot_succeed, joint_chance, length_of, table_of
+from pytest_rollout.reports.table import fitted
+from pytest_rollout.sources import BUILT_IN, Kinds
+from pytest_rollout.surroundings import Settings, Surroundings
+
+
+def say_power(
+    folder: Path,
+    phase: str,
+    environment: str,
+    *,
+    at: datetime,
+    width: int,
+    say: Callable[[str], object],
+    kinds: Kinds = BUILT_IN,
+) -> int:
+    """Print what each comparison of a phase can see.
+
+    Returns:
+        0; or 1 when a gate is unlikely to be proven in the phase's minimum time.
+
+    Raises:
+        RolloutError: The plan, the phase, the environment or its sources cannot be used.
+    """
+    plan = load_plan(folder / PLAN_NAME, kinds=kinds.sources, flag_kinds=kinds.flags)
+    if phase not in plan.phases:
+        lines = [f"{plan.rollout} has no phase '{phase}'", f"phases: {', '.join(plan.phases)}"]
+        raise UsageError("\n  ".join([*lines, *did_you_mean(phase, plan.phases)]))
+    declared = plan.phases[phase]
+    if not any(budget.against == CONTROL for budget in declared.budgets.values()):
+        raise UsageError(f"no budget of {phase} is against the control arm, so there is nothing to plan")
+    surroundings = Surroundings(Settings(environment=environment, fault="", explore=False), kinds, at, [phase])
+    try:
+        surroundings.start([plan])
+        waiting = surroundings.memory_of(plan).waiting(phase)
+        arms = Arms(plan, declared, waiting, surroundings.readings_of(plan))
+        length = length_of(arms)
+        found = list(Planning(arms, _share(declared), length).foreseen())
+    finally:
+        surroundings.stop()
+    say(f"{plan.rollout} {phase}, environment {environment}, as of {at:%Y-%m-%d %H:%M} UTC")
+    for line in fitted(table_of(found, length), width - 2):
+        say(f"  {line}")
+    say(f"all of them together: at least {joint_chance(found):.0%} by the minimum time, if nothing gets worse")
+    unlikely = cannot_succeed(found)
+    if unlikely:
+        say(f"unlikely to be proven in time: {listed(unlikely)}: more traffic, a longer phase, or a wider limit")
+    return 1 if unlikely else 0
+
+
+def _share(phase: Phase) -> float:
+    """The smaller arm's planned part of the units."""
+    experiment = phase.experiment
+    if experiment is not None and experiment.shares:
+        whole = sum(experiment.shares.values())
+        return min(experiment.shares.values()) / whole
+    percent = phase.stages[0].percent if phase.stages else phase.traffic
+    if percent is None or not 0 < percent < 100:
+        raise UsageError(f"{phase.name} says neither traffic nor shares, so nobody knows how large its arms are")
+    return min(percent, 100 - percent) / 100
