@@ -15,6 +15,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_rollout.environment import (
     check_environment,
@@ -26,11 +27,14 @@ from pytest_rollout.environment import (
 from pytest_rollout.errors import RolloutError
 from pytest_rollout.evidence import EVIDENCE_NAME, Bundle, Shape, digest_of, read_bundle, write_bundle
 from pytest_rollout.memory import Memory
-from pytest_rollout.plan.model import Environment, Plan
+from pytest_rollout.plan.model import PREFLIGHT, Environment, Plan
 from pytest_rollout.readings import Readings
 from pytest_rollout.sources import Kinds
 from pytest_rollout.sources.once import AnswerBook
 from pytest_rollout.world.running import Endpoints
+
+if TYPE_CHECKING:
+    from pytest_rollout.world_past import Lived
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,28 +107,39 @@ class Surroundings:
         world_file = self._declared(plan).world
         assert world_file is not None
         folder.mkdir()
-        world = running_world(world_file, fault=self.settings.fault or None, at=self.at, folder=folder)
+        lived = self._lived(plan)
+        world = running_world(
+            world_file, fault=self.settings.fault or None, at=self.at, folder=folder, shown=lived.shown()
+        )
         self._cleanup.callback(world.stop)
-        return self._with_past(plan, world.endpoints, folder)
+        return self._with_past(plan, replace(lived, baselines=world.endpoints.baselines), world.endpoints, folder)
 
-    def _with_past(self, plan: Plan, endpoints: Endpoints, folder: Path) -> Endpoints:
-        """The world with a ledger and signatures, where its plan has conditions or references."""
+    def _lived(self, plan: Plan) -> Lived:
+        """How much of its rollout a world has behind it."""
+        from pytest_rollout.world_past import Lived
+
+        # What can be judged at all is asked where there is most to ask: in the first phase that compares arms.
         asked = [phase for phase in self.phases if phase in plan.phases]
-        if not plan.remembers(asked):
-            return endpoints
-        from pytest_rollout.world_past import Lived, write_baselines, write_past
-        from pytest_rollout.world_signers import write_signatures
-
-        declared = self._declared(plan)
-        lived = Lived(
+        if PREFLIGHT in self.phases and not asked:
+            asked = [phase.name for phase in plan.phases.values() if phase.compares][:1]
+        return Lived(
             plan=plan,
             environment=self.environment_of(plan),
             at=self.at,
             phases=asked,
-            stage=declared.stage,
+            stage=self._declared(plan).stage,
             fault=self.settings.fault,
-            baselines=endpoints.baselines,
+            baselines={},
         )
+
+    def _with_past(self, plan: Plan, lived: Lived, endpoints: Endpoints, folder: Path) -> Endpoints:
+        """The world with a ledger and signatures, where its plan has conditions or references."""
+        if not plan.remembers(lived.phases):
+            return endpoints
+        from pytest_rollout.world_past import write_baselines, write_past
+        from pytest_rollout.world_signers import write_signatures
+
+        declared = self._declared(plan)
         if not declared.ledger:
             signed = write_signatures(
                 plan, lived.environment, lived.awaited, at=self.at, folder=folder, unsigned=lived.unsigned

@@ -21,6 +21,7 @@ from pytest_rollout.plan.model import Phase, Plan, Stage
 from pytest_rollout.recorded import asked_of
 from pytest_rollout.stages import Standing
 from pytest_rollout.verdict import Because, Verdict
+from pytest_rollout.world.running import ShownPhase
 
 LEDGER = "ledger.sqlite"
 BY = "embedded world"
@@ -66,6 +67,19 @@ class Lived:
         return next((each for each in phase.stages if each.name == self.stage), None) or (
             phase.stages[-1] if phase.stages else None
         )
+
+    def shown(self) -> ShownPhase | None:
+        """The phase that the world shows: the last of those that are judged."""
+        names = [name for name in self.phases if name in self.plan.phases]
+        if not names:
+            return None
+        phase = self.plan.phases[names[-1]]
+        start = self.started(phase)
+        traffic = [
+            (percent, (since - start) / timedelta(seconds=1))
+            for percent, since in _traffic(phase, self.here(phase), start)
+        ]
+        return ShownPhase(name=phase.name, start=start, traffic=traffic)
 
     @property
     def unsigned(self) -> bool:

@@ -1,5 +1,6 @@
 """The embedded world of the graph memory: healthy before phase 1 and in it, and everything that may go wrong there."""
 
+import dual_memory_experiment as experiment
 import dual_memory_prerequisites as prerequisites
 import dual_memory_telemetry as telemetry
 
@@ -13,10 +14,15 @@ STATE = {
         "coherence_threshold": 0.85,
         "min_cluster_size": 10,
         "max_concepts_per_cycle": 100,
+        "semantic_weight": 0.0,
+        "max_candidates": 0,
+        "timeout_ms": 0,
+        "blended_spaces": [],
     },
     "stats": {"bindings_per_hour": 1200, "concepts_total": 48_200, "episodes_total": 1_930_000},
     "health": {"status": "healthy", "corrupted_concepts": 0, "lost_episodes": 0},
     "spaces": 50_000,
+    "served": None,  # in %, where it is not what the flags say
     "dashboards": [f"dual-memory-{name}" for name in ("overview", "formation", "recall", "resources")],
 }
 
@@ -57,8 +63,12 @@ def assignment_stats(call: Call) -> dict[str, object]:
     spaces = call.state["spaces"]
     on = call.flags["dual_memory.blended_recall"]
     treated = round(spaces * call.flags["dual_memory.canary_percentage"] / 100) if on else 0
-    percentage = 100 * treated / spaces
-    return {"at": call.at.isoformat(), "control": spaces - treated, "treatment": treated, "percentage": percentage}
+    held_back = round(spaces / 100)
+    treated = min(treated, spaces - held_back)
+    served = 100 * treated / spaces if call.state["served"] is None else call.state["served"]
+    percentage = call.flags["dual_memory.canary_percentage"] if on else 0
+    counts = {"control": spaces - treated, "treatment": treated}
+    return {"at": call.at.isoformat(), **counts, "percentage": percentage, "served": served}
 
 
 def dashboards(call: Call) -> list[dict[str, str]]:
@@ -92,7 +102,9 @@ world = World(
     name="dual_memory",
     state=STATE,
     flags=FLAGS,
-    series=telemetry.SERIES,
+    series=[*telemetry.SERIES, *experiment.SERIES],
+    events=experiment.EVENTS,
+    phases=experiment.PHASES,
     files=prerequisites.FILES,
     exposition=EXPOSITION,
     baselines=telemetry.BASELINES,
@@ -101,7 +113,7 @@ world = World(
         "rules": {"kind": "http_json", "url": "{url}/prometheus"},
         "dashboards": {"kind": "http_json", "url": "{url}/grafana"},
     },
-    faults={**prerequisites.FAULTS, **telemetry.FAULTS, **FAULTS},
+    faults={**prerequisites.FAULTS, **telemetry.FAULTS, **experiment.FAULTS, **FAULTS},
     routes={
         f"GET {API}/status": status,
         f"GET {API}/config": part("config"),

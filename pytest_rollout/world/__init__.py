@@ -6,9 +6,10 @@ names it is written with. The service runs in a process of its own.
 
 from pytest_rollout.world.alerts import Alert
 from pytest_rollout.world.before import Before
+from pytest_rollout.world.events import Effect, Events
 from pytest_rollout.world.exposition import Counter, Gauge, Histogram
 from pytest_rollout.world.files import Benchmark, Benchmarks, Junit, Log, Rows
-from pytest_rollout.world.model import Call, Fault, Reply, World
+from pytest_rollout.world.model import Call, Fault, Phase, Reply, World
 from pytest_rollout.world.series import Series
 
 __all__ = [
@@ -18,11 +19,14 @@ __all__ = [
     "Benchmarks",
     "Call",
     "Counter",
+    "Effect",
+    "Events",
     "Fault",
     "Gauge",
     "Histogram",
     "Junit",
     "Log",
+    "Phase",
     "Reply",
     "Rows",
     "Series",

@@ -24,7 +24,9 @@ def cache_folder() -> Path:
     return (Path(base) if os.path.isabs(base) else Path("~/.cache").expanduser()) / "pytest-rollout" / "worlds"  # noqa: PTH117 - the specification says to ignore relative ones, and '' is one
 
 
-def copied_or_made(key: str, make: Callable[[Path], None], target: Path, *, folder: Path | None = None) -> bool:
+def copied_or_made(
+    key: str, make: Callable[[Path], None], target: Path, *, folder: Path | None = None, kept: int = KEPT
+) -> bool:
     """Put the file that `key` names at `target`: a copy from the cache, or made and kept there.
 
     Args:
@@ -32,6 +34,7 @@ def copied_or_made(key: str, make: Callable[[Path], None], target: Path, *, fold
         make: Writes the content to the path that it is given.
         target: Where it is wanted.
         folder: Another place for the cache.
+        kept: How many files stay there.
 
     Returns:
         Whether it came from the cache.
@@ -42,7 +45,7 @@ def copied_or_made(key: str, make: Callable[[Path], None], target: Path, *, fold
             return True
         make(target)
         with suppress(OSError):
-            _kept(target, place)
+            _kept(target, place, kept)
         return False
     target.unlink(missing_ok=True)
     make(target)
@@ -64,7 +67,7 @@ def _copied(place: Path, target: Path) -> bool:
     return True
 
 
-def _kept(made: Path, place: Path) -> None:
+def _kept(made: Path, place: Path, most: int) -> None:
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     content = made.read_bytes()
     handle, name = tempfile.mkstemp(dir=place.parent, prefix=".new-")
@@ -76,15 +79,17 @@ def _kept(made: Path, place: Path) -> None:
         with suppress(OSError):
             Path(name).unlink()
         raise
-    _pruned(place.parent)
+    _pruned(place.parent, most)
 
 
-def _pruned(folder: Path) -> None:
+def _pruned(folder: Path, most: int) -> None:
     """Drop all but the files used last. Another run may do the same, so what is gone is gone."""
     dated: list[tuple[float, Path]] = []
     for path in folder.iterdir():
         with suppress(OSError):
+            if path.is_dir():
+                continue
             dated.append((path.stat().st_mtime, path))
-    for _, path in sorted(dated)[:-KEPT]:
+    for _, path in sorted(dated)[:-most]:
         with suppress(OSError):
             path.unlink()

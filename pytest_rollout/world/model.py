@@ -16,6 +16,7 @@ from datetime import datetime
 from pytest_rollout.errors import WorldError, did_you_mean, listed
 from pytest_rollout.world.alerts import Alert
 from pytest_rollout.world.before import Before
+from pytest_rollout.world.events import Events
 from pytest_rollout.world.exposition import Exposed
 from pytest_rollout.world.files import WorldFile
 from pytest_rollout.world.series import Series
@@ -78,6 +79,7 @@ class Fault:
         state: New values in the service's state, by dotted path (`"stats.bindings_per_hour"`).
         flags: New values of flags.
         files: Other content of files, by their source.
+        events: Other rows of experiments, by their phase.
         without_alerts: Alert rules that are not there.
         dies_at: A path; the service ends without an answer when it is asked for.
     """
@@ -91,6 +93,7 @@ class Fault:
     state: Mapping[str, object] = field(default_factory=dict)
     flags: Mapping[str, object] = field(default_factory=dict)
     files: Mapping[str, WorldFile] = field(default_factory=dict)
+    events: Mapping[str, Events] = field(default_factory=dict)
     without_alerts: Sequence[str] = ()
     dies_at: str = ""
 
@@ -109,6 +112,19 @@ class Fault:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Phase:
+    """What is otherwise in one phase of the rollout that a world is of: values of flags, and of the state by path."""
+
+    flags: Mapping[str, object] = field(default_factory=dict)
+    state: Mapping[str, object] = field(default_factory=dict)
+
+    def under(self, fault: Fault) -> Phase:
+        """The same under a fault, which has the last word."""
+        flags = {name: value for name, value in self.flags.items() if name not in fault.flags}
+        return Phase(flags=flags, state={path: value for path, value in self.state.items() if path not in fault.state})
+
+
+@dataclass(frozen=True, kw_only=True)
 class World:
     """A small service to try gates on.
 
@@ -124,6 +140,8 @@ class World:
         sources: Further sources, as a plan states them; `{url}` in them is the service, `{folder}` the run's folder.
         faults: What can be made to go wrong, by name.
         baselines: What was recorded before the rollout, by the plan's metric.
+        events: The rows of an experiment, by the phase that is shown; the source `recalls`, and `replays` with a suite.
+        phases: What is otherwise in a phase that is shown: flags and state.
 
     Raises:
         WorldError: A fault that changes what the world does not have, two
@@ -141,6 +159,8 @@ class World:
     sources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     faults: Mapping[str, Fault] = field(default_factory=dict)
     baselines: Mapping[str, Before] = field(default_factory=dict)
+    events: Mapping[str, Events] = field(default_factory=dict)
+    phases: Mapping[str, Phase] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for route in self.routes:
@@ -182,6 +202,7 @@ class World:
         levels = {series.metric: series for series in self.series}
         self._refuse_unknown(fault, "series", {**chosen.series, **chosen.drifts}, levels)
         self._refuse_unknown(fault, "file", chosen.files, self.files)
+        self._refuse_unknown(fault, "phase with events", chosen.events, self.events)
         rules = {alert.name: alert for alert in self.alerts}
         self._refuse_unknown(fault, "alert", dict.fromkeys(chosen.without_alerts), rules)
         return replace(
@@ -190,7 +211,20 @@ class World:
             flags={**self.flags, **chosen.flags},
             series=tuple(map(chosen.done_to, self.series)),
             files={**self.files, **chosen.files},
+            events={**self.events, **chosen.events},
+            phases={name: phase.under(chosen) for name, phase in self.phases.items()},
             alerts=tuple(alert for alert in self.alerts if alert.name not in chosen.without_alerts),
+            faults={},
+        )
+
+    def showing(self, phase: str) -> World:
+        """The world as it is in one phase; as it is without any where that phase has nothing of its own."""
+        shown = self.phases.get(phase, Phase())
+        return replace(
+            self,
+            flags={**self.flags, **shown.flags},
+            state=_changed_state(self.state, shown.state, f"phase {phase}"),
+            events={phase: self.events[phase]} if phase in self.events else {},
             faults={},
         )
 

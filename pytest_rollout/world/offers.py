@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pytest_rollout.errors import WorldError
 from pytest_rollout.world.alerts import rules_yaml
+from pytest_rollout.world.event_rows import REPLAYS, Shown, make_events
+from pytest_rollout.world.event_rows import TABLE as EVENTS
 from pytest_rollout.world.model import World
 from pytest_rollout.world.service import ALERTS_PATH, METRICS_PATH
 from pytest_rollout.world.telemetry import TABLE, make_telemetry
@@ -28,6 +30,22 @@ def written_sources(world: World, folder: Path, *, at: datetime, seed: int, faul
     if world.alerts:
         _replaced(folder / ALERTS_FILE, rules_yaml(world.alerts, world.name))
     return {**tables, **files}
+
+
+def event_sources(world: World, folder: Path, shown: Shown, *, seed: int) -> Sources:
+    """Write the rows of the experiment that the shown phase has; the sources that hold them.
+
+    Raises:
+        WorldError: They cannot be written.
+    """
+    found: dict[str, Mapping[str, str]] = {}
+    for events in world.events.values():
+        file = folder / f"{EVENTS}.duckdb"
+        file.unlink(missing_ok=True)
+        make_events(events, shown, seed=seed, file=file)
+        tables = [EVENTS, *([REPLAYS] if events.replays else [])]
+        found |= {table: {"kind": "sql", "url": f"duckdb:///{file}", "table": table} for table in tables}
+    return found
 
 
 def served_sources(world: World, url: str, folder: Path) -> Sources:

@@ -12,7 +12,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -51,6 +51,19 @@ class Endpoints:
     approvals: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ShownPhase:
+    """The phase of a rollout that a world shows.
+
+    `traffic` is every percentage since its start, with how many seconds
+    after the start it was reached.
+    """
+
+    name: str
+    start: datetime
+    traffic: Sequence[tuple[float, float]]
+
+
 @dataclass(kw_only=True)
 class RunningWorld:
     """A world that is being served; also a context manager, which stops it."""
@@ -87,9 +100,10 @@ def running_world(
     at: datetime,
     folder: Path,
     fault: str | None = None,
+    shown: ShownPhase | None = None,
     seed: int = 1,
     port: int = 0,
-    timeout_seconds: float = 20.0,
+    timeout_seconds: float = 60.0,
 ) -> RunningWorld:
     """Start a world in a process of its own and wait until it can be asked.
 
@@ -98,6 +112,7 @@ def running_world(
         at: The run's instant, with an offset from UTC; its telemetry ends there.
         folder: A folder of this run's own; the telemetry and `world.log` are written there.
         fault: A fault to inject, by name.
+        shown: The phase that it shows; None for none.
         seed: Which of the possible worlds.
         port: A fixed port for the service; 0 for a free one.
         timeout_seconds: How long it may take to start.
@@ -108,6 +123,9 @@ def running_world(
     if at.tzinfo is None:
         raise WorldError(f"the run's instant {at.isoformat()} has no offset from UTC")
     arguments = [str(world_file), "--seed", str(seed), "--at", at.isoformat(), "--folder", str(folder)]
+    if shown is not None:
+        traffic = json.dumps([list(each) for each in shown.traffic])
+        arguments += ["--phase", shown.name, "--start", shown.start.isoformat(), "--traffic", traffic]
     arguments += ["--port", str(port), "--parent", str(os.getpid()), *([f"--fault={fault}"] if fault else [])]
     package = str(Path(pytest_rollout.__file__).parent.parent)
     log = folder / _LOG

@@ -22,8 +22,9 @@ from pathlib import Path
 
 from pytest_rollout.errors import WorldError
 from pytest_rollout.world.before import days_before
+from pytest_rollout.world.event_rows import Shown
 from pytest_rollout.world.load import load_world
-from pytest_rollout.world.offers import served_sources, written_sources
+from pytest_rollout.world.offers import event_sources, served_sources, written_sources
 from pytest_rollout.world.service import Service
 
 _LOOK_SECONDS = 1.0
@@ -57,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
         "--at", type=_instant, default=datetime.now(UTC), help="the run's instant, ISO 8601 with offset"
     )
     parser.add_argument("--folder", type=Path, required=True, help="a folder of this run's own")
+    parser.add_argument("--phase", default="", help="the phase that is shown")
+    parser.add_argument("--start", type=_instant, help="when that phase began")
+    parser.add_argument("--traffic", type=json.loads, default=[], help="[[percentage, seconds since the start], ...]")
     parser.add_argument("--port", type=int, default=0, help="a fixed port; a free one otherwise")
     parser.add_argument("--parent", type=int, default=0, help="a process to end with, besides standard input")
     return parser
@@ -72,7 +76,7 @@ def _instant(text: str) -> datetime:
 def _started(options: argparse.Namespace) -> tuple[Service, dict[str, object]]:
     """The service, bound to its port, with its telemetry written; and the line that says where they are."""
     described = load_world(options.world.resolve())
-    world = described.with_fault(options.fault)
+    world = described.with_fault(options.fault).showing(options.phase)
     folder: Path = options.folder.resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -83,6 +87,10 @@ def _started(options: argparse.Namespace) -> tuple[Service, dict[str, object]]:
         world, at=options.at, port=options.port, dies_at=described.dies_at(options.fault), flags_file=flags_file
     )
     written = written_sources(world, folder, at=options.at, seed=options.seed, fault=options.fault)
+    if options.start is not None and world.events:
+        traffic = [(float(percent), float(since)) for percent, since in options.traffic] or [(0.0, 0.0)]
+        shown = Shown(start=options.start, end=options.at, traffic=traffic)
+        written = {**written, **event_sources(world, folder, shown, seed=options.seed)}
     healthy = {each.metric: each for each in described.series}
     line: dict[str, object] = {
         "baselines": days_before(described.baselines, healthy, seed=options.seed, at=options.at),
