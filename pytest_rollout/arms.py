@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -21,6 +21,8 @@ from pytest_rollout.experiment.assigned import Assignment
 from pytest_rollout.experiment.assignment import Assignment as Assigning
 from pytest_rollout.experiment.comparison import Comparison, Rows, Sides
 from pytest_rollout.experiment.design import Design, Doubt
+from pytest_rollout.experiment.integrity import Assigned
+from pytest_rollout.experiment.integrity import assigned as compared
 from pytest_rollout.experiment.samples import Cell, Counted, Measure
 from pytest_rollout.experiment.table import Span, Table
 from pytest_rollout.experiment.table_pairs import paired_mean
@@ -106,6 +108,38 @@ class Arms:
         held = sum((stage.hold or timedelta(0) for stage in self.phase.stages), timedelta(0))
         length = max(self.phase.conditions.minimum or timedelta(0), held)
         return math.ceil(length / DAY) or PLANNED_DAYS
+
+    def assigned(self) -> Assigned:
+        """Every unit against the hash; what is kept of it is the outcome, and not who the units are.
+
+        Raises:
+            SourceError: The rows cannot be read.
+        """
+        metric = self.some_metric
+        span = self._span(self._start(last_day=False))
+        table = self._table(metric, self.experiment)
+
+        def compare() -> dict[str, object]:
+            samples = TableSamples(self.readings.table_source(metric), table, span, SECONDS)
+            return asdict(compared(samples, self.arm_of))
+
+        key = ("assigned", metric.source, repr(table), repr(span))
+        found = self.readings.answers.share(key, compare, SECONDS)
+        if not isinstance(found, dict):
+            raise SourceError("what was recorded of the assignment is damaged")
+        return Assigned(
+            checked=int(found["checked"]),
+            of=int(found["of"]),
+            differing=int(found["differing"]),
+            examples=tuple(map(str, found["examples"])),
+        )
+
+    @property
+    def some_metric(self) -> Metric:
+        """A metric of the experiment's rows: they all have the same units."""
+        samples = {each.name: each.samples for each in self.plan.metrics.values() if each.samples is not None}
+        compares = [each.metric for each in self.phase.budgets.values() if each.against == CONTROL]
+        return self._metric(next(name for name in (*compares, *samples) if not samples[name].pairs))
 
     def arm_of(self, unit: str, stratum: str) -> str | None:
         """The arm that a unit should be in, at the percentage of a stratum."""

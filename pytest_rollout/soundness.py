@@ -15,7 +15,7 @@ from pytest_rollout.claims import Claim, Truth
 from pytest_rollout.decisions import Reason
 from pytest_rollout.errors import SourceError
 from pytest_rollout.estimates import Estimate, Reading, claim_about
-from pytest_rollout.experiment.integrity import assigned, integrity
+from pytest_rollout.experiment.integrity import integrity
 from pytest_rollout.plan.model import CONTROL, LAST_DAY, Budget
 from pytest_rollout.quantities import convert, format_number, with_unit
 
@@ -72,7 +72,7 @@ def _contamination(arms: Arms) -> Claim:
 def _assignment(arms: Arms) -> Claim:
     """Every unit is in the arm that the hash gives it, and none has left the treatment as its traffic grew."""
     found = _any_metric(arms)
-    compared = assigned(found.table, arms.arm_of)
+    compared = arms.assigned()
     left = integrity(found.table, control=CONTROL).left
     why = []
     if compared.differing:
@@ -139,9 +139,7 @@ def _in(end: float, unit: str, to: str) -> float:
 
 def _any_metric(arms: Arms) -> LiveComparison:
     """A comparison of any metric: they all have the same rows and units."""
-    samples = {each.name: each.samples for each in arms.plan.metrics.values() if each.samples is not None}
-    compared = [each.metric for each in arms.phase.budgets.values() if each.against == CONTROL]
-    named = next(name for name in (*compared, *samples) if not samples[name].pairs)
+    named = arms.some_metric.name
     return arms.comparison(named, next(arm for arm in arms.experiment.arms if arm != CONTROL))
 
 
