@@ -17,6 +17,7 @@ from pytest_rollout.remembered import Signed, Statement
 from pytest_rollout.signoff.approvals import Signoff, Wanted, verify_approvals
 from pytest_rollout.signoff.approvers import Register, find_register, read_register
 from pytest_rollout.signoff.authors import change_authors
+from pytest_rollout.signoff.grounds import ELSEWHERE
 from pytest_rollout.signoff.signed import Signed as SignedDocument
 from pytest_rollout.signoff.signed import Unread, read_signed
 from pytest_rollout.signoff.statements import Asked, Heard, verify_statements
@@ -108,7 +109,8 @@ class Signatures:
 
 def _role(found: Signoff, role: str, unknown: str) -> Signed:
     standing = next(each for each in found.roles if each.role == role)
-    refused = [each for each in found.refused if each.role in {role, ""}]
+    # What was signed about something else, such as an earlier phase, is no complaint here.
+    refused = [each for each in found.refused if each.role in {role, ""} and each.ground not in ELSEWHERE]
     # A file that cannot be read may be one that takes an approval back: until it is mended, nobody has signed.
     by = () if found.unread else tuple(each.principal for each in standing.signed)
     why = [unknown] if unknown else []
