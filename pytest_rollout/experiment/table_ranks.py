@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 from pytest_rollout.errors import SourceError
 from pytest_rollout.experiment.table_look import Look
-from pytest_rollout.experiment.table_sql import Ranges, Raw, TableSql
+from pytest_rollout.experiment.table_rows import Raw
+from pytest_rollout.experiment.table_sql import Ranges, TableSql
 from pytest_rollout.sources.tables import Row, Statement, Value, as_float
 
 HALF = 16_384

@@ -22,7 +22,7 @@ from pytest_rollout.sources.sql_postgresql import PostgreSql
 from pytest_rollout.sources.sql_rows import Columns, Row, answer_of, columns_of, most_rows
 from pytest_rollout.sources.sql_table import bound, columns_at
 from pytest_rollout.sources.sql_text import one_select, parameters, rewritten, values_of, without_end
-from pytest_rollout.sources.tables import Column, Statement, TooManyRowsError, plain_rows
+from pytest_rollout.sources.tables import Column, Statement, plain_rows
 from pytest_rollout.sources.tables import Row as TableRow
 
 if TYPE_CHECKING:
@@ -110,8 +110,6 @@ class SqlAlchemySource:
             return within(seconds, found, stop=turn.stop)
         except (DeadlineError, TimeoutError):
             raise SourceError(late) from None
-        except TooManyRowsError:
-            raise
         except SourceError as error:
             raise SourceError(self._without_secrets(str(error)), reason=error.reason) from None
         except Exception as error:  # noqa: BLE001 - a driver may raise anything, and its words may hold the password

@@ -7,7 +7,6 @@ would be added up without a word.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -82,12 +81,8 @@ def plain_rows(rows: Sequence[Sequence[object]], statement: Statement, where: st
         SourceError: More rows than there may be, or a value that is neither.
     """
     if len(rows) > statement.most:
-        raise TooManyRowsError(f"{where}: more than {statement.most:,} groups of rows".replace(",", " "))
+        raise SourceError(f"{where}: more than {statement.most:,} groups of rows".replace(",", " "))
     return [tuple(_plain(value, where) for value in row) for row in rows]
-
-
-class TooManyRowsError(SourceError):
-    """A statement gave more rows than it may; a coarser one may do."""
 
 
 def _plain(value: object, where: str) -> float | str | bool | None:
@@ -100,9 +95,13 @@ def _plain(value: object, where: str) -> float | str | bool | None:
 
 
 def as_float(value: object, where: str) -> float:
-    """A sum or count; NULL, the sum of nothing, is 0."""
+    """A sum or count; NULL, the sum of nothing, is 0.
+
+    Raises:
+        SourceError: It is no number.
+    """
     if value is None:
         return 0.0
-    if isinstance(value, str):
-        raise SourceError(f"{where}: {shown(value)} where a number was meant")
-    return float(value) if isinstance(value, bool | int | float) else math.nan
+    if isinstance(value, bool | int | float):
+        return float(value)
+    raise SourceError(f"{where}: {shown(value)} where a number was meant")
