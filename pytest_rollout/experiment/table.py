@@ -28,6 +28,7 @@ class Table:
         value: The column of its value: numbers, or true and false for a share.
         arms: Each arm of the experiment with its label in the column `arm`.
         stratum: A column that splits the rows into strata.
+        strata: The strata that take part; rows of others are not looked at. Empty for all.
         timeout: A column that is true where a row timed out: its value is then
             `+inf`, or true where values are true and false.
         row: A column that names a row, so that duplicates can be told.
@@ -45,6 +46,7 @@ class Table:
     value: str
     arms: Mapping[str, str] = field(kw_only=True)
     stratum: str | None = field(default=None, kw_only=True)
+    strata: Sequence[str] = field(default=(), kw_only=True)
     timeout: str | None = field(default=None, kw_only=True)
     row: str | None = field(default=None, kw_only=True)
     ignored: Sequence[str | None] = field(default=(), kw_only=True)
@@ -57,6 +59,8 @@ class Table:
             raise UsageError(
                 f"table '{self.name}': an experiment has two arms or more, each with a label of its own: {said}"
             )
+        if self.strata and self.stratum is None:
+            raise UsageError(f"table '{self.name}': strata {listed(self.strata)}, and no column that says them")
         if self.zone not in {None, "UTC"}:
             raise UsageError(
                 f"table '{self.name}': zone '{self.zone}': only UTC has no hour twice; convert others in a view"

@@ -25,6 +25,8 @@ HALF = 16_384
 """How many bins there are on either side of the mean."""
 FETCHED = 20_000
 """A bin of more values is split before its values are fetched."""
+_RANGES = 8
+"""Where there are more bins than these in a cell, those between them are fetched as well."""
 _PARTS = 4096
 _ROUNDS = 30
 """Each splits a bin in thousands; more would mean that it does not become smaller."""
@@ -92,7 +94,7 @@ class RankSearch:
         return bins
 
     def _wide(self, bins: Mapping[Raw, Sequence[Bin]], ranks: Mapping[Raw, Sequence[int]]) -> dict[Raw, list[Bin]]:
-        """The bins that hold a wanted rank and more than one value, and few bins between them.
+        """The bins that hold a wanted rank and more than one value; of many, also those between them.
 
         A hundred ranks near each other are then one range, which costs a
         database much less than a hundred.
@@ -102,8 +104,9 @@ class RankSearch:
             every = bins[cell]
             places = [place for place in _places(every, wanted) if every[place].low < every[place].high]
             found = set(places)
+            near = FETCHED if len(places) > _RANGES else 0
             for before, after in pairwise(places):
-                if sum(each.many for each in every[before + 1 : after]) <= FETCHED:
+                if sum(each.many for each in every[before + 1 : after]) <= near:
                     found.update(range(before, after))
             if found:
                 wide[cell] = [every[place] for place in sorted(found)]

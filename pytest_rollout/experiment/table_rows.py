@@ -49,6 +49,8 @@ class TableRows:
         bound = {name: self.speech.instant_value(each, clock) for name, each in values.items()}
         for number, label in enumerate(self.table.arms.values()):
             bound[f"arm{number}"] = label_value(self.table, self.table.arm, label, self.columns)
+        for number, label in enumerate(self.table.strata):
+            bound[f"among{number}"] = label_value(self.table, self.table.stratum or "", label, self.columns)
         object.__setattr__(self, "_values", bound)
 
     # What stands for a row
@@ -64,8 +66,12 @@ class TableRows:
         return self.speech.instant_of(name, self.columns[self.table.at].holds)
 
     def inside(self) -> str:
-        """The condition that a row lies in the time that is looked at."""
-        return f"{self._at()} > {self._instant('start')} AND {self._at()} <= {self._instant('end')}"
+        """The condition that a row lies in the time that is looked at, and in a stratum that takes part."""
+        time = f"{self._at()} > {self._instant('start')} AND {self._at()} <= {self._instant('end')}"
+        if not self.table.strata or self.table.stratum is None:
+            return time
+        named = ", ".join(f"{self.speech.mark}among{number}" for number in range(len(self.table.strata)))
+        return f"{time} AND {self.name(self.table.stratum)} IN ({named})"
 
     def outside(self) -> tuple[str, str, str]:
         """The conditions that a row lies before that time, after it, and in no time at all."""

@@ -85,6 +85,15 @@ def test_without_strata_and_names(source):
     assert (found.left, found.duplicates) == (0, None)
 
 
+def test_strata_that_take_part(source):
+    """Listed units, inside which rows are randomised: what the others do is not looked at."""
+    samples = TableSamples(source, replace(TABLE, unit="row", stratum="unit", strata=("grew", "both")), SPAN)
+
+    assert set(samples.look.cells) == {(arm, unit) for arm in ("control", "treatment") for unit in ("grew", "both")}
+    assert integrity(samples).units_in_all == {"grew": 2, "both": 2}
+    assert assigned(samples, lambda row, unit: "control").of == 4
+
+
 def test_rows_without_units_are_refused(source):
     with pytest.raises(ValueError, match="no assignment"):
         integrity(TableSamples(source, replace(TABLE, unit=None), SPAN))

@@ -201,6 +201,7 @@ def test_a_query_that_takes_too_long(samples):
         ({"arms": {"control": "c"}}, "two arms or more, each with a label of its own: control is 'c'"),
         ({"arms": {"control": "c", "treatment": "c"}}, "each with a label of its own"),
         ({"ignored": ("c",)}, "each with a label of its own"),
+        ({"strata": ("a",)}, "strata a, and no column that says them"),
         ({"zone": "Europe/Berlin"}, "zone 'Europe/Berlin': only UTC has no hour twice"),
         ({"value": ""}, "'' is no name"),
         ({"value": "a\nb"}, "is no name"),
