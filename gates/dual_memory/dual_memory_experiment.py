@@ -41,7 +41,7 @@ def config(weight: float, candidates: int, timeout_ms: int, spaces: list[str]) -
     }
 
 
-def flags(percentage: float, weight: float) -> dict[str, object]:
+def flags(weight: float, percentage: float = 0) -> dict[str, object]:
     """The flags of a phase in which blended recall is on."""
     return {
         "dual_memory.blended_recall": True,
@@ -50,11 +50,14 @@ def flags(percentage: float, weight: float) -> dict[str, object]:
     }
 
 
+CANARY_FLAG = "dual_memory.canary_percentage"
+
+
 PHASES = {
-    "phase2": Phase(flags=flags(0, 0.10), state=config(0.10, 50, 100, SPACES)),
-    "phase3": Phase(flags=flags(1, 0.15), state=config(0.15, 100, 50, [])),
-    "phase4": Phase(flags=flags(100, 0.15), state=config(0.15, 100, 50, [])),
-    "phase5": Phase(flags=flags(100, 0.15), state=config(0.15, 100, 50, [])),
+    "phase2": Phase(flags=flags(0.10), state=config(0.10, 50, 100, SPACES)),
+    "phase3": Phase(flags=flags(0.15), state=config(0.15, 100, 50, []), percentage=CANARY_FLAG),
+    "phase4": Phase(flags=flags(0.15), state=config(0.15, 100, 50, []), percentage=CANARY_FLAG),
+    "phase5": Phase(flags=flags(0.15, 100), state=config(0.15, 100, 50, [])),
 }
 
 SERIES = [

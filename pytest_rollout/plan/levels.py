@@ -91,7 +91,11 @@ def change_sides(metric: Metric, limit: Node, findings: Findings) -> tuple[float
 
 def own_sides(metric: Metric, limit: Node, findings: Findings) -> tuple[float, float] | None:
     """The lower and the upper end of a level in the metric's unit, infinite where it is open."""
-    threshold = Threshold.parse(limit.text)
+    try:
+        threshold = Threshold.parse(limit.text)
+    except QuantityError as error:
+        findings.at(limit, *str(error).splitlines())
+        return None
     if metric.unit and not threshold.unit:
         findings.at(limit, f"{quoted(limit.text)} has no unit", f"write the unit, such as '{limit.text} {metric.unit}'")
         return None

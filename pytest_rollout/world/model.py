@@ -113,15 +113,20 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
-    """What is otherwise in one phase of the rollout that a world is of: values of flags, and of the state by path."""
+    """What is otherwise in one phase of the rollout that a world is of: values of flags, and of the state by path.
+
+    `percentage` is the flag that holds how much traffic is treated, empty for none.
+    """
 
     flags: Mapping[str, object] = field(default_factory=dict)
     state: Mapping[str, object] = field(default_factory=dict)
+    percentage: str = ""
 
     def under(self, fault: Fault) -> Phase:
         """The same under a fault, which has the last word."""
         flags = {name: value for name, value in self.flags.items() if name not in fault.flags}
-        return Phase(flags=flags, state={path: value for path, value in self.state.items() if path not in fault.state})
+        state = {path: value for path, value in self.state.items() if path not in fault.state}
+        return Phase(flags=flags, state=state, percentage="" if self.percentage in fault.flags else self.percentage)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,12 +222,13 @@ class World:
             faults={},
         )
 
-    def showing(self, phase: str) -> World:
-        """The world as it is in one phase; as it is without any where that phase has nothing of its own."""
+    def showing(self, phase: str, percent: float = 0.0) -> World:
+        """The world as it is in one phase with so much traffic; as it is without any where a phase has nothing own."""
         shown = self.phases.get(phase, Phase())
+        treated = {shown.percentage: percent} if shown.percentage else {}
         return replace(
             self,
-            flags={**self.flags, **shown.flags},
+            flags={**self.flags, **shown.flags, **treated},
             state=_changed_state(self.state, shown.state, f"phase {phase}"),
             events={phase: self.events[phase]} if phase in self.events else {},
             faults={},

@@ -76,7 +76,9 @@ def _instant(text: str) -> datetime:
 def _started(options: argparse.Namespace) -> tuple[Service, dict[str, object]]:
     """The service, bound to its port, with its telemetry written; and the line that says where they are."""
     described = load_world(options.world.resolve())
-    world = described.with_fault(options.fault).showing(options.phase)
+    world = described.with_fault(options.fault).showing(
+        options.phase, float(options.traffic[-1][0]) if options.traffic else 0.0
+    )
     folder: Path = options.folder.resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -65,6 +65,8 @@ def test_a_gate_is_ordinary_unless_it_says_more():
         "runbook": "",
         "rollback": False,
         "trigger": False,
+        "rollback_to": "",
+        "stages": (),
         "shadow_until": None,
         "shadow_why": "",
     }
@@ -72,7 +74,7 @@ def test_a_gate_is_ordinary_unless_it_says_more():
 
 def test_a_gate_without_a_list_of_phases_is_refused(make_gate):
     """A word is a sequence as well, of letters that are no phases."""
-    with pytest.raises(TypeError, match="phases are a list, not 'phase1'"):
+    with pytest.raises(TypeError, match="phases and stages are lists, not 'phase1'"):
         PlannedGate.from_json({**make_gate().as_json(), "phases": "phase1"})
 
 
@@ -115,7 +117,15 @@ def test_what_travels_is_plain():
         "claims": [],
         "attempt": 1,
     }
-    assert [each.value for each in Ended] == ["passed", "failed", "inconclusive", "no-claim", "skipped", "error"]
+    assert [each.value for each in Ended] == [
+        "passed",
+        "failed",
+        "inconclusive",
+        "no-claim",
+        "skipped",
+        "not-applicable",
+        "error",
+    ]
 
 
 @given(

@@ -144,7 +144,7 @@ def test_an_unknown_fault_lists_those_that_exist(start):
 
     message = str(caught.value)
     assert "unknown fault 'crowed'" in message
-    assert "crowd, dies, metrics_down, nan, sold_out, stale" in message
+    assert "crowd, dies, metrics_down, nan, previous_phase_open, sold_out, stale, unsigned, young" in message
     assert "did you mean 'crowd'?" in message
 
 
