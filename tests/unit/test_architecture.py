@@ -59,6 +59,8 @@ LAYERS = (
         "arms",
         "soundness",
         "winner",
+        "planning",
+        "powering",
     },
     {
         "gate",
