@@ -1,0 +1,300 @@
+"""An experiment is judged from its rows, and never from arms that are not what was planned."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+import numpy as np
+import pytest
+
+from pytest_rollout.experiment.assignment import Assignment
+from pytest_rollout.ledger import drafts
+from pytest_rollout.ledger.ledger import open_ledger
+
+PLAN = """
+rollout: shop
+percentage: percent
+experiment:
+  unit: customer
+  row: request
+  arms: {control: old, treatment: new}
+  assignment: {salt: shop}
+  planned: 1500
+metrics:
+  percent: {unit: "%", source: telemetry, query: percent, max_age: any}
+  latency: {unit: ms, better: lower, samples: requests.latency_ms, timed_out: timed_out}
+  failed: {better: lower, samples: requests.failed}
+phases:
+  phase1:
+    traffic: 20 %
+    budgets:
+      latency.p50: {against: control, warning: +3 ms, critical: {limit: +6 ms, to: 0 %}}
+      failed.rate: {against: control, critical: +5 pp}
+environments:
+  test:
+    ledger: ledger.sqlite
+    sources:
+      telemetry: {kind: memory, answers: answers.yaml}
+      requests: {kind: sql, url: "duckdb:///requests.duckdb"}
+"""
+GATES = '''
+"""Is the new one as fast?"""
+import pytest
+
+pytestmark = pytest.mark.phase1
+
+
+def test_the_median_stays(ab):
+    """The median grows by less than 4 ms."""
+    assert ab("latency").p50.delta < "4 ms"
+'''
+CUSTOMERS, ROWS = 1500, 15_000
+DAYS = 2
+AT = 'to_timestamp(seconds) AS "at"'
+CUSTOMER = "'c' || unit AS customer"
+ARM = "CASE arm WHEN 1 THEN 'new' ELSE 'old' END AS arm"
+REST = "failed, timed_out, request"
+
+
+@pytest.fixture
+def shop(project):
+    """A healthy experiment of two days, with 20 % of the customers treated."""
+    project.write("gates/shop/rollout.yaml", PLAN)
+    project.write("gates/shop/test_phase1.py", GATES)
+    project.answers(percent=20)
+    write_rows(project)
+    begin(project, days=DAYS)
+    return project
+
+
+def begin(project, *, days: float) -> None:
+    """The phase began so many days ago, with 20 % of the traffic."""
+    now = datetime.now(UTC)
+    start = now - timedelta(days=days)
+    with open_ledger("ledger.sqlite", project.gates) as ledger:
+        about = {"rollout": "shop", "environment": "test", "at": start, "by": "a test"}
+        begun = [drafts.phase_start(phase="phase1", **about), drafts.percentage(percentage=20, **about)]
+        ledger.append_all(begun, recorded_at=now)
+
+
+def write_rows(project, *, slower=0.0, failing=0.0, lost=0.0, both=0.0, salt="shop", columns="", rows=ROWS):
+    """The table of requests, from a fixed seed."""
+    chance = np.random.default_rng(20261125)
+    names = [f"c{number}" for number in range(CUSTOMERS)]
+    assigned = Assignment(salt=salt, shares={"treatment": 20})
+    treated = np.array([assigned.arm(name) == "treatment" for name in names])
+    gone = (chance.random(CUSTOMERS) < lost) & treated
+    mixed = chance.random(CUSTOMERS) < both
+    unit = chance.integers(0, CUSTOMERS, rows)
+    arm = treated[unit] ^ (mixed[unit] & (np.arange(rows) % 2 == 0))
+    start = (datetime.now(UTC) - timedelta(days=DAYS)).timestamp()
+    table = {
+        "seconds": start + np.sort(chance.uniform(60, DAYS * 86400 - 120, rows)),
+        "unit": unit,
+        "arm": arm.astype(np.int8),
+        "latency_ms": np.exp(np.log(20) + 0.5 * chance.standard_normal(rows)) + slower * arm,
+        "failed": chance.random(rows) < 0.01 + failing * arm,
+        "timed_out": np.zeros(rows, dtype=bool),
+        "request": np.arange(rows),
+    }
+    table = {name: column[~gone[unit]] for name, column in table.items()}
+    (project.gates / "requests.duckdb").unlink(missing_ok=True)
+    chosen = columns or f"{AT}, {CUSTOMER}, {ARM}, latency_ms, {REST}"
+    with duckdb.connect(str(project.gates / "requests.duckdb")) as connection:
+        connection.register("made", table)
+        connection.execute(f"CREATE TABLE requests AS SELECT {chosen} FROM made")
+
+
+def test_a_healthy_experiment_proceeds(shop):
+    result = shop.run()
+
+    result.proceeds()
+    (verdict,) = result.verdict["verdicts"]
+    gates = {gate["id"].rpartition("::")[2]: gate for gate in verdict["gates"]}
+    assert {"sample_ratio", "contamination", "assignment", "latency.p50", "latency.p50.last_day"} <= gates.keys()
+    (claim,) = gates["latency.p50"]["claims"]
+    assert claim["unit"] == "ms"
+    assert claim["low"] < claim["value"] < claim["high"] < 3
+    assert claim["source"] == "requests"
+    assert "units customer" in claim["window"]
+
+
+def test_workers_and_a_replay_say_the_same(shop):
+    """Each question is asked once and kept, so nobody is told otherwise."""
+    alone, workers = shop.run(), shop.run("-n", "2")
+    claims = claims_of(workers)
+    replay = shop.run("--rollout-replay", str(shop.folder / ".rollout" / "evidence.zip"), "--rollout-out", "again")
+
+    workers.proceeds()
+    assert alone.ret == 0
+    assert replay.ret == 1
+    assert claims == claims_of_file(shop, "again")
+
+
+def claims_of(result):
+    return {gate["id"]: gate["claims"] for each in result.verdict["verdicts"] for gate in each["gates"]}
+
+
+def claims_of_file(project, folder):
+    import json
+
+    verdict = json.loads((project.folder / folder / "verdict.json").read_text("utf-8"))
+    return {gate["id"]: gate["claims"] for each in verdict["verdicts"] for gate in each["gates"]}
+
+
+def test_a_slower_treatment_rolls_back_to_where_the_level_says(shop):
+    write_rows(shop, slower=12)
+
+    result = shop.run()
+
+    result.holds("critical", "failed", exit_code=20)
+    assert result.verdict["verdicts"][0]["rollback_percentage"] == 0
+    assert "P50 latency, treatment - control = 1" in result.text
+
+
+def test_a_little_slower_is_a_warning(shop):
+    write_rows(shop, slower=4.2)
+
+    result = shop.run()
+
+    assert result.ret == 1
+    assert "warning" in result.codes
+
+
+def test_more_failures_roll_back(shop):
+    """The share of failures is told in percentage points."""
+    write_rows(shop, failing=0.12)
+
+    result = shop.run()
+
+    assert result.ret == 20
+    assert "pp" in result.text
+
+
+def test_too_few_rows_wait_for_information(shop):
+    """Before the planned rows doubt is no fault: a healthy HOLD."""
+    write_rows(shop, rows=1200)
+
+    result = shop.run()
+
+    result.holds("information", exit_code=10)
+
+
+def test_a_lost_part_of_one_arm_makes_everything_doubtful(shop):
+    """However narrow the bounds are: the arms are not what was planned."""
+    write_rows(shop, lost=0.5, slower=12)
+
+    result = shop.run()
+
+    result.holds("srm")
+    assert "of all and not" in result.text
+
+
+def test_units_in_both_arms_are_no_experiment(shop):
+    write_rows(shop, both=0.2)
+
+    result = shop.run()
+
+    assert result.ret == 1
+    assert "invalid" in result.codes
+
+
+def test_units_that_are_not_where_the_hash_puts_them_are_found(shop):
+    """The table was written by another salt than the plan says."""
+    write_rows(shop, salt="another")
+
+    result = shop.run()
+
+    assert result.ret == 1
+    assert "are not where the hash puts them" in result.text
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        pytest.param(f"{AT}, {CUSTOMER}, latency_ms", "there is no column 'arm'", id="lost-column"),
+        pytest.param(f"{AT}, {CUSTOMER}, 'newish' AS arm, latency_ms, {REST}", "'newish'", id="unknown-label"),
+        pytest.param(f"'noon' AS \"at\", {CUSTOMER}, {ARM}, latency_ms, {REST}", "column 'at'", id="no-time"),
+        pytest.param(f"{AT}, {CUSTOMER}, {ARM}, 'fast' AS latency_ms, {REST}", "column 'latency_ms'", id="no-number"),
+    ],
+)
+def test_a_table_that_is_another_than_was_said_holds(shop, columns, told):
+    """The reason names the column, and nothing is guessed."""
+    write_rows(shop, columns=columns)
+
+    result = shop.run()
+
+    assert result.ret == 1
+    assert told in result.text
+    result.is_calm()
+
+
+def test_without_the_start_of_the_phase_nothing_is_compared(shop):
+    """Which rows are of this phase, nobody knows: the first evaluation begins it."""
+    (shop.gates / "ledger.sqlite").unlink()
+
+    result = shop.run()
+
+    assert result.ret == 10
+    assert "the phase begins with this run" in result.text
+
+
+def test_once_is_once(shop):
+    """A second look at bounds for one look is refused."""
+    text = PLAN.replace("percentage: percent", "percentage: percent\nlooks: once")
+    shop.write("gates/shop/rollout.yaml", text)
+
+    first, second = shop.run(), shop.run()
+
+    assert first.ret == 0, first.text
+    second.holds("invalid")
+    assert "'looks: once'" in second.text
+
+
+def test_a_winner_is_named_with_the_error_of_all_comparisons_held(shop):
+    """The treatment is faster, and the report says so."""
+    shop.write(
+        "gates/shop/test_phase1.py",
+        GATES
+        + '''
+
+def test_one_wins(ab):
+    """The new one is faster."""
+    assert ab.winner("latency", by="p50")
+''',
+    )
+    write_rows(shop, slower=-6)
+
+    result = shop.run("-v")
+
+    result.proceeds()
+    assert "treatment wins" in result.text
+
+
+def test_rates_in_points_are_compared_with_points(shop):
+    """0.001 would be read as a share or as a point: say which."""
+    shop.write(
+        "gates/shop/test_phase1.py",
+        GATES.replace('"4 ms"', "4")
+        + '''
+
+def test_no_more_fail(ab):
+    """At most 5 points more."""
+    assert ab("failed").rate.delta < "5 pp"
+''',
+    )
+
+    shop.run().proceeds()
+
+
+def test_power_says_before_the_start_what_can_be_seen(shop):
+    """A table, and exit code 1 where a gate is unlikely to be proven in time."""
+    good = shop.rollout("power", "gates/shop", "phase1", "--rollout-env", "test")
+    shop.write("gates/shop/rollout.yaml", PLAN.replace("+3 ms", "+0.05 ms"))
+    poor = shop.rollout("power", "gates/shop", "phase1", "--rollout-env", "test")
+
+    assert good.returncode == 0, good.stdout + good.stderr
+    assert "latency.p50" in good.stdout
+    assert poor.returncode == 1
+    assert "unlikely to be proven in time: latency.p50" in poor.stdout
