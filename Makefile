@@ -59,6 +59,8 @@ benchmarks: $(VENV)/.test
 	$(BIN)/python tests/benchmarks/overhead.py
 	$(BIN)/python tests/benchmarks/sources.py
 	$(BIN)/python tests/benchmarks/series_coverage.py
+	$(BIN)/python tests/benchmarks/speed.py
+	REPETITIONS=400 SERIES=10 $(BIN)/python tests/benchmarks/coverage.py
 	$(BIN)/python tests/benchmarks/ledger.py
 	$(BIN)/python tests/benchmarks/scale.py 1e7 1e8
 

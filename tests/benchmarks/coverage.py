@@ -1,4 +1,4 @@
-"""How often the bounds of experiments hold: `python tests/benchmarks/coverage.py`, 45 minutes on one core.
+"""How often the bounds of experiments hold: `python tests/benchmarks/coverage.py`, an hour of one core.
 
 Two tables. One look: how often each bound is wrong, for shapes of rows, splits
 of traffic and units. Every look: how often a bound is ever wrong in a week of
@@ -399,11 +399,12 @@ def print_once() -> None:
 
 def print_hourly() -> None:
     """The second table."""
-    print("| every look | lower ever wrong | upper ever wrong | looks without a bound | width at the end |")
-    print("|---|---|---|---|---|")
+    print("| every look | series | lower ever wrong | upper ever wrong | looks without a bound | width at the end |")
+    print("|---|---|---|---|---|---|")
     for number, case in enumerate(hourly_cases()):
         low, high, missing, width = measured_hourly(case, SERIES, SEED + 1000 + number)
-        print(f"| {case.name} | {percent(low)} | {percent(high)} | {percent(missing)} | {width:.3g} |", flush=True)
+        shares = " | ".join(percent(each) for each in (low, high, missing))
+        print(f"| {case.name} | {SERIES} | {shares} | {width:.3g} |", flush=True)
 
 
 def main() -> None:

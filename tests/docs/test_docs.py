@@ -1,11 +1,14 @@
 """What the pages say is what happens: every block of code is tried, every link leads somewhere, every list is whole."""
 
 import dataclasses
+import importlib.util
 import re
 import runpy
+import sys
 import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from blocks import LANGUAGES, ROOT, blocks_of, matches, pages, prose_of, tables_of
@@ -156,6 +159,33 @@ def test_every_row_of_measured_coverage_is_a_case():
 
     assert sorted(rows) == sorted((case.name, case.points) for case in coverage["cases"]())
     assert f"seed {coverage['SEED']}" in (DOCS / "statistics.md").read_text("utf-8")
+
+
+def test_every_row_of_measured_experiments_is_a_case():
+    """Both tables of statistics-measured.md are those of the script, with its seed and its repetitions."""
+    page = DOCS / "statistics-measured.md"
+    script = _module(ROOT / "tests" / "benchmarks" / "coverage.py")
+    once = [(row[0], row[1], row[2]) for row in tables_of(page, "rows") if len(row) > 5]
+    hourly = [row[0] for row in tables_of(page, "every look")]
+
+    assert once == [
+        (case.shape.name, case.split, "units" if case.clustered else "independent") for case in script.once_cases()
+    ]
+    assert hourly == [case.name for case in script.hourly_cases()]
+    assert f"seed {script.SEED}" in page.read_text("utf-8")
+    assert f"{script.REPETITIONS} repetitions" in page.read_text("utf-8")
+
+
+def _module(path: Path) -> ModuleType:
+    """A script, imported by its path: its dataclasses look for their module."""
+    spec = importlib.util.spec_from_file_location(f"_{path.stem}_of_docs", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        del sys.modules[spec.name]
+    return module
 
 
 def test_every_dependency_says_why():
