@@ -60,7 +60,6 @@ LAYERS = (
         "soundness",
         "winner",
         "planning",
-        "powering",
     },
     {
         "gate",
@@ -76,6 +75,7 @@ LAYERS = (
         "setup",
         "selection",
         "locking",
+        "powering",
         "signoff_commands",
         "subject",
         "records",
