@@ -62,6 +62,28 @@ PHASE_0 = {
     "events_missing",
     "rehearsal_failed",
 }
+EXPERIMENTS = {
+    "latency_8",
+    "latency_15",
+    "latency_25",
+    "latency_25_late",
+    "confidence_drop_12",
+    "confidence_drop_04",
+    "errors_0_5pp",
+    "timeouts_3",
+    "timeouts_30",
+    "blended_errors_150",
+    "leaks_outside",
+    "truth_worse",
+    "srm",
+    "reassigned",
+    "contaminated",
+    "wrong_percentage",
+    "winner_025",
+    "no_winner",
+    "sev2_incident",
+    "complaints_6",
+}
 DRIFTS = {"soak_leak": "soak", "storage_runaway": "store"}
 GROWN = """SELECT sum(CASE WHEN value < before THEN value ELSE value - before END) FROM (
     SELECT value, lag(value) OVER (ORDER BY "at") AS before FROM telemetry WHERE metric = '{metric}'
@@ -226,7 +248,7 @@ def test_the_faults_of_the_oracle_are_there(world):
     others = {"cpu_7", "cpu_12", "memory_spike", "memory_spiked", "formation_hurts_latency"}
     counted = set(filter(None, {**COUNTED, **SHARES}))
 
-    assert {*BEYOND, *DRIFTS, *PHASE_0} | service | others | counted == set(world.faults)
+    assert {*BEYOND, *DRIFTS, *PHASE_0, *EXPERIMENTS} | service | others | counted == set(world.faults)
 
 
 @pytest.mark.parametrize(
@@ -315,7 +337,15 @@ def test_spaces_are_assigned_as_the_flags_say(answered):
     treated = {"dual_memory.blended_recall": True, "dual_memory.canary_percentage": 1}
 
     assert answered(path).body["treatment"] == 0
-    assert answered(path, **treated).body == {"at": AT.isoformat(), "control": 49_500, "treatment": 500}
+    assert answered(path, **treated).body == {
+        "at": AT.isoformat(),
+        "control": 49_500,
+        "treatment": 500,
+        "percentage": 1,
+        "served": 1,
+    }
+    assert answered(path, **{**treated, "dual_memory.canary_percentage": 100}).body["served"] == 99
+    assert answered(path, fault="wrong_percentage", **treated).body["served"] == 12
 
 
 def test_every_fault_is_in_the_docs(world):
