@@ -25,6 +25,7 @@ EVIDENCE_NAME = "evidence.zip"
 _SCHEMA = "urn:pytest-rollout:evidence:1"
 _MANIFEST = "manifest.json"
 _LARGEST_BYTES = 256 * 2**20
+_QUICK = 1  # a third larger than with the usual level, and four times as fast
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +109,7 @@ def write_bundle(path: Path, bundle: Bundle, folders: Mapping[str, Path]) -> Non
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=_QUICK) as archive:
             archive.writestr(_MANIFEST, json.dumps(manifest, indent=1))
             for rollout, names in records.items():
                 for name in names:

@@ -7,6 +7,7 @@ too much costs a query, reading too little costs waiting; neither changes a verd
 from __future__ import annotations
 
 import ast
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -38,12 +39,25 @@ def named_in(filename: str) -> tuple[Named, ...]:
 
 def names_of(filename: str, first_line: int, last_line: int) -> list[Named]:
     """What a function between two lines names, and what the file names outside of its tests."""
-    tests = _tests_of(filename)
-    return [
-        each
-        for each in named_in(filename)
-        if first_line <= each.line <= last_line or not any(start <= each.line <= end for start, end in tests)
-    ]
+    lines, named = _by_line(filename)
+    own = named[bisect_left(lines, first_line) : bisect_right(lines, last_line)]
+    return [*own, *(each for each in _outside_tests(filename) if not first_line <= each.line <= last_line)]
+
+
+@lru_cache(maxsize=256)
+def _by_line(filename: str) -> tuple[list[int], list[Named]]:
+    """What a file names, in order of its lines, so that each of its many tests finds its own without a search."""
+    named = sorted(named_in(filename), key=lambda each: each.line)
+    return [each.line for each in named], named
+
+
+@lru_cache(maxsize=256)
+def _outside_tests(filename: str) -> tuple[Named, ...]:
+    lines, named = _by_line(filename)
+    inside: set[int] = set()
+    for start, end in _tests_of(filename):
+        inside.update(range(bisect_left(lines, start), bisect_right(lines, end)))
+    return tuple(each for place, each in enumerate(named) if place not in inside)
 
 
 @lru_cache(maxsize=256)

@@ -27,11 +27,12 @@ from pytest_rollout.plan.model import Environment, Metric, Plan, Query, Ratio, S
 from pytest_rollout.provenance import Provenance
 from pytest_rollout.quantities import convert, format_duration, format_number, parse_duration
 from pytest_rollout.sources import BUILT_IN, Kinds
+from pytest_rollout.sources.columns import Columns
 from pytest_rollout.sources.once import AnswerBook, question_key
 from pytest_rollout.sources.protocol import Answer, FlagValue, Question, Sample, Source, SourceKind
 from pytest_rollout.sources.reading import Asked, Observed, doubted, or_absent, reading_of, unanswered
 from pytest_rollout.sources.tables import Column, Row, Statement, TableSource
-from pytest_rollout.windows import GAP_STEPS, Window, window_of
+from pytest_rollout.windows import GAP_STEPS, Window, filled
 
 if TYPE_CHECKING:
     from pytest_rollout.stats.bounds import Bounds
@@ -321,10 +322,8 @@ class Readings:
         doubt = doubted(answer, asked)
         if doubt is not None:
             return replace(empty, unknown=doubt)
-        window = window_of(
-            [(sample.at, sample.value) for sample in answer.samples],
-            replace(empty, confidence=self._plan.confidence),
-        )
+        columns = Columns.of(answer.samples)
+        window = filled(replace(empty, confidence=self._plan.confidence), columns.times, columns.values)
         return self._fresh(window, metric, asked)
 
     def _fresh(self, window: Window, metric: Metric, asked: Asked) -> Window:

@@ -9,9 +9,10 @@ never closes it.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -27,6 +28,8 @@ from pytest_rollout.quantities import format_duration, parse_duration
 if TYPE_CHECKING:
     from pytest_rollout.stats.bounds import Bounds
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 GAP_STEPS = 2.5
 """How many steps apart two samples may be before something is missing between them."""
 LEAST_COVERAGE = 0.95
@@ -289,30 +292,44 @@ class Kept:
 
 
 def window_of(samples: Sequence[tuple[datetime | None, float]], window: Window) -> Window:
+    """An empty window filled with samples; see `filled`."""
+    times = [None if at is None else (at - _EPOCH) // _MICROSECOND for at, _ in samples]
+    return filled(window, times, [value for _, value in samples])
+
+
+def filled(window: Window, times: Sequence[int | None], values: Sequence[float]) -> Window:
     """An empty window filled with what a source said.
 
     Samples that are no number are missing ones. A time that is unknown,
     outside the window or not after the one before it makes all of it unknown:
     which value belongs where would be a guess.
+
+    Args:
+        window: The window, without samples.
+        times: When each sample was taken, in microseconds since 1970 UTC; None where that is unknown.
+        values: What each says, as many as there are times.
     """
-    times: list[float] = []
-    values: list[float] = []
-    previous, start, end = 0.0, window.start, window.length.total_seconds()
-    for at, value in samples:
-        seconds = math.nan if at is None else (at - start).total_seconds()
-        if not previous < seconds <= end:
-            return replace(window, unknown=_misplaced(window, at, start + timedelta(seconds=previous)))
-        previous = seconds
-        if math.isfinite(value):
-            times.append(seconds)
-            values.append(float(value))
-    return replace(window, times=tuple(times), values=tuple(values))
+    start, end = (window.start - _EPOCH) // _MICROSECOND, window.length.total_seconds()
+    seconds = [math.nan if at is None else (at - start) / 1_000_000 for at in times]
+    if not all(map(operator.lt, [0.0, *seconds], seconds)) or (seconds and seconds[-1] > end):
+        return replace(window, unknown=_misplaced(window, seconds))
+    floats = tuple(map(float, values))
+    if not all(map(math.isfinite, floats)):
+        known = [(at, value) for at, value in zip(seconds, floats, strict=True) if math.isfinite(value)]
+        seconds, floats = [at for at, _ in known], tuple(value for _, value in known)
+    return replace(window, times=tuple(seconds), values=floats)
 
 
-def _misplaced(window: Window, at: datetime | None, previous: datetime) -> Reading:
-    found = "a sample without a time" if at is None else f"a sample of {at:%Y-%m-%d %H:%M:%S} UTC"
+def _misplaced(window: Window, seconds: Sequence[float]) -> Reading:
+    """The first sample whose time is not after the one before it, or behind the window's end."""
+    end = window.length.total_seconds()
+    previous, wrong = next((before, at) for before, at in pairwise([0.0, *seconds]) if not before < at <= end)
+    after = window.start + timedelta(seconds=previous)
+    found = "a sample without a time"
+    if not math.isnan(wrong):
+        found = f"a sample of {window.start + timedelta(seconds=wrong):%Y-%m-%d %H:%M:%S} UTC"
     return Reading.unknown(
-        f"{found} where one after {previous:%Y-%m-%d %H:%M:%S} and up to {window.end:%Y-%m-%d %H:%M:%S} UTC was due",
+        f"{found} where one after {after:%Y-%m-%d %H:%M:%S} and up to {window.end:%Y-%m-%d %H:%M:%S} UTC was due",
         name=window.name,
         unit=window.unit,
         needs="return one series, in time order, within the window",

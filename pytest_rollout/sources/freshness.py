@@ -12,9 +12,11 @@ not is a reference, not old data: it is judged as of the time it looks at.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from pytest_rollout.errors import SourceError
+from pytest_rollout.sources.columns import Columns, from_seconds
 from pytest_rollout.sources.prometheus_api import Conversation, Series, named
 from pytest_rollout.sources.promql import Selector, UnclearError, selectors
 
@@ -44,20 +46,18 @@ def _newest(talk: Conversation, found: tuple[Selector, ...], at: datetime) -> di
     """
     newest = {}
     for each in talk.evaluated(_times(dict(enumerate(found))), at)[1]:
-        newest[_place(each, found)] = _seconds(each.points)[0][1]
+        newest[_place(each, found)] = _seconds(each)[0]
     wanted = {place: each for place, each in enumerate(found) if place not in newest and each.reach}
     if wanted:
         for each in talk.evaluated(_times(wanted, reaching=True), at)[1]:
-            newest[_place(each, found)] = _seconds(each.points)[0][1]
+            newest[_place(each, found)] = _seconds(each)[0]
     for place, selector in enumerate(found):
         if place not in newest:
             raise UnclearError(f"no recent sample of {selector.spelt()}")
     return newest
 
 
-def dated(
-    talk: Conversation, query: str, points: Series, grid: tuple[datetime, datetime, timedelta]
-) -> list[tuple[datetime, float]]:
+def dated(talk: Conversation, query: str, points: Series, grid: tuple[datetime, datetime, timedelta]) -> Columns:
     """The points of a range query with the times of the data behind them; those without new data are left out.
 
     Raises:
@@ -69,27 +69,38 @@ def dated(
     except UnclearError as error:
         where = talk.service.shown("/api/v1/query_range")
         raise SourceError(f"{where}: when the samples were taken cannot be told: {error}") from None
-    columns: dict[int, dict[int, float]] = {}
+    newest: list[dict[int, float]] = [{} for _ in found]
     for each in talk.evaluated_range(_times(dict(enumerate(found))), first, last, step):
-        column = columns.setdefault(_place(each, found), {})
-        column.update({round(at * 1000): newest for at, newest in _seconds(each.points)})
-    kept: list[tuple[datetime, float]] = []
-    previous = -math.inf
-    ends = first.timestamp(), last.timestamp()
-    wandering = any(each.pinned is not None for each in found)
-    moved = _as_of(found, ends[0], *ends)
-    asked = [columns.get(place, {}) for place in range(len(found))]
-    for at, value in points.points:
-        moved = _as_of(found, at, *ends) if wandering else moved
-        key = round(at * 1000)
-        times = [column.get(key, math.nan) + by for column, by in zip(asked, moved, strict=True)]
-        newest = min(times) if not any(map(math.isnan, times)) else -math.inf
-        if newest > previous:
-            kept.append((_instant(newest), value))
-            previous = newest
-    if len(kept) < len(points.points):
-        talk.note(f"{len(points.points) - len(kept)} of {len(points.points)} points left out: no new data behind them")
-    return kept
+        newest[_place(each, found)].update(zip(_keys(each), _seconds(each), strict=True))
+    moved = _moved(found, points.times, first.timestamp(), last.timestamp())
+    keys, taken_at = _keys(points), []
+    for column, by in zip(newest, moved, strict=True):
+        # Where a selector says nothing, the data behind the point is older than any.
+        taken_at.append([column.get(key, -math.inf) + shift for key, shift in zip(keys, by, strict=True)])
+    oldest = taken_at[0] if len(taken_at) == 1 else list(map(min, *taken_at))
+    previous, times, values = -math.inf, [], []
+    for at, value in zip(oldest, points.values, strict=True):
+        if at > previous:
+            times.append(at)
+            values.append(value)
+            previous = at
+    if len(values) < len(points.values):
+        few = len(points.values) - len(values)
+        talk.note(f"{few} of {len(points.values)} points left out: no new data behind them")
+    return Columns(tuple(values), from_seconds(times))
+
+
+def _keys(series: Series) -> list[int]:
+    """The instants that a series was evaluated at, in whole milliseconds: two answers are matched by them."""
+    return [round(at * 1000) for at in series.times]
+
+
+def _moved(found: tuple[Selector, ...], times: Sequence[float], first: float, last: float) -> Sequence[Sequence[float]]:
+    """For each selector and each point, what to add to the selector's time; see `_as_of`."""
+    if any(each.pinned is not None for each in found):
+        rows = [_as_of(found, at, first, last) for at in times]
+        return [[row[place] for row in rows] for place in range(len(found))]
+    return [[by] * len(times) for by in _as_of(found, first, first, last)]
 
 
 def _selectors(query: str) -> tuple[Selector, ...]:
@@ -120,10 +131,12 @@ def _place(series: Series, found: tuple[Selector, ...]) -> int:
     return int(label)
 
 
-def _seconds(points: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
-    if not points or not all(0 < newest < _LATEST_SECONDS for _, newest in points):
+def _seconds(series: Series) -> tuple[float, ...]:
+    """The values of a series that are times."""
+    found = series.values
+    if not found or not all(map(math.isfinite, found)) or min(found) <= 0 or max(found) >= _LATEST_SECONDS:
         raise SourceError("what was answered as times are none")
-    return points
+    return found
 
 
 def _as_of(found: tuple[Selector, ...], at: float, first: float, last: float) -> list[float]:

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from pytest_rollout.decisions import Reason
@@ -56,16 +57,14 @@ class AnswerBook:
             SourceError: The source's own, the same each time; or the source
                 broke in another way, or its answer was lost.
         """
-        return answer_from_json(self.fetch(source_name, source, question))
-
-    def fetch(self, source_name: str, source: Source, question: Question) -> object:
-        """The same, for those who only want it to be in the book.
-
-        Raises:
-            SourceError: As for `ask`.
-        """
         key = question_key(source_name, question)
-        return self.share(key, lambda: answer_as_json(source.ask(question)), question.timeout_seconds)
+        work = partial(_asked, source, question)
+        return answer_from_json(self.share(key, work, question.timeout_seconds))
+
+    def fetch(self, source_name: str, source: Source, question: Question) -> None:
+        """The same, for those who only want it to be in the book; raises nothing, because `ask` will."""
+        key = question_key(source_name, question)
+        self._record_of(key, partial(_asked, source, question), question.timeout_seconds)
 
     def read_flags(
         self,
@@ -91,13 +90,16 @@ class AnswerBook:
         Raises:
             SourceError: What `work` raised, the same each time.
         """
+        return _result(self._record_of(key, work, timeout_seconds), key)
+
+    def _record_of(self, key: tuple[str, ...], work: Callable[[], object], timeout_seconds: float) -> str:
         name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
         with self._guard:
             lock = self._locks.setdefault(name, threading.Lock())
         with lock:
             if name not in self._records:
                 self._records[name] = self._fetched(name, key, work, timeout_seconds)
-            return _result(self._records[name], key)
+            return self._records[name]
 
     def _fetched(self, name: str, key: tuple[str, ...], work: Callable[[], object], timeout_seconds: float) -> str:
         if self._folder is None:
@@ -143,6 +145,10 @@ class AnswerBook:
         for secret in self._secrets:
             record = record.replace(secret, "***")
         return record
+
+
+def _asked(source: Source, question: Question) -> object:
+    return answer_as_json(source.ask(question))
 
 
 def question_key(source_name: str, question: Question) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from pytest_rollout.errors import SourceError
 from pytest_rollout.sources.alert_rules import firing, rule_of
+from pytest_rollout.sources.columns import Columns, microseconds
 from pytest_rollout.sources.document import first_line, utc_now
 from pytest_rollout.sources.fetch import SERVICE_OPTIONS, Service
 from pytest_rollout.sources.freshness import dated, taken
@@ -57,7 +58,7 @@ class PrometheusSource:
         else:
             samples = _number(talk, question)
         return Answer(
-            samples=tuple(samples),
+            samples=samples if isinstance(samples, Columns) else tuple(samples),
             body="\n".join(talk.bodies),
             buckets=buckets,
             warnings=tuple(talk.warnings),
@@ -95,10 +96,10 @@ def _number(talk: Conversation, question: Question) -> list[Sample]:
     if not found:
         return []
     one = _the_one(found, where)
-    return [Sample(value=one.points[0][1], at=taken(talk, question.query, question.at))]
+    return [Sample(value=one.values[0], at=taken(talk, question.query, question.at))]
 
 
-def _window(talk: Conversation, question: Question) -> list[Sample]:
+def _window(talk: Conversation, question: Question) -> Sequence[Sample]:
     where = talk.service.shown("/api/v1/query_range")
     if question.start is None or question.buckets:
         raise SourceError(
@@ -119,8 +120,10 @@ def _window(talk: Conversation, question: Question) -> list[Sample]:
     if not found:
         return []
     points = _the_one(found, where)
-    samples = [Sample(value=value, at=at) for at, value in dated(talk, question.query, points, grid)]
-    return [each for each in samples if each.at is not None and each.at > question.start]
+    samples = dated(talk, question.query, points, grid)
+    start = microseconds(question.start) or 0
+    first = next((place for place, at in enumerate(samples.times) if at is not None and at > start), len(samples))
+    return samples[first:]  # times rise
 
 
 def _the_one(found: Sequence[Series], where: str) -> Series:
@@ -159,7 +162,7 @@ def _histogram(talk: Conversation, question: Question) -> tuple[list[Sample], tu
     if natives:
         buckets, total = native(natives[0], where)
     else:
-        buckets, total = classic({each.labels["le"]: each.points[0][1] for each in found}, where)
+        buckets, total = classic({each.labels["le"]: each.values[0] for each in found}, where)
     return [Sample(value=total, at=taken(talk, question.query, question.at))], buckets
 
 

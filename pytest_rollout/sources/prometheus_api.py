@@ -31,10 +31,11 @@ _WHOLE = {"partial_response": "false", "deny_partial_response": "1", "nocache": 
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """One series of an answer: `points` are seconds since 1970 and value, `histogram` is set in place of them."""
+    """One series of an answer: seconds since 1970 and as many values, or a `histogram` in place of them."""
 
     labels: Mapping[str, str]
-    points: tuple[tuple[float, float], ...] = ()
+    times: tuple[float, ...] = ()
+    values: tuple[float, ...] = ()
     histogram: Mapping[str, object] | None = None
 
 
@@ -168,11 +169,11 @@ def _excerpt(error: str, query: str) -> str:
 def _series_of(data: Mapping[str, object], where: str) -> tuple[str, list[Series]]:
     kind, result = data.get("resultType"), data.get("result")
     if kind in {"scalar", "string"} and isinstance(result, Sequence) and len(result) == 2:
-        return str(kind), [Series(labels={}, points=(_point(result, where),))] if kind == "scalar" else []
+        return str(kind), [_series({}, [result], where)] if kind == "scalar" else []
     if kind not in {"vector", "matrix"} or not isinstance(result, list):
         raise SourceError(f"{where}: answered a result of type {shown(kind)}\n{_CHECK_URL}")
     found = [_one_series(each, where) for each in result]
-    if kind == "vector" and any(len(each.points) != 1 and each.histogram is None for each in found):
+    if kind == "vector" and any(len(each.values) != 1 and each.histogram is None for each in found):
         raise SourceError(f"{where}: a series of the vector has not one value\n{_CHECK_URL}")
     return str(kind), found
 
@@ -192,16 +193,28 @@ def _one_series(found: object, where: str) -> Series:
     points = [found["value"]] if "value" in found else found.get("values")
     if not isinstance(points, list):
         raise SourceError(f"{where}: the series {named(names)} has no values")
-    return Series(labels=names, points=tuple(_point(each, where) for each in points))
+    return _series(names, points, where)
 
 
-def _point(pair: object, where: str) -> tuple[float, float]:
-    if isinstance(pair, list) and len(pair) == 2:
-        at, value = pair
-        # Tens of thousands of these are read: a `type` is asked faster than an instance.
-        if type(at) in {int, float} and type(value) is str and "_" not in value:
-            try:
-                return float(at), float(value)  # "NaN" and "+Inf" are values; what they mean is decided elsewhere
-            except ValueError:
-                pass
-    raise SourceError(f"{where}: {shown(pair)} is no time and value")
+def _series(labels: Mapping[str, str], pairs: Sequence[object], where: str) -> Series:
+    """The points of a series as columns; tens of thousands are read, so each rule is asked of all of them at once."""
+    columns = _columns(pairs)
+    if columns is None:
+        wrong = next((each for each in pairs if _columns([each]) is None), pairs)
+        raise SourceError(f"{where}: {shown(wrong)} is no time and value")
+    return Series(labels=labels, times=columns[0], values=columns[1])
+
+
+def _columns(pairs: Sequence[object]) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Times and values of pairs such as `[1435781451.781, "1"]`; None where one of them is no such pair."""
+    if not pairs:
+        return (), ()
+    if set(map(type, pairs)) != {list} or set(map(len, pairs)) != {2}:  # type: ignore[arg-type]  # all are lists
+        return None
+    times, values = zip(*pairs, strict=True)
+    if not set(map(type, times)) <= {int, float} or set(map(type, values)) != {str} or "_" in "".join(values):
+        return None
+    try:  # "NaN" and "+Inf" are values; what they mean is decided elsewhere
+        return tuple(map(float, times)), tuple(map(float, values))
+    except (ValueError, OverflowError):
+        return None

@@ -40,7 +40,7 @@ class Question:
 class Sample(NamedTuple):
     """One number and when the source took it (UTC); `at` is None where it does not say.
 
-    A tuple, because a window has ten thousand of them.
+    A tuple, because a window has ten thousand of them; see `columns.py` for those that are never looked at singly.
     """
 
     value: float
@@ -75,7 +75,7 @@ class Answer:
         status: How it answered, such as "200".
     """
 
-    samples: tuple[Sample, ...]
+    samples: Sequence[Sample]
     body: str = ""
     buckets: tuple[Bucket, ...] = ()
     warnings: tuple[str, ...] = ()

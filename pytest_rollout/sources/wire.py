@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from pytest_rollout.errors import SourceError
+from pytest_rollout.sources.columns import Columns, all_finite
 from pytest_rollout.sources.document import first_line
-from pytest_rollout.sources.protocol import Answer, Bucket, Sample
+from pytest_rollout.sources.protocol import Answer, Bucket
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _NO_NUMBERS = frozenset({"nan", "inf", "-inf"})
 
 
@@ -26,9 +25,10 @@ def answer_as_json(answer: Answer) -> dict[str, object]:
         TypeError: A value of a sample or bucket is no number.
         ValueError: A time has no offset: read as UTC, a local time could make an old number look fresh.
     """
+    columns = Columns.of(answer.samples)
     found: dict[str, object] = {
-        "values": [_number_as_json(value) for value, _ in answer.samples],
-        "times": [_instant_as_json(at) for _, at in answer.samples],
+        "values": _numbers_as_json(columns.values),
+        "times": list(columns.times),
         "body": str(answer.body),
     }
     if answer.buckets:
@@ -48,10 +48,9 @@ def answer_from_json(found: object) -> Answer:
     """
     try:
         found = _mapped(found)
-        values, times = _columns(found)
         skew = found.get("skew_seconds")
         return Answer(
-            samples=tuple(map(Sample, map(_number, values), map(_instant, times))),
+            samples=_columns(found),
             body=str(found["body"]),
             buckets=tuple(_bucket(each) for each in _listed(found.get("buckets", []))),
             warnings=tuple(str(each) for each in _listed(found.get("warnings", []))),
@@ -63,6 +62,11 @@ def answer_from_json(found: object) -> Answer:
         raise SourceError(f"the shared answer is damaged: {first_line(str(damage))}") from None
 
 
+def _numbers_as_json(values: Sequence[float]) -> list[float | str]:
+    # Nearly always true, and asked of all at once.
+    return list(values) if all_finite(values) else [_number_as_json(each) for each in values]
+
+
 def _number_as_json(value: float) -> float | str:
     if type(value) is float and math.isfinite(value):
         return value
@@ -70,14 +74,6 @@ def _number_as_json(value: float) -> float | str:
         raise TypeError(f"{value!r} is no number")
     number = float(value)
     return number if math.isfinite(number) else str(number)
-
-
-def _instant_as_json(at: datetime | None) -> int | None:
-    if at is None:
-        return None
-    if at.tzinfo is None:
-        raise ValueError(f"the time {at.isoformat()} has no offset from UTC")
-    return (at - _EPOCH) // _MICROSECOND
 
 
 def _mapped(found: object) -> Mapping[str, object]:
@@ -92,11 +88,9 @@ def _listed(found: object) -> Sequence[object]:
     return found
 
 
-def _columns(found: Mapping[str, object]) -> tuple[Sequence[object], Sequence[object]]:
+def _columns(found: Mapping[str, object]) -> Columns:
     values, times = _listed(found["values"]), _listed(found["times"])
-    if len(values) != len(times):
-        raise ValueError(f"{len(values)} values and {len(times)} times")
-    return values, times
+    return Columns(tuple(map(_number, values)), tuple(map(_microseconds, times)))
 
 
 def _number(found: object) -> float:
@@ -107,12 +101,10 @@ def _number(found: object) -> float:
     return float(found)
 
 
-def _instant(found: object) -> datetime | None:
-    if found is None:
-        return None
-    if type(found) is not int:
+def _microseconds(found: object) -> int | None:
+    if found is not None and type(found) is not int:
         raise TypeError(f"{found!r} is no instant")
-    return _EPOCH + timedelta(microseconds=found)
+    return found
 
 
 def _bucket(found: object) -> Bucket:

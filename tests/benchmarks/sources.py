@@ -7,6 +7,9 @@ beside them, and nothing fails: a slow machine is no bug.
 from __future__ import annotations
 
 import json
+import os
+import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -14,6 +17,7 @@ import threading
 import time
 from collections import Counter
 from datetime import UTC, datetime
+from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
@@ -38,6 +42,18 @@ environments:
 """
 
 
+def answered(kind: str, series: dict[str, object]) -> bytes:
+    """The envelope of Prometheus' API around one series."""
+    return json.dumps({"status": "success", "data": {"resultType": kind, "result": [series]}}).encode()
+
+
+@lru_cache
+def points_of(first: float, count: int, step: float, *, clock: bool) -> bytes:
+    """The answer to a range query, made once: what the server takes to make it is not what is measured."""
+    points = [[first + i * step, str(first + i * step) if clock else "1.5"] for i in range(count)]
+    return answered("matrix", {"metric": {"selector": "0"} if clock else {}, "values": points})
+
+
 class Slow(BaseHTTPRequestHandler):
     """Answers after a while: `/q7` with a number, `/window` with a series."""
 
@@ -53,25 +69,22 @@ class Slow(BaseHTTPRequestHandler):
         now = datetime.now(UTC)
         found: object = {"value": 1, "at": now.isoformat()}
         if parts.path.startswith("/api/v1/"):
-            found = {"status": "success", "data": self.prometheus(parts.path, parse_qs(parts.query))}
-        content = json.dumps(found).encode()
+            found = self.prometheus(parts.path, parse_qs(parts.query))
+        content = found if isinstance(found, bytes) else json.dumps(found).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
 
-    def prometheus(self, path: str, asked: dict[str, list[str]]) -> object:
+    def prometheus(self, path: str, asked: dict[str, list[str]]) -> bytes:
         """What Prometheus would say of one series that has a sample a second."""
         clock = "timestamp" in asked.get("query", [""])[0]
-        labels = {"selector": "0"} if clock else {}
         if path != "/api/v1/query_range":
             now = float(asked.get("time", ["0"])[0])
-            return {"resultType": "vector", "result": [{"metric": labels, "value": [now, str(now)]}]}
+            return answered("vector", {"metric": {"selector": "0"} if clock else {}, "value": [now, str(now)]})
         first, last, step = (float(asked[each][0]) for each in ("start", "end", "step"))
-        count = round((last - first) / step) + 1
-        points = [[first + i * step, str(first + i * step) if clock else "1.5"] for i in range(count)]
-        return {"resultType": "matrix", "result": [{"metric": labels, "values": points}]}
+        return points_of(first, round((last - first) / step) + 1, step, clock=clock)
 
     def do_POST(self) -> None:
         """A query in the body of a form, as one in the address."""
@@ -102,15 +115,25 @@ def project(folder: Path, url: str, metrics: str, gates: str, kind: str = "http_
     )
 
 
-def seconds_of(folder: Path, *words: str, code: int = 0) -> float:
-    """Wall time of one run that ends with a code."""
-    command = [sys.executable, "-m", "pytest", "gates", "-q", "-p", "no:randomly", "-p", "no:asyncio", *words]
+def environ() -> dict[str, str]:
+    """As on a person's machine: no other plugin, and modules that are compiled once, not in every run."""
+    found = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "ROLLOUT_"))}
+    for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):
+        found.pop(name, None)
+    return {**found, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+
+
+def run(folder: Path, *words: str, code: int = 0) -> tuple[float, float]:
+    """Wall time of one run that ends with a code, and the processor time of all its processes."""
+    command = [sys.executable, "-m", "pytest", "-p", "pytest_rollout.plugin", "gates", "-q", *words]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.monotonic()
-    done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, env=environ(), check=False, capture_output=True, text=True)
     taken = time.monotonic() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode != code:
         sys.exit(f"the run ended with {done.returncode}:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
-    return taken
+    return taken, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def many(folder: Path, url: str) -> None:
@@ -119,22 +142,39 @@ def many(folder: Path, url: str) -> None:
     gates = "\n\n".join(f"def test_{i}(metrics):\n    assert metrics('m{i}') == 1\n" for i in range(GATES))
     project(folder, url, metrics, gates)
     judge = ("-m", "phase1", "--rollout-env", "test")
-    bare = seconds_of(folder, *judge, "--collect-only", code=1)
+    run(folder, *judge, "--collect-only", code=1)  # compiles what is not compiled yet
     ideal = GATES / AT_ONCE * ANSWER_SECONDS
-    for name, more in (("one process", ()), ("-n 2", ("-n", "2"))):
+    for name, more in (("one process", ()), ("-n 2", ("-p", "xdist", "-n", "2"))):
         Slow.asked.clear()
-        taken = seconds_of(folder, *judge, *more)
+        taken, busy = run(folder, *judge, *more)
         once = set(Slow.asked.values()) == {1} and len(Slow.asked) == GATES
         print(
-            f"{GATES} gates, {GATES} queries of 50 ms, {name}: {taken:.2f} s, "
+            f"{GATES} gates, {GATES} queries of 50 ms, {name}: {taken:.2f} s ({busy:.2f} s of processor), "
             f"{taken / ideal:.1f} x the ideal {ideal:.3f} s (target 3), each asked once: {once}"
         )
     Slow.seconds = 0.0
-    Slow.asked.clear()
-    taken = seconds_of(folder, *judge)
+    costs(folder, judge)
     Slow.seconds = ANSWER_SECONDS
-    own = (taken - bare) / GATES * 1000
-    print(f"own cost of a gate and its query, server at once: {own:.2f} ms (collecting alone takes {bare:.2f} s)")
+
+
+def costs(folder: Path, judge: tuple[str, ...]) -> None:
+    """What a gate costs that names no metric of its own, and what a query of its own adds; processor time, medians."""
+    bare = folder.with_name("bare")
+    metrics = '  m0: {better: lower, source: telemetry, query: "/q0#@"}'
+    unused = "\n".join(f'  m{i}: {{better: lower, source: telemetry, query: "/q{i}#@"}}' for i in range(1, GATES))
+    gates = "\n\n".join(f"def test_{i}(metrics):\n    assert metrics('m0') == 1\n" for i in range(GATES))
+    url = str((folder / "gates" / "rollout.yaml").read_text()).partition('url: "')[2].partition('"')[0]
+    project(bare, url, f"{metrics}\n{unused}", gates)
+    runs = [
+        (run(folder, *judge, "--collect-only", code=1)[1], run(bare, *judge)[1], run(folder, *judge)[1])
+        for _ in range(5)
+    ]
+    collecting, one, all_of_them = (statistics.median(each) for each in zip(*runs, strict=True))
+    print(
+        f"processor time, server at once: {(one - collecting) / GATES * 1000:.2f} ms a gate beside collecting, "
+        f"{(all_of_them - one) / (GATES - 1) * 1000:.2f} ms for a query of its own (target 1); "
+        f"collecting takes {collecting:.2f} s"
+    )
 
 
 def windows(folder: Path, url: str) -> None:
@@ -147,8 +187,11 @@ def windows(folder: Path, url: str) -> None:
     )
     project(folder, url, metrics, gates, "prometheus")
     Slow.seconds = 0.0
-    taken = seconds_of(folder, "-m", "phase1", "--rollout-env", "test")
-    print(f"{WINDOWS} windows of {POINTS} points: {taken:.2f} s in all, server at once (target 2 s)")
+    taken, busy = run(folder, "-m", "phase1", "--rollout-env", "test")
+    print(
+        f"{WINDOWS} windows of {POINTS} points: {taken:.2f} s in all ({busy:.2f} s of processor), "
+        "server at once (target 2 s)"
+    )
 
 
 def main() -> None:
