@@ -35,7 +35,7 @@ from pytest_rollout.gate import (
 from pytest_rollout.items import PlanFile
 from pytest_rollout.plan.model import PREFLIGHT
 from pytest_rollout.reports import terminal
-from pytest_rollout.reports.progress import say_progress
+from pytest_rollout.reports.progress import leave_progress, say_progress, shown_progress
 from pytest_rollout.rollout import Rollout
 from pytest_rollout.witness import Witness
 
@@ -86,7 +86,8 @@ class JudgingHooks:
         plan = self._rollout.plan_of(file_path) if file_path.name == PLAN_NAME else None
         if plan is None or plan.path != file_path:
             return None
-        return PlanFile.of(parent, file_path, plan, preflight=PREFLIGHT in self._rollout.asked)
+        depths = self._rollout.depths(plan) if PREFLIGHT in self._rollout.asked else None
+        return PlanFile.of(parent, file_path, plan, depths)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_pycollect_makeitem(self, collector: pytest.Collector) -> Generator[None, object, object]:
@@ -132,10 +133,14 @@ class JudgingHooks:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Ask everything at once that the gates are known to ask, before the first of them."""
+        screen, folder = session.config.pluginmanager.get_plugin("terminalreporter"), self._rollout.folder
         if not session.config.option.collectonly and not session.testsfailed:
-            screen = session.config.pluginmanager.get_plugin("terminalreporter")
-            self._rollout.ask_ahead(wanted_by(session.items), partial(say_progress, screen))
-        return (yield)
+            worker = self._workerinput is not None
+            progress = partial(leave_progress, folder) if worker else partial(say_progress, screen)
+            self._rollout.ask_ahead(wanted_by(session.items), progress)
+        elsewhere = session.config.pluginmanager.has_plugin("dsession")  # xdist's, of a controller with workers
+        with shown_progress(folder if elsewhere else None, screen):
+            return (yield)
 
     def _enter(self, item: pytest.Item) -> None:
         plan = self._rollout.plan_of(item.path)

@@ -16,7 +16,7 @@ from pytest_rollout.claims import describe
 from pytest_rollout.errors import RolloutError
 from pytest_rollout.gate import GATE
 from pytest_rollout.plan.model import LAST_DAY, Budget, Metric, Phase, Plan
-from pytest_rollout.preflight import PreflightNode
+from pytest_rollout.preflight import Depths, PreflightNode
 
 if TYPE_CHECKING:
     from _pytest._code.code import ExceptionInfo, TerminalRepr
@@ -26,21 +26,21 @@ class PlanFile(pytest.File):
     """A `rollout.yaml`, collected: a node for each of its phases."""
 
     plan: Plan
-    preflight: bool
+    depths: Depths | None
 
     @classmethod
-    def of(cls, parent: pytest.Collector, path: Path, plan: Plan, *, preflight: bool) -> PlanFile:
-        """The collector of one plan; with the checks before it can be judged, where they are asked for."""
+    def of(cls, parent: pytest.Collector, path: Path, plan: Plan, depths: Depths | None) -> PlanFile:
+        """The collector of one plan; with the checks before it can be judged, where `depths` says what to check."""
         node = cls.from_parent(parent, path=path)
-        node.plan, node.preflight = plan, preflight
+        node.plan, node.depths = plan, depths
         return node
 
     def collect(self) -> Iterator[PhaseNode | PreflightNode]:
         """A node for each phase."""
         for phase in self.plan.phases.values():
             yield PhaseNode.of(self, self.plan, phase)
-        if self.preflight:
-            yield PreflightNode.of(self, self.plan)
+        if self.depths is not None:
+            yield PreflightNode.of(self, self.plan, self.depths)
 
 
 class PhaseNode(pytest.Collector):

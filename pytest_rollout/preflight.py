@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -31,26 +31,29 @@ if TYPE_CHECKING:
     from _pytest._code.code import ExceptionInfo, TerminalRepr
 
 _FREE_BYTES = 100 * 2**20
+Depths = Mapping[str, tuple[str, timedelta]]
+"""Metrics and windows, by a name for both."""
 
 
 class PreflightNode(pytest.Collector):
     """The checks of one plan; carries the marker `preflight`."""
 
     plan: Plan
+    depths: Depths
 
     @classmethod
-    def of(cls, parent: pytest.Collector, plan: Plan) -> PreflightNode:
+    def of(cls, parent: pytest.Collector, plan: Plan, depths: Depths) -> PreflightNode:
         """The collector of one plan's checks."""
         node = cls.from_parent(parent, name=PREFLIGHT)
-        node.plan = plan
+        node.plan, node.depths = plan, depths
         node.add_marker(PREFLIGHT)
         return node
 
     def collect(self) -> Iterator[PreflightItem]:
-        """An item for each metric, each window that a gate of the plan looks at, and what else a run needs."""
+        """An item for each metric, each window that a gate is known to look at, and what else a run needs."""
         for name in self.plan.metrics:
             yield PreflightItem.of(self, name, f"{name} is answered", _asking(name))
-        for line, (name, length) in self.plan.windows.items():
+        for line, (name, length) in self.depths.items():
             yield PreflightItem.of(self, line, f"{name} reaches back {format_duration(length)}", _deep(name, length))
         yield PreflightItem.of(self, "flags", "the flags can be read", _flags)
         yield PreflightItem.of(self, "target", "the service answers", _target)
@@ -104,7 +107,10 @@ def _deep(name: str, length: timedelta) -> Callable[[Scope], None]:
             unknown = replace(window.unknown, sources=window.sources)
             assert claim_about(unknown, Truth.INCONCLUSIVE, text=f"{name} has a past", limit="a series", near=math.nan)
         covered = Reading.exactly(window.coverage, "share", name=f"{name}, covered of {format_duration(length)}")
-        assert replace(covered, why=window.hidden, sources=window.sources) >= LEAST_COVERAGE
+        fix = "keep a longer history, ask for a shorter window, or state the step at which samples come"
+        why = f"{window.hidden}; {fix}" if window.hidden else ""
+        found = replace(covered, why=why, sources=window.sources)
+        assert found >= LEAST_COVERAGE
 
     return ask
 

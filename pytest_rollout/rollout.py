@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from pytest_rollout.ahead import Ask, Progress, ask_ahead
 from pytest_rollout.book import Book, PlannedGate
 from pytest_rollout.claims import GateClaims
 from pytest_rollout.decisions import Decision, Reason
+from pytest_rollout.depths import depths_of, preflight_lines
 from pytest_rollout.discovery import PLAN_NAME, governing
 from pytest_rollout.errors import PlanError, RolloutError
 from pytest_rollout.judgement import GateVerdict, judge
@@ -193,7 +194,8 @@ class Rollout:
 
     def _judge(self, plan: Plan, phase: str) -> Verdict:
         lock, unlocked = _lock_of(plan)
-        lines = [f"{PLAN_NAME}::{phase}::{name}" for name in plan.lines_of(phase)]
+        names = preflight_lines(plan, self._gateless(plan)) if phase == PREFLIGHT else plan.lines_of(phase)
+        lines = [f"{PLAN_NAME}::{phase}::{name}" for name in names]
         if phase == PREFLIGHT:
             lock, unlocked = lock_of_lines(lines, phase), ""
         verdict = judge_phase(
@@ -245,16 +247,23 @@ class Rollout:
         return frozenset(path.relative_to(plan.folder).as_posix() for path in paths if plan.folder in path.parents)
 
     def _find_strays(self, plan: Plan) -> list[Stray]:
-        worlds = {environment.world for environment in plan.environments.values() if environment.world}
-        inner = {other.folder for other in self.plans if plan.folder in other.folder.parents}
         return find_strays(
             plan.folder,
             collected=self.book.functions,
             fixtures=GATE_FIXTURES,
             markers=GATE_MARKERS,
             phases=plan.phases,
-            ignore=worlds | inner,
+            ignore=self._gateless(plan),
         )
+
+    def depths(self, plan: Plan) -> Mapping[str, tuple[str, timedelta]]:
+        """Each metric and window that the gates of a plan are known to look at, by a name for both."""
+        return depths_of(plan, self._gateless(plan))
+
+    def _gateless(self, plan: Plan) -> set[Path]:
+        """What stands below a plan and holds no gates of it: worlds, and other rollouts."""
+        worlds = {environment.world for environment in plan.environments.values() if environment.world}
+        return worlds | {other.folder for other in self.plans if plan.folder in other.folder.parents}
 
     @property
     def answered(self) -> bool:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Literal
 
 from pytest_rollout.limits import Limit
-from pytest_rollout.quantities import format_duration
 from pytest_rollout.sources.protocol import OptionValue
 
 BASELINE = "baseline"
@@ -393,8 +392,6 @@ class Plan:
 
     def lines_of(self, phase: str) -> tuple[str, ...]:
         """The names of the plan's own gates in a phase."""
-        if phase == PREFLIGHT:
-            return (*self.metrics, *self.windows, "flags", "target", "disk")
         declared = self.phases[phase]
         return (*declared.condition_lines, *declared.experiment_lines, *declared.budgets)
 
@@ -407,10 +404,9 @@ class Plan:
         )
 
     @property
-    def windows(self) -> Mapping[str, tuple[str, timedelta]]:
-        """Each metric and window that the plan's own lines look at, by a name for it."""
+    def windows(self) -> frozenset[tuple[str, timedelta]]:
+        """Each metric and window that the plan's own lines look at."""
         found = {(metric.name, metric.summary.over) for metric in self.metrics.values() if metric.summary}
         budgets = [budget for phase in self.phases.values() for budget in phase.budgets.values()]
         levels = [(budget.metric, level.held) for budget in budgets for level in budget.limit.levels]
-        found |= {(name, self.every + held) for name, held in levels if held}
-        return {f"{name}_{format_duration(length).replace(' ', '_')}": (name, length) for name, length in sorted(found)}
+        return frozenset(found | {(name, self.every + held) for name, held in levels if held})

@@ -12,8 +12,10 @@ not is a reference, not old data: it is judged as of the time it looks at.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate, compress, repeat
 
 from pytest_rollout.errors import SourceError
 from pytest_rollout.sources.columns import Columns, from_seconds
@@ -69,30 +71,21 @@ def dated(talk: Conversation, query: str, points: Series, grid: tuple[datetime, 
     except UnclearError as error:
         where = talk.service.shown("/api/v1/query_range")
         raise SourceError(f"{where}: when the samples were taken cannot be told: {error}") from None
-    newest: list[dict[int, float]] = [{} for _ in found]
+    newest: list[dict[float, float]] = [{} for _ in found]
     for each in talk.evaluated_range(_times(dict(enumerate(found))), first, last, step):
-        newest[_place(each, found)].update(zip(_keys(each), _seconds(each), strict=True))
+        newest[_place(each, found)].update(zip(each.times, _seconds(each), strict=True))
+    # Both answers write the instants of one grid alike. Where a selector says nothing, its data is older than any.
+    never = repeat(-math.inf)
     moved = _moved(found, points.times, first.timestamp(), last.timestamp())
-    keys, taken_at = _keys(points), []
-    for column, by in zip(newest, moved, strict=True):
-        # Where a selector says nothing, the data behind the point is older than any.
-        taken_at.append([column.get(key, -math.inf) + shift for key, shift in zip(keys, by, strict=True)])
+    taken_at = [
+        list(map(operator.add, map(column.get, points.times, never), by))
+        for column, by in zip(newest, moved, strict=True)
+    ]
     oldest = taken_at[0] if len(taken_at) == 1 else list(map(min, *taken_at))
-    previous, times, values = -math.inf, [], []
-    for at, value in zip(oldest, points.values, strict=True):
-        if at > previous:
-            times.append(at)
-            values.append(value)
-            previous = at
-    if len(values) < len(points.values):
-        few = len(points.values) - len(values)
-        talk.note(f"{few} of {len(points.values)} points left out: no new data behind them")
-    return Columns(tuple(values), from_seconds(times))
-
-
-def _keys(series: Series) -> list[int]:
-    """The instants that a series was evaluated at, in whole milliseconds: two answers are matched by them."""
-    return [round(at * 1000) for at in series.times]
+    newer = list(map(operator.gt, oldest, [-math.inf, *accumulate(oldest, max)]))
+    if few := newer.count(False):
+        talk.note(f"{few} of {len(newer)} points left out: no new data behind them")
+    return Columns(tuple(compress(points.values, newer)), from_seconds(compress(oldest, newer)))
 
 
 def _moved(found: tuple[Selector, ...], times: Sequence[float], first: float, last: float) -> Sequence[Sequence[float]]:

@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
+from typing import cast
 from urllib.parse import urlencode
 
 from pytest_rollout.errors import SourceError
@@ -209,9 +211,11 @@ def _columns(pairs: Sequence[object]) -> tuple[tuple[float, ...], tuple[float, .
     """Times and values of pairs such as `[1435781451.781, "1"]`; None where one of them is no such pair."""
     if not pairs:
         return (), ()
-    if set(map(type, pairs)) != {list} or set(map(len, pairs)) != {2}:  # type: ignore[arg-type]  # all are lists
+    lists = cast("Sequence[list[object]]", pairs)
+    if set(map(type, lists)) != {list} or set(map(len, lists)) != {2}:
         return None
-    times, values = zip(*pairs, strict=True)
+    flat = list(chain.from_iterable(lists))
+    times, values = cast("list[float]", flat[::2]), cast("list[str]", flat[1::2])
     if not set(map(type, times)) <= {int, float} or set(map(type, values)) != {str} or "_" in "".join(values):
         return None
     try:  # "NaN" and "+Inf" are values; what they mean is decided elsewhere

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from types import NoneType
 
 from pytest_rollout.errors import SourceError
 from pytest_rollout.sources.columns import Columns, all_finite
@@ -90,7 +91,11 @@ def _listed(found: object) -> Sequence[object]:
 
 def _columns(found: Mapping[str, object]) -> Columns:
     values, times = _listed(found["values"]), _listed(found["times"])
-    return Columns(tuple(map(_number, values)), tuple(map(_microseconds, times)))
+    if not set(map(type, values)) <= {float}:
+        values = [_number(each) for each in values]
+    if not set(map(type, times)) <= {int, NoneType}:
+        raise TypeError("a time is no whole number of microseconds")
+    return Columns(tuple(values), tuple(times))  # type: ignore[arg-type]  # as was just asked of all at once
 
 
 def _number(found: object) -> float:
@@ -99,12 +104,6 @@ def _number(found: object) -> float:
     if isinstance(found, bool) or (not isinstance(found, (int, float)) and found not in _NO_NUMBERS):
         raise ValueError(f"{found!r} is no number")
     return float(found)
-
-
-def _microseconds(found: object) -> int | None:
-    if found is not None and type(found) is not int:
-        raise TypeError(f"{found!r} is no instant")
-    return found
 
 
 def _bucket(found: object) -> Bucket:

@@ -107,3 +107,47 @@ def test_the_name_is_taken(shop):
 
     result.is_refused()
     assert "a phase 'preflight' is in every plan already" in result.text
+
+
+GATES = """
+import pytest
+
+pytestmark = pytest.mark.phase1
+
+
+def test_rss(metrics):
+    assert metrics("rss").over("{length}").max < 600
+
+
+def test_errors(metrics):
+    assert metrics("nothing").over("1h").max < 1
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one", "xdist"])
+def test_windows_that_gates_name(shop, workers):
+    """A history that is deep enough for the plan and not for a gate is said now, whoever runs the checks."""
+    shop.write("gates/shop/test_memory.py", GATES.format(length="3h"))
+    enough = shop.run(*workers, phase="preflight", lock=False)
+    shop.write("gates/shop/test_memory.py", GATES.format(length="24h"))
+    short = shop.run(*workers, phase="preflight", lock=False)
+
+    enough.proceeds()
+    assert "rss_3_h" in ids(enough)  # and nothing of a metric that is not in the plan: its gate says so
+    short.stdout.fnmatch_lines(
+        ["*rss_24_h*", "*1?.?% of 24 h is covered*", "*keep a longer history, ask for a shorter window*"]
+    )
+    [bad] = [gate["id"] for gate in short.verdict["verdicts"][0]["gates"] if gate["decision"] != "PROCEED"]
+    assert bad == "rollout.yaml::preflight::rss_24_h"
+
+
+def test_a_ratio_has_no_past(shop):
+    """A window over a metric that has no series is found before its gate needs it, with what would do."""
+    gates = GATES.format(length="3h").replace('"nothing"', '"errors"')
+    shop.write("gates/shop/test_memory.py", gates)
+
+    result = shop.run(phase="preflight", lock=False)
+
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*'errors' is a ratio and has no series*"])
+    result.stdout.fnmatch_lines(["*give the window in its query*"])

@@ -34,6 +34,7 @@ LAYERS = (
         "receipt",
         "receipt_schema",
         "strays",
+        "depths",
         "recorded",
         "remembered",
         "stages",
