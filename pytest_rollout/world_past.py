@@ -188,9 +188,11 @@ def _lived(lived: Lived, name: str) -> Iterable[Draft]:
         yield drafts.percentage(**about, percentage=percent, at=since, by=BY)
     waits = [Because(Reason.HOLD_TIME, "the phase has not lasted its minimum time")]
     waits += [Because(Reason.STREAK, "more green days are needed")] if phase.conditions.green else []
-    moment = began
-    while moment < lived.at - timedelta(minutes=1):
-        yield _evaluation(lived, phase, moment, waits)
+    moment, last = began, lived.at - timedelta(minutes=1)
+    while moment < last:
+        # A phase that another judged one comes after is over.
+        over = name != lived.phases[-1] and moment + lived.plan.every >= last
+        yield _evaluation(lived, phase, moment, [] if over else waits)
         moment += lived.plan.every
 
 

@@ -14,6 +14,7 @@ import json
 import math
 import os
 import re
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -23,9 +24,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from pytest_rollout.plan.load import load_plan
+from pytest_rollout.sources import FLAG_KINDS, KINDS
 from pytest_rollout.world import export
 from pytest_rollout.world.load import load_world
 from pytest_rollout.world.running import running_world
+from pytest_rollout.world_past import Lived, write_past
+from pytest_rollout.world_signers import write_signatures
 
 REPOSITORY = Path(__file__).parents[2]
 GATES = Path("gates") / "dual_memory"
@@ -104,6 +109,8 @@ def production(world_file: Path, fault: str, folder: Path, server: POSTGRES.Post
         yield {
             "PROMETHEUS_URL": prometheus,
             "SOAK_PROMETHEUS_URL": soak,
+            "LEDGER_URL": "",  # a phase has its own: see `remembered`
+            "WAREHOUSE_URL": "duckdb:///the-phases-tried-here-have-no-experiment.duckdb",
             "STORE_URL": _stored(server, fault or "healthy", here / "store.duckdb"),
             "SERVICE_URL": world.endpoints.target,
             "FLAGS_URL": world.endpoints.flags,
@@ -116,6 +123,29 @@ def production(world_file: Path, fault: str, folder: Path, server: POSTGRES.Post
             "BASELINES_FILE": sources["baselines"]["path"],
             "REHEARSAL_FILE": sources["rehearsal"]["path"],
         }
+
+
+def remembered(world_file: Path, fault: str, phase: str, folder: Path) -> str:
+    """A ledger in which a phase is on its last day, as in the demo, and who has signed, beside the plan; the ledger.
+
+    Args:
+        world_file: The world; its folder is the plan's, in a repository of its own.
+        fault: The fault; empty for none.
+        phase: The phase.
+        folder: A new folder for the ledger.
+    """
+    folder.mkdir(parents=True)
+    plan, at = load_plan(world_file.with_name("rollout.yaml"), kinds=KINDS, flag_kinds=FLAG_KINDS), datetime.now(UTC)
+    with running_world(world_file, at=at, folder=folder / "world") as world:
+        baselines = world.endpoints.baselines
+    lived = Lived(
+        plan=plan, environment="production", at=at, phases=[phase], stage="", fault=fault, baselines=baselines
+    )
+    awaited = lived.awaited
+    signed = write_signatures(plan, "production", awaited, at=at, folder=folder, unsigned=lived.unsigned)
+    shutil.rmtree(plan.folder / "approvals", ignore_errors=True)
+    shutil.copytree(signed, plan.folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("key-of-*"))
+    return write_past(lived, folder)
 
 
 @contextmanager

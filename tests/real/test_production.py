@@ -13,6 +13,7 @@ import importlib.util
 import json
 import os
 import shutil
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -41,6 +42,9 @@ CHOSEN = {
     "storage_runaway": "store",
     "binding_leak": "service",
     "recall_touched": "flags and target",
+    "young": "the ledger",
+    "unsigned": "signatures",
+    "previous_phase_open": "the ledger, of another phase",
     "memory_25": "telemetry, now; ROLLBACK by a budget",
     "memory_spike": "telemetry, a window",
     "crash": "telemetry, a counter; ROLLBACK by a trigger",
@@ -67,10 +71,13 @@ def server():
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """A folder with a copy of the gates."""
+    """A folder with a copy of the gates, in a repository that says who wrote them."""
     folder = tmp_path_factory.mktemp("project")
     gates = PRODUCTION.GATES
     shutil.copytree(PRODUCTION.REPOSITORY / gates, folder / gates, ignore=shutil.ignore_patterns("__pycache__"))
+    author = ["-c", "user.name=Author", "-c", "user.email=author@example.com"]
+    for words in (["init", "-q"], ["add", "."], [*author, "commit", "-q", "-m", "Write the gates"]):
+        subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True)
     return folder
 
 
@@ -95,7 +102,11 @@ def test_production_says_what_the_demo_says(tmp_path, project, server, row):
         demos = {phase: pool.submit(judged, "demo", phase, "demo", *injected) for phase in row.phases}
         with PRODUCTION.production(world, row.fault, tmp_path / "servers", server) as variables:
             assert set(variables) == PRODUCTION.VARIABLES
-            runs = {phase: judged("real", phase, "production", variables=variables) for phase in row.phases}
+            runs = {}
+            for phase in row.phases:
+                ledger = PRODUCTION.remembered(world, row.fault, phase, tmp_path / phase / "memory")
+                told = {**variables, "LEDGER_URL": ledger}
+                runs[phase] = judged("real", phase, "production", variables=told)
 
     for phase, real in runs.items():
         demo = demos[phase].result()
@@ -135,7 +146,12 @@ def otherwise(fault, real):
         return dict.fromkeys(asked, ("HOLD", "no-data"))
     if fault == "stale":
         asked = {
-            gate: [each["query"] for each in claims if each["source"] == "telemetry"]
+            # A window holds what was there before, as a query with a range does.
+            gate: [
+                f"{each['query']}[]" if "against its baseline" in each["text"] else each["query"]
+                for each in claims
+                if each["source"] == "telemetry"
+            ]
             for gate, claims in real.claims.items()
         }
         return {
