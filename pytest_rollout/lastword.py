@@ -126,15 +126,22 @@ def _decide(config: pytest.Config, rollout: Rollout, status: int) -> int:
                 except (OSError, LedgerError) as error:
                     if code != ExitCode.ROLLBACK:
                         raise  # nothing passes without a receipt; what takes a release back does so all the same
-                    line = f"{line.partition(' · exit ')[0]} · not all could be written: {error} · exit {code}"
+                    decided = line.partition(" · exit ")[0]
+                    line = f"{decided} · not all could be written: {_in_one_line(error)} · exit {code}"
     except Exception as error:  # noqa: BLE001 - whatever breaks here, a release must not go out for it
         code = status if status not in {0, 1} else 1
-        line = f"VERDICT  HOLD[error]  no verdict could be written: {type(error).__name__}: {error} · exit {code}"
+        found = f"{type(error).__name__}: {_in_one_line(error)}"
+        line = f"VERDICT  HOLD[error]  no verdict could be written: {found} · exit {code}"
     finally:
         rollout.stop()
     if line:
         _say(config, line)
     return code
+
+
+def _in_one_line(error: Exception) -> str:
+    """What went wrong as a part of the last line, which must stay one for whoever reads the end of a log."""
+    return "; ".join(str(error).split("\n"))
 
 
 def _left_behind(config: pytest.Config, rollout: Rollout, conclusion: Conclusion) -> list[Callable[[], object]]:
