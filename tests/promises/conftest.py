@@ -20,7 +20,9 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 
 import jsonschema
 import pytest
@@ -89,14 +91,14 @@ EVERYTHING = os.environ.get("PROMISES") == "anew"
 """Whether nothing may be forked, not even what writes a lock."""
 
 
-def _warm_python() -> type:
-    """`tests/warm.py`; test folders are no packages, so it is loaded by its path."""
-    spec = importlib.util.spec_from_file_location("warm", Path(__file__).parents[1] / "warm.py")
+def _beside(name: str) -> ModuleType:
+    """A module of `tests`; test folders are no packages, so it is loaded by its path."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / f"{name}.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.WarmPython
+    return module
 
 
 def starts_anew(node: pytest.Item | pytest.Collector) -> bool:
@@ -287,7 +289,7 @@ def _clean() -> dict[str, str]:
 @pytest.fixture(scope="session")
 def warm() -> Iterator[object]:
     """Runs modules in forks of one Python."""
-    python = _warm_python()(_clean())
+    python = _beside("warm").WarmPython(_clean())
     yield python
     python.close()
 
@@ -302,6 +304,12 @@ def anew(request: pytest.FixtureRequest) -> bool:
 def project(tmp_path: Path, warm: object, anew: bool) -> RolloutProject:
     """A healthy rollout that PROCEEDs until a test breaks it."""
     return RolloutProject(tmp_path, warm, anew=anew)
+
+
+@pytest.fixture
+def past(project: RolloutProject) -> object:
+    """Writes into the ledger beside the project's plan; see `tests/past.py`."""
+    return _beside("past").Past(project.gates / "ledger.sqlite", datetime.now(UTC))
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,416 @@
+"""What a rollout waits for is read from its ledger, and what a run decides is written into it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from pytest_rollout.decisions import Decision, Reason
+from pytest_rollout.ledger import drafts
+from pytest_rollout.ledger.entries import Kind
+
+PLAN = """
+rollout: shop
+every: 6h
+metrics:
+  errors: {title: Errors, unit: 1/h, better: lower, source: telemetry, query: errors}
+  orders: {title: Orders, unit: 1/h, better: higher, source: telemetry, query: orders}
+phases:
+  phase0: {title: Rehearsal}
+  phase1:
+    title: Canary
+    after: [phase0]
+    minimum: 14d
+    exit: {green: 7d, incidents: sev2, interventions: 0}
+environments:
+  test:
+    ledger: ledger.sqlite
+    sources:
+      telemetry: {kind: memory, answers: answers.yaml}
+"""
+ABOUT = {"rollout": "shop", "environment": "test"}
+REHEARSED = '''
+import pytest
+
+
+@pytest.mark.phase0
+def test_rehearsed(metrics):
+    """It was rehearsed."""
+    assert metrics("errors") == 0
+'''
+
+
+@pytest.fixture
+def waiting(project):
+    """A rollout whose phase 1 comes after phase 0, lasts two weeks and ends with a green one."""
+    project.write("gates/shop/rollout.yaml", PLAN)
+    project.write("gates/shop/test_phase0.py", REHEARSED)
+    return project
+
+
+@pytest.fixture
+def finished(waiting, past):
+    """On its last day: everything that time has to say is said."""
+    past.write(past.judged("phase0", past.ago(days=20)), *past.lived("phase1", past.ago(days=15)))
+    return waiting
+
+
+def gates(result):
+    """Each gate's decision and reason, by the end of its name."""
+    (verdict,) = result.verdict["verdicts"]
+    return {each["id"].rpartition("::")[2]: (each["decision"], each["reason"]) for each in verdict["gates"]}
+
+
+def claims(result):
+    """What each gate claims, without what belongs to the run."""
+    return {each["id"]: each["claims"] for verdict in result.verdict["verdicts"] for each in verdict["gates"]}
+
+
+def test_a_young_phase_waits(waiting, past):
+    """Three days are neither fourteen nor seven green ones; nothing is ill, so the pipeline asks again."""
+    past.write(past.judged("phase0", past.ago(days=20)), *past.lived("phase1", past.ago(days=3)))
+
+    result = waiting.run()
+
+    result.holds("hold-time", "streak", exit_code=10)
+    assert gates(result)["minimum"] == ("HOLD", "hold-time")
+    assert gates(result)["green"] == ("HOLD", "streak")
+    assert gates(result)["after"] == gates(result)["incidents"] == gates(result)["interventions"] == ("PROCEED", None)
+    until = past.ago(days=3) + timedelta(days=14)
+    assert f"until {until:%Y-%m-%d %H:%M} UTC" in str(result.verdict)
+
+
+def test_a_finished_phase_proceeds(finished):
+    finished.run().proceeds()
+
+
+def test_an_ill_release_is_no_wait(waiting, past):
+    """A young phase with errors is 1, whatever else it waits for."""
+    past.write(past.judged("phase0", past.ago(days=20)), *past.lived("phase1", past.ago(days=3)))
+    waiting.answers(errors=3)
+
+    waiting.run().holds("failed", "hold-time", "streak")
+
+
+def test_a_trigger_in_a_young_phase_rolls_back(waiting, past):
+    """The ledger delays a go, and never a way back."""
+    past.write(past.judged("phase0", past.ago(days=20)), *past.lived("phase1", past.ago(days=3)))
+    waiting.answers(orders=10)
+
+    waiting.run().holds("trigger", "hold-time", "streak", exit_code=20)
+
+
+@pytest.mark.parametrize(("severity", "blocks"), [("sev1", True), ("sev2", True), ("sev3", False), ("sev4", False)])
+def test_an_open_incident(finished, past, severity, blocks):
+    """Of the plan's severity or worse it blocks, by its name; a lighter one does not."""
+    opened = drafts.incident_opened(
+        **ABOUT, at=past.ago(hours=2), incident="INC-7", severity=severity, title="Checkout is slow", by="ada"
+    )
+    past.write(opened)
+
+    result = finished.run()
+
+    if not blocks:
+        result.proceeds()
+        return
+    result.holds("failed")
+    assert gates(result)["incidents"] == ("HOLD", "failed")
+    assert f"INC-7 ({severity}): Checkout is slow" in result.text
+
+
+def test_a_resolved_incident_blocks_no_more(finished, past):
+    about = {**ABOUT, "incident": "INC-7", "by": "ada"}
+    past.write(
+        drafts.incident_opened(**about, at=past.ago(hours=5), severity="sev1", title="Down"),
+        drafts.incident_resolved(**about, at=past.ago(hours=2)),
+    )
+
+    finished.run().proceeds()
+
+
+def test_an_intervention(finished, past):
+    """By hand, since the phase began; one before does not count."""
+    by_hand = {**ABOUT, "by": "bob", "phase": "phase1"}
+    past.write(drafts.intervention(**by_hand, at=past.ago(days=16), what="before"))
+    finished.run().proceeds()
+
+    past.write(drafts.intervention(**by_hand, at=past.ago(days=9), what="cleared the cache"))
+    result = finished.run()
+
+    result.holds("failed")
+    assert "cleared the cache (bob" in result.text
+
+
+@pytest.mark.parametrize(("reason", "decision"), [(Reason.FAILED, Decision.HOLD), (Reason.TRIGGER, Decision.ROLLBACK)])
+def test_a_bad_evaluation_breaks_the_streak(finished, past, reason, decision):
+    """Two days ago: one green day is left, and the report says what broke the others."""
+    bad = past.ago(days=2)
+    past.write(past.judged("phase1", bad, reason, decision=decision))
+
+    result = finished.run()
+
+    result.holds("streak", exit_code=10)
+    assert "green days in a row = 1" in result.text
+    assert f"{decision.value}[{reason}] at {bad:%Y-%m-%d %H:%M} UTC" in str(result.verdict)
+
+
+def test_a_missing_evaluation_breaks_the_streak(waiting, past):
+    """Unless the plan says that it pauses it."""
+    gap = past.ago(days=3)
+    past.write(past.judged("phase0", past.ago(days=20)), *past.lived("phase1", past.ago(days=15), without=[gap]))
+
+    broken = waiting.run()
+    waiting.write("gates/shop/rollout.yaml", PLAN.replace("green: 7d", "green: 7d, missing: pause"))
+    paused = waiting.run()
+
+    broken.holds("streak", exit_code=10)
+    assert f"1 of 4 evaluations are missing on {gap:%Y-%m-%d}" in str(broken.verdict)
+    paused.proceeds()
+
+
+@pytest.mark.parametrize("changed", [{"mode": "replay"}, {"mode": "past"}, {"environment": "staging"}])
+def test_a_green_week_that_is_not_of_this_system(waiting, past, changed):
+    """Neither one elsewhere nor one of repeated runs is green here."""
+    begun, *week = past.lived("phase1", past.ago(days=15))
+    mode = changed.get("mode", "live")
+    week = [
+        replace(each, body={**each.body, "mode": mode}, environment=changed.get("environment", "test")) for each in week
+    ]
+    past.write(past.judged("phase0", past.ago(days=20)), begun, *week)
+
+    result = waiting.run()
+
+    result.holds("streak", exit_code=10)
+    assert "green days in a row = 0" in result.text
+
+
+@pytest.mark.parametrize(
+    ("reasons", "said"),
+    [
+        ((Reason.FAILED,), "phase0 was last judged HOLD"),
+        ((Reason.HOLD_TIME,), "phase0 was last judged HOLD"),
+        (None, "phase0 was never judged here"),
+    ],
+)
+def test_a_phase_before_that_is_not_over(waiting, past, reasons, said):
+    """However green this one is, and however patient that one's HOLD is."""
+    before = [] if reasons is None else [past.judged("phase0", past.ago(days=20), *reasons)]
+    past.write(*before, *past.lived("phase1", past.ago(days=15)))
+
+    result = waiting.run()
+
+    result.holds("prerequisite")
+    assert gates(result)["after"] == ("HOLD", "prerequisite")
+    assert said in str(result.verdict)
+
+
+def test_the_last_word_on_the_phase_before_counts(finished, past):
+    """It was over once, and is not any more."""
+    past.write(past.judged("phase0", past.ago(hours=1), Reason.FAILED))
+
+    finished.run().holds("prerequisite")
+
+
+def test_no_ledger_yet(waiting, past):
+    """An empty memory remembers nothing good: the phase before was never judged, and nothing is green."""
+    assert not past.path.exists()
+
+    waiting.run().holds("prerequisite", "hold-time", "streak")
+
+    assert not past.entries(Kind.PHASE_START)
+
+
+def test_a_plan_without_a_ledger(waiting):
+    """Is refused before anything is judged."""
+    waiting.lock()
+    waiting.write("gates/shop/rollout.yaml", PLAN.replace("    ledger: ledger.sqlite\n", ""))
+
+    result = waiting.run(lock=False)
+
+    result.is_refused()
+    assert "environment 'test' names no ledger, and phases have conditions that need a memory" in result.text
+
+
+def corrupt(path):
+    path.write_bytes(b"no database at all" * 500)
+
+
+def damage(path):
+    data = bytearray(path.read_bytes())
+    data[4096:] = b"\x5a" * (len(data) - 4096)
+    path.write_bytes(data)
+
+
+def edit(path):
+    with sqlite3.connect(path) as file:
+        file.execute("DROP TRIGGER rollout_entries_no_update")
+        file.execute("UPDATE rollout_entries SET content = replace(content, 'HOLD', 'PROCEED')")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (corrupt, "file is not a database"),
+        (damage, "database disk image is malformed"),
+        (edit, "is not what was written: its digest does not fit it"),
+    ],
+)
+def test_a_ledger_that_cannot_be_believed(finished, past, spoil, said):
+    """No word of it counts, the reason is said, and nothing is a go."""
+    spoil(past.path)
+
+    result = finished.run()
+
+    assert result.ret == 1, result.text
+    assert result.verdict is None  # what was decided could not be recorded either
+    assert result.text.count("HOLD[no-data] rollout.yaml::phase1::") == 5
+    assert said in " ".join(result.text.split())
+    assert result.stdout.lines[-1].startswith("VERDICT  HOLD[error]  no verdict could be written: LedgerError: ")
+    assert result.stdout.lines[-1].endswith(" · exit 1")
+    result.is_calm()
+
+
+@pytest.mark.parametrize("spoil", [corrupt, damage, edit])
+def test_a_trigger_fires_without_a_ledger(finished, past, spoil):
+    """What takes a release back needs no memory."""
+    spoil(past.path)
+    finished.answers(orders=10)
+
+    result = finished.run()
+
+    assert result.ret == 20, result.text
+    result.is_calm()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_ledger_that_cannot_be_written(finished, past):
+    past.path.chmod(0o444)
+
+    result = finished.run()
+
+    assert result.ret == 1, result.text
+    result.is_calm()
+
+
+def test_a_ledger_that_is_a_folder(waiting, past):
+    """As a volume that was mounted wrongly is: no go, and the path is named."""
+    past.path.mkdir()
+
+    result = waiting.run()
+
+    assert result.ret == 1, result.text
+    assert "ledger.sqlite" in result.text
+    result.is_calm()
+
+
+def test_a_ledger_that_takes_no_entry(finished, past):
+    """A go that could not be recorded is none."""
+    with sqlite3.connect(past.path) as file:
+        file.execute("CREATE TRIGGER full BEFORE INSERT ON rollout_entries BEGIN SELECT RAISE(ABORT, 'full'); END")
+
+    result = finished.run()
+
+    assert result.ret == 1, result.text
+    assert result.verdict is None
+    assert "HOLD[error]" in result.text
+    result.is_calm()
+
+
+def test_a_run_is_recorded(waiting, past):
+    """That the phase began, once; and every evaluation with what it decided."""
+    past.write(past.judged("phase0", past.ago(days=1)))
+
+    first, second = waiting.run(), waiting.run()
+
+    first.holds("hold-time", "streak", exit_code=10)
+    second.holds("hold-time", "streak", exit_code=10)
+    (start,) = past.entries(Kind.PHASE_START)
+    assert (start.phase, start.body["by"]) == ("phase1", f"run {first.verdict['run_id']}")
+    found = [each.body for each in past.entries(Kind.EVALUATION) if each.phase == "phase1"]
+    assert [(each["decision"], each["exit_code"], each["waiting"], each["mode"]) for each in found] == [
+        ("HOLD", 10, True, "live")
+    ] * 2
+    assert found[0]["reasons"] == ["hold-time", "streak"]
+
+
+def test_a_step_that_is_repeated_is_one_evaluation(finished, past):
+    """One run by its name; and two where the second time says otherwise, so that a retry hides nothing."""
+    before = len(past.entries(Kind.EVALUATION))
+    name = {"ROLLOUT_RUN_ID": "pipeline/7"}
+
+    finished.run(env=name).proceeds()
+    finished.run(env=name).proceeds()
+    assert len(past.entries(Kind.EVALUATION)) == before + 1
+    finished.answers(errors=2)
+    finished.run(env=name).holds("failed")
+
+    assert [each.body["decision"] for each in past.entries(Kind.EVALUATION)[before:]] == ["PROCEED", "HOLD"]
+
+
+def test_a_failed_evaluation_is_remembered_by_the_next_run(finished):
+    """The streak of a run that comes later is broken by the one before."""
+    finished.run().proceeds()
+    finished.answers(errors=2)
+    finished.run().holds("failed")
+    finished.answers()
+
+    finished.run().holds("streak", exit_code=10)
+
+
+def test_a_phase_that_is_blocked_does_not_begin(waiting, past):
+    """Its minimum time does not run while the phase before is open."""
+    past.write(past.judged("phase0", past.ago(days=1), Reason.FAILED))
+
+    waiting.run().holds("prerequisite", "hold-time", "streak")
+
+    assert past.entries(Kind.PHASE_START) == ()
+
+
+def test_the_past_is_judged_and_not_recorded(finished, past):
+    """As of four days ago, eleven days had passed."""
+    before = past.entries()
+
+    result = finished.run("--rollout-at", past.ago(days=4).isoformat(timespec="seconds"))
+
+    assert result.ret != 0
+    assert gates(result)["minimum"] == ("HOLD", "hold-time")
+    assert past.entries() == before
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_a_replay_says_the_same_and_records_nothing(finished, past, tmp_path, workers):
+    """What was remembered is part of the evidence: the ledger may have grown or be gone."""
+    live = finished.run()
+    live.proceeds()
+    bundle = (finished.folder / ".rollout" / "evidence.zip").rename(tmp_path / "bundle.zip")
+    past.write(past.judged("phase1", past.ago(hours=1), Reason.FAILED))
+    before = past.entries()
+
+    replayed = finished.run("--rollout-replay", str(bundle), *workers)
+
+    replayed.holds("stale")
+    assert claims(replayed) == claims(live)
+    assert past.entries() == before
+
+    past.path.unlink()
+    assert claims(finished.run("--rollout-replay", str(bundle), *workers)) == claims(live)
+    assert not past.path.exists()
+
+
+def test_workers_are_told_the_same(finished, past):
+    """One run is one evaluation, however many processes judge."""
+    before = len(past.entries(Kind.EVALUATION))
+
+    finished.run("-n", "2").proceeds()
+
+    assert len(past.entries(Kind.EVALUATION)) == before + 1
+
+
+def test_a_young_phase_waits_in_workers(waiting, past):
+    past.write(past.judged("phase0", past.ago(days=20)), *past.lived("phase1", past.ago(days=3)))
+
+    waiting.run("-n", "2").holds("hold-time", "streak", exit_code=10)
