@@ -157,8 +157,8 @@ def _rows(verdict: Verdict) -> Iterator[Sequence[str]]:
     for gate in _ordered(verdict.gates):
         claim = telling(gate)
         seen, limit = _seen_and_limit(gate, claim)
-        shadow = "" if gate.counts else " (shadow)"
-        yield headline(gate) + shadow, plain(names[gate.gate.id]), plain(seen), plain(limit)
+        apart = "" if gate.counts else " (shadow)" if gate.applies else " (other stage)"
+        yield (headline(gate) if gate.applies else "-") + apart, plain(names[gate.gate.id]), plain(seen), plain(limit)
 
 
 def _seen_and_limit(gate: GateVerdict, claim: ClaimFacts | None) -> tuple[str, str]:
