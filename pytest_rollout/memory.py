@@ -23,7 +23,7 @@ from pytest_rollout.quantities import format_duration
 from pytest_rollout.readings import Readings
 from pytest_rollout.recorded import RecordedBaseline, asked_of
 from pytest_rollout.remembered import Remembered, Streak
-from pytest_rollout.stages import TOLERANCE, Standing
+from pytest_rollout.stages import TOLERANCE, Standing, reached
 from pytest_rollout.waiting import Waiting
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Memory:
         percent = self._percent(declared)
         served = None if percent is None or math.isnan(percent.value) else percent.value
         past = self.past(declared, served)
-        standing = Standing(phase=declared, percent=served, since=past.since, recorded=past.percent, at=self.at)
+        standing = Standing(phase=declared, percent=served, since=past.since, reached=past.reached, at=self.at)
         return Waiting(phase=declared, standing=standing, past=past, at=self.at, percent=percent)
 
     def past(self, phase: Phase, percent: float | None) -> Remembered:
@@ -211,13 +211,14 @@ def _past(memory: Memory, ledger: Ledger, phase: Phase, percent: float | None) -
     stands = status(entries, phase=phase.name, at=at)
     evaluations = ledger.evaluations(rollout, environment, phase.name, since=stands.phase_started, until=at)
     signatures = memory.signatures
-    here = Standing(phase=phase, percent=percent, since=None, recorded=None, at=at)
+    here = Standing(phase=phase, percent=percent, since=None, reached=None, at=at)
     statements, refused = signatures.said(phase)
     before = {name: _last_decision(ledger, memory, name) for name in phase.conditions.after}
     return Remembered(
         before={name: decision for name, decision in before.items() if decision},
         started=stands.phase_started,
         percent=stands.share.percentage if stands.share else None,
+        reached=reached(phase, (share.percentage for share in stands.shares)),
         traffic=_traffic(stands.shares, stands.phase_started),
         since=_since(stands.shares, percent),
         green=_streak(green_days, evaluations, memory, phase, stands.phase_started, phase.conditions.green),

@@ -45,6 +45,7 @@ class Remembered:
         before: The last decision on each phase that comes before, by its name; empty where it was never judged.
         started: When the phase began; None where this run is its first.
         percent: The traffic that the ledger last heard of; None where it never did.
+        reached: The traffic that was last reached through every stage; None where the ledger heard of none.
         traffic: Every percentage since the phase began, with its beginning, in their order.
         since: Since when the traffic is what it is now; None where this run sees it for the first time.
         green: Green days up to now.
@@ -61,6 +62,7 @@ class Remembered:
     before: Mapping[str, str] = field(default_factory=dict)
     started: datetime | None = None
     percent: float | None = None
+    reached: float | None = None
     traffic: tuple[tuple[float, datetime], ...] = ()
     since: datetime | None = None
     green: Streak = Streak(count=0)
@@ -95,7 +97,8 @@ class Remembered:
             return cls(
                 before={str(name): str(decision) for name, decision in found["before"].items()},
                 started=_moment(found["started"]),
-                percent=None if found["percent"] is None else float(found["percent"]),
+                percent=_number(found["percent"]),
+                reached=_number(found["reached"]),
                 traffic=tuple((float(percent), datetime.fromisoformat(since)) for percent, since in found["traffic"]),
                 since=_moment(found["since"]),
                 green=Streak(**found["green"]),
@@ -113,6 +116,10 @@ class Remembered:
             )
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"what was remembered is damaged: {error}") from None
+
+
+def _number(found: float | None) -> float | None:
+    return None if found is None else float(found)
 
 
 def _moment(text: object) -> datetime | None:

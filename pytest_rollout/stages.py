@@ -27,14 +27,14 @@ class Standing:
         phase: The phase.
         percent: The percentage that is served; None where nobody knows it.
         since: Since when it is; None where the ledger does not say.
-        recorded: The percentage that the ledger last heard of; None where it never did.
+        reached: The percentage that was last reached through every stage; None where the ledger heard of none.
         at: The instant.
     """
 
     phase: Phase
     percent: float | None
     since: datetime | None
-    recorded: float | None
+    reached: float | None
     at: datetime
 
     @property
@@ -70,15 +70,36 @@ class Standing:
     @property
     def previous(self) -> float:
         """The percentage of the stage before this one; 0 at the first."""
-        smaller = [each.percent for each in self.phase.stages if self.percent and each.percent < self.percent]
-        return max(smaller, default=0.0)
+        here = self.stage.percent if self.stage else self.percent or 0.0
+        return max((each.percent for each in self.phase.stages if each.percent < here), default=0.0)
 
     def jumped(self) -> bool:
         """Whether the traffic left out a stage on its way here."""
-        stage, known = self.stage, self.recorded
-        if stage is None or known is None or _same(known, self.percent):
-            return False
-        return any(known < each.percent < stage.percent for each in self.phase.stages)
+        stage, before = self.stage, self.reached
+        return stage is not None and before is not None and _leaves_out(self.phase, before, stage.percent)
+
+
+def reached(phase: Phase, percents: Iterable[float]) -> float | None:
+    """The percentage that was last reached through every stage of a phase; None where there was no traffic.
+
+    One that left out a stage is not reached by being held, nor by being
+    judged: what was reached before counts until the traffic went back and
+    through every stage.
+
+    Args:
+        phase: The phase.
+        percents: Every percentage that was served, in their order.
+    """
+    found: float | None = None
+    for percent in percents:
+        if found is None or not _leaves_out(phase, found, percent):
+            found = percent
+    return found
+
+
+def _leaves_out(phase: Phase, before: float, now: float) -> bool:
+    """Whether a stage lies between two percentages, the second of which is more."""
+    return any(before + TOLERANCE < each.percent < now - TOLERANCE for each in phase.stages)
 
 
 def rollback_target(standing: Standing, wanted: Iterable[str]) -> float:

@@ -92,7 +92,7 @@ def _stage(waiting: Waiting) -> Claim:
         not phase.stages and phase.traffic is not None and abs(phase.traffic - standing.percent) < 1e-6
     )
     if planned and standing.jumped():
-        known = percent_text(standing.recorded or 0.0)
+        known = percent_text(standing.reached or 0.0)
         why = f"the traffic went from {known} to {percent_text(standing.percent)} and left out a stage between them"
         percent = replace(percent, why=why, needs="go back, and through every stage")
         return claim_about(percent, Truth.REFUTED, text=text, limit="one stage after the other", near=math.nan, alpha=0)

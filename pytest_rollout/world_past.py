@@ -93,7 +93,7 @@ class Lived:
         for phase in (self.plan.phases[name] for name in self.phases if name in self.plan.phases):
             here = self.here(phase)
             percent = here.percent if here else None
-            standing = Standing(phase=phase, percent=percent, since=None, recorded=None, at=self.at)
+            standing = Standing(phase=phase, percent=percent, since=None, reached=None, at=self.at)
             found[phase.name] = (here.name if here else "", standing.roles)
         return found
 
