@@ -1,0 +1,325 @@
+"""Stages: the traffic that is served decides which gates count, where it goes next, and where a rollback takes it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+PLAN = """
+rollout: shop
+every: 6h
+percentage: canary
+metrics:
+  canary: {unit: "%", source: telemetry, query: canary}
+  errors: {title: Errors, unit: 1/h, better: lower, source: telemetry, query: errors}
+  orders: {title: Orders, unit: 1/h, better: higher, source: telemetry, query: orders}
+  latency_ms: {title: P99 latency, unit: ms, better: lower, source: telemetry, query: latency}
+budgets:
+  latency_ms:
+    phases: [phase1]
+    warning: 40 ms
+    critical: {limit: 60 ms, to: half}
+    emergency: {limit: 90 ms, decision: rollback, to: 0 %}
+phases:
+  phase1:
+    title: Gradual
+    stages:
+      - {traffic: 5 %, hold: 48h}
+      - {traffic: 25 %, hold: 48h}
+      - {traffic: 50 %, hold: 72h}
+      - {traffic: 100 %}
+    exit: {green: 2d}
+environments:
+  test:
+    ledger: ledger.sqlite
+    sources:
+      telemetry: {kind: memory, answers: answers.yaml}
+"""
+GATES = """
+@pytest.mark.stage("25 %")
+def test_no_errors_at_25(metrics):
+    '''No errors at a quarter.'''
+    assert metrics("errors") == 0
+
+
+@pytest.mark.stage("5 %", "100 %")
+@pytest.mark.rollback(to="0 %")
+def test_orders_keep_coming(metrics):
+    '''Orders do not collapse.'''
+    assert metrics("orders") > 100
+"""
+STEPS = {5: 2, 25: 2, 50: 3, 100: 0}
+
+
+@pytest.fixture
+def gradual(project):
+    """A phase in four stages, with gates for some of them."""
+    project.write("gates/shop/rollout.yaml", PLAN)
+    project.gate(GATES)
+    return project
+
+
+@pytest.fixture
+def at_stage(gradual, past):
+    """The rollout as it stands at a stage: every one before was held, this one for some days."""
+
+    def at_stage(percent, *, days=2.5, served=None, **answers):
+        before = [each for each in STEPS if each < percent]
+        start = past.ago(days=days + sum(STEPS[each] for each in before))
+        moment, served_then = start, []
+        for each in before:
+            served_then.append(past.served(each, moment))
+            moment += timedelta(days=STEPS[each])
+        past.write(*past.lived("phase1", start), *served_then, past.served(percent, moment))
+        gradual.answers(canary=percent if served is None else served, **answers)
+        return gradual
+
+    return at_stage
+
+
+def judged(result):
+    """The verdict on the one phase, and its gates by the end of their names."""
+    (verdict,) = result.verdict["verdicts"]
+    return verdict, {each["id"].rpartition("::")[2]: each for each in verdict["gates"]}
+
+
+def traffic(result):
+    verdict, _ = judged(result)
+    return tuple(verdict[f"{name}_percentage"] for name in ("current", "next", "rollback"))
+
+
+def applied(result):
+    """The gates that are for this stage."""
+    return {name for name, gate in judged(result)[1].items() if gate["applies"]}
+
+
+@pytest.mark.parametrize(
+    ("percent", "following", "gates"),
+    [
+        (5, 25, {"stage", "hold", "latency_ms", "test_orders_keep_coming"}),
+        (25, 50, {"stage", "hold", "latency_ms", "test_no_errors_at_25"}),
+        (100, None, {"stage", "green", "latency_ms", "test_orders_keep_coming"}),
+    ],
+)
+def test_gates_of_a_stage(at_stage, percent, following, gates):
+    """Those for another are listed, do not count, and are not run."""
+    result = at_stage(percent, days=3.5).run()
+
+    result.proceeds()
+    verdict, found = judged(result)
+    assert traffic(result) == (percent, following, None)
+    assert verdict["stage"] == f"{percent} %"
+    assert applied(result) == gates
+    for name in found.keys() - gates:
+        assert (found[name]["counts"], found[name]["claims"]) == (False, [])
+        assert found[name]["sentence"]
+
+
+def test_a_gate_for_another_stage_says_so(at_stage):
+    """With its stages and what is served."""
+    result = at_stage(25).run()
+    _, found = judged(result)
+
+    result.stdout.fnmatch_lines(["*- (other stage) *orders_keep_coming *for 100 %, 5 %; the traffic is 25 %*"])
+    assert found["test_orders_keep_coming"]["sentence"] == "for 100 %, 5 %; the traffic is 25 %"
+    assert found["green"]["sentence"] == "asked at 100 %, the last stage; this is 25 %"
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_a_gate_for_another_stage_fails_nothing(at_stage, workers):
+    """Errors matter at 25 %; at 5 % nobody asks. And the other way round."""
+    at_stage(5, errors=3).run(*workers).proceeds()
+
+
+def test_a_gate_of_this_stage_fails(at_stage):
+    at_stage(25, errors=3).run().holds("failed")
+
+
+def test_a_hold_that_is_not_over(at_stage):
+    """The verdict says how long; the pipeline waits."""
+    result = at_stage(25, days=0.5).run()
+
+    result.holds("hold-time", exit_code=10)
+    verdict, _ = judged(result)
+    assert verdict["hold_left"] == pytest.approx(timedelta(hours=36).total_seconds(), abs=120)
+    assert traffic(result) == (25, 50, None)
+
+
+def test_a_hold_begins_with_the_traffic(at_stage, past):
+    """The ledger last heard of 5 %: the hold of 25 % begins now, and this run records it, once."""
+    project = at_stage(5, served=25)
+
+    first, second = project.run(), project.run()
+
+    for result in (first, second):
+        result.holds("hold-time", exit_code=10)
+        assert traffic(result)[0] == 25
+    assert [each.body["percentage"] for each in past.entries() if each.kind == "percentage"] == [5, 25]
+
+
+def test_a_stage_that_was_left_out(at_stage):
+    """5 to 50: go back, and through every stage."""
+    result = at_stage(5, served=50).run()
+
+    result.holds("failed", "hold-time")
+    assert "the traffic went from 5 % to 50 % and left out a stage" in " ".join(result.text.split())
+
+
+def test_a_stage_that_was_left_out_stays_so(at_stage):
+    """The run that sees it records 50 %, and makes it no better for the next one."""
+    project = at_stage(5, served=50)
+    project.run().holds("failed", "hold-time")
+
+    project.run().holds("failed", "hold-time")
+
+
+def test_a_stage_that_was_left_out_is_made_up_for(at_stage, past):
+    """By going back and through it."""
+    project = at_stage(5, served=50)
+    project.run().holds("failed", "hold-time")
+    project.answers(canary=25)
+    project.run().holds("hold-time", exit_code=10)
+    project.answers(canary=50)
+
+    project.run().holds("hold-time", exit_code=10)
+
+
+@pytest.mark.parametrize("served", [30, 3, 0, 4.9])
+def test_a_percentage_that_is_no_stage(at_stage, served):
+    """Whatever it is near to."""
+    result = at_stage(5, served=served).run()
+
+    assert result.ret == 1, result.text
+    assert "failed" in result.codes
+    assert judged(result)[0]["stage"] is None
+
+
+@pytest.mark.parametrize("answer", [{"error": "the service is down"}, float("nan"), "many"])
+def test_an_unknown_percentage(at_stage, answer):
+    """Nobody knows which gates count, so it is a HOLD, and no wait."""
+    result = at_stage(25, served=answer).run()
+
+    assert result.ret == 1, result.text
+    assert result.verdict["decision"] == "HOLD"
+    assert traffic(result) == (None, None, None)
+    result.is_calm()
+
+
+def test_an_unknown_percentage_goes_back_to_nothing(at_stage):
+    """A trigger that fires where nobody knows the traffic takes all of it back."""
+    result = at_stage(25, served=float("nan"), latency=70).run()
+
+    assert result.ret == 20, result.text
+    assert traffic(result) == (None, None, 0)
+
+
+def test_a_stage_of_a_phase_that_has_none(gradual, at_stage):
+    """No percentage is asked there, so nobody knows whether the gate is for now."""
+    plan = PLAN[: PLAN.index("budgets:")] + "phases: {phase1: {}}\n" + PLAN[PLAN.index("environments:") :]
+    gradual.write("gates/shop/rollout.yaml", plan)
+
+    at_stage(25).run().holds("no-data")
+
+
+@pytest.mark.parametrize(
+    ("percent", "latency", "back"),
+    [(25, 70, 12.5), (50, 70, 25), (25, 100, 0), (5, 70, 2.5), (5, 100, 0)],
+)
+def test_where_a_level_goes_back_to(at_stage, percent, latency, back):
+    """Half of the traffic at critical, nothing at emergency; and never onward."""
+    result = at_stage(percent, days=3.5, latency=latency).run()
+
+    assert result.ret == 20, result.text
+    current, following, found = traffic(result)
+    assert (current, found) == (percent, back)
+    assert following == {5: 25, 25: 50, 50: 100}[percent]
+
+
+def test_the_lowest_target_counts(at_stage):
+    """A level says half, a trigger says 0 %."""
+    result = at_stage(5, latency=70, orders=10).run()
+
+    assert result.ret == 20, result.text
+    assert traffic(result) == (5, 25, 0)
+
+
+@pytest.mark.parametrize(("percent", "back"), [(5, 0), (25, 5), (50, 25), (100, 50)])
+def test_a_trigger_that_says_nothing_goes_one_stage_back(at_stage, gradual, percent, back):
+    gradual.gate(
+        "@pytest.mark.rollback\ndef test_orders(metrics):\n    '''Come.'''\n    assert metrics('orders') > 100\n"
+    )
+
+    result = at_stage(percent, days=3.5, orders=1).run()
+
+    assert result.ret == 20, result.text
+    assert traffic(result)[2] == back
+
+
+@pytest.mark.parametrize(
+    ("marker", "said"),
+    [
+        ("rollback(to='onward')", "'onward' is nothing to go back to"),
+        ("rollback('0 %')", "takes nothing, or to="),
+        ("stage()", "takes the stages that the gate is for"),
+        ("stage(25)", "'25' is no percentage of traffic"),
+        ("stage('125 %')", "is no percentage of traffic"),
+    ],
+)
+def test_markers_that_say_nothing(gradual, marker, said):
+    """Are refused when they are collected."""
+    gradual.lock()
+    gradual.gate(
+        f"@pytest.mark.{marker}\ndef test_orders(metrics):\n    '''Come.'''\n    assert metrics('orders') > 1\n"
+    )
+
+    result = gradual.run(lock=False)
+
+    assert result.ret not in {0, 10, 20}, result.text
+    assert said in " ".join(result.text.split())
+
+
+def test_the_lock_knows_the_stages(gradual):
+    """So that a gate cannot be sent to another stage unseen."""
+    gradual.lock()
+    lines = (gradual.gates / "gates.lock").read_text("utf-8").splitlines()
+
+    assert sum(line.endswith("[stage 25 %]") for line in lines) == 1
+    assert sum("[stage 5 %, 100 %]" in line for line in lines) == 1
+
+
+def test_a_gate_that_was_sent_to_another_stage(at_stage):
+    """Without the lock it does not pass, even where the gate would not apply."""
+    project = at_stage(25, errors=3)
+    project.lock()
+    path = project.gates / "test_phase1.py"
+    path.write_text(path.read_text("utf-8").replace('stage("25 %")', 'stage("50 %")'), "utf-8")
+
+    result = project.run(lock=False)
+
+    assert result.ret == 1, result.text
+    assert "is for 50 % alone" in " ".join(result.text.split())
+
+
+def test_a_gate_cannot_send_itself_elsewhere(at_stage, gradual):
+    """Only the plan's stages say that a gate does not apply."""
+    body = "from pytest_rollout.errors import NotApplicable\n\n\ndef test_orders(metrics):\n    '''Come.'''\n"
+    gradual.gate(f"{body}    raise NotApplicable('not today')\n")
+
+    at_stage(25).run().holds("error")
+
+
+@pytest.mark.parametrize("percent", [25, 100])
+def test_a_replay_stands_at_the_same_stage(at_stage, percent, tmp_path):
+    """What was served, and since when, is evidence."""
+    project = at_stage(percent, days=3.5)
+    live = project.run()
+    live.proceeds()
+    bundle = (project.folder / ".rollout" / "evidence.zip").rename(tmp_path / "bundle.zip")
+    project.answers(canary=50)
+
+    replayed = project.run("--rollout-replay", str(bundle))
+
+    replayed.holds("stale")
+    assert traffic(replayed) == traffic(live)
+    assert applied(replayed) == applied(live)
