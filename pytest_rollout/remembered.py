@@ -99,7 +99,7 @@ class Remembered:
                 started=_moment(found["started"]),
                 percent=_number(found["percent"]),
                 reached=_number(found["reached"]),
-                traffic=tuple((float(percent), datetime.fromisoformat(since)) for percent, since in found["traffic"]),
+                traffic=tuple((float(percent), _zoned(since)) for percent, since in found["traffic"]),
                 since=_moment(found["since"]),
                 green=Streak(**found["green"]),
                 clean=Streak(**found["clean"]),
@@ -123,8 +123,10 @@ def _number(found: float | None) -> float | None:
 
 
 def _moment(text: object) -> datetime | None:
-    if text is None:
-        return None
+    return None if text is None else _zoned(text)
+
+
+def _zoned(text: object) -> datetime:
     moment = datetime.fromisoformat(str(text))
     if moment.tzinfo is None:
         raise ValueError(f"{text} has no zone")
