@@ -1,0 +1,110 @@
+"""Where traffic stands, where it goes next, and that a rollback never goes onward."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_rollout.errors import QuantityError
+from pytest_rollout.plan.model import Phase, Place, Stage
+from pytest_rollout.stages import Standing, parse_target, reached, rollback_target
+
+AT = datetime(2026, 11, 1, 9, tzinfo=UTC)
+PLACE = Place(Path("rollout.yaml"), 1, 1, "")
+PERCENTS = st.floats(0, 100, allow_nan=False)
+STEPS = st.lists(st.integers(1, 1000).map(lambda tenth: tenth / 10), min_size=1, max_size=6, unique=True).map(sorted)
+TARGETS = st.sampled_from(["", "previous", "half"]) | st.integers(0, 100).map(lambda percent: f"{percent} %")
+
+
+def phase(*percents, hold=None):
+    stages = tuple(Stage(percent=each, hold=hold, approvals={}, place=PLACE) for each in percents)
+    return Phase(name="gradual", title="", budgets={}, place=PLACE, stages=stages)
+
+
+def standing(percent, *percents, since=None, before=None, hold=None):
+    return Standing(phase=phase(*percents, hold=hold), percent=percent, since=since, reached=before, at=AT)
+
+
+@given(STEPS, PERCENTS, st.lists(TARGETS, min_size=1, max_size=4))
+def test_a_rollback_never_goes_onward(steps, percent, wanted):
+    """Whatever is served, planned and asked for; and several triggers go as far as the farthest."""
+    here = standing(percent, *steps)
+    back = rollback_target(here, wanted)
+
+    assert 0 <= back <= percent
+    assert back == min(rollback_target(here, [each]) for each in wanted)
+
+
+@given(STEPS, st.data(), st.floats(-9e-7, 9e-7))
+def test_a_stage_goes_back_to_the_one_before(steps, data, error):
+    """Also where its percentage came through a computation, which may make it a little more than it is."""
+    number = data.draw(st.integers(0, len(steps) - 1))
+    here = standing(steps[number] + error, *steps)
+
+    assert here.stage is not None
+    assert here.stage.percent == steps[number]
+    assert rollback_target(here, [""]) == ([0.0, *steps][number])
+    assert (here.next.percent if here.next else None) == [*steps, None][number + 1]
+    assert here.final == (number == len(steps) - 1)
+
+
+@pytest.mark.parametrize("wanted", [[], [""], ["half"], ["50 %"]])
+def test_nobody_knows_the_traffic(wanted):
+    """All of it goes back."""
+    assert rollback_target(standing(None, 5, 25), wanted) == 0
+
+
+@given(STEPS, st.lists(PERCENTS, max_size=3))
+def test_one_stage_after_the_other_is_no_jump(steps, repeated):
+    """However often it goes back and begins again."""
+    path = [*steps, *(each for again in repeated for each in (0.0, *[step for step in steps if step <= again]))]
+
+    for end in range(1, len(path) + 1):
+        assert reached(phase(*steps), path[:end]) == path[end - 1]
+
+
+@given(STEPS.filter(lambda steps: len(steps) > 2), st.integers(1, 5))
+def test_a_jump_stays_one_however_often_it_is_seen(steps, times):
+    """What was reached before counts, until the traffic went back and through every stage."""
+    jump = [steps[0], *[steps[2]] * times]
+    known = reached(phase(*steps), jump)
+
+    assert known == steps[0]
+    assert standing(steps[2], *steps, before=known).jumped()
+    made_up = reached(phase(*steps), [*jump, steps[1], steps[2]])
+    assert not standing(steps[2], *steps, before=made_up).jumped()
+
+
+def test_no_traffic_was_ever_heard_of():
+    assert reached(phase(5, 25), []) is None
+    assert not standing(25, 5, 25).jumped()
+
+
+@pytest.mark.parametrize(
+    ("since", "hold", "left"),
+    [
+        (timedelta(hours=12), timedelta(hours=48), timedelta(hours=36)),
+        (timedelta(hours=48), timedelta(hours=48), timedelta(0)),
+        (timedelta(hours=90), timedelta(hours=48), timedelta(0)),
+        (None, timedelta(hours=48), None),
+        (timedelta(hours=1), None, None),
+    ],
+)
+def test_what_is_left_of_a_hold(since, hold, left):
+    """Nothing is known of it where its beginning is not."""
+    assert standing(5, 5, 25, since=AT - since if since else None, hold=hold).left == left
+
+
+@pytest.mark.parametrize(("text", "found"), [("previous", "previous"), ("half", "half"), ("0%", "0 %"), ("5 %", "5 %")])
+def test_targets(text, found):
+    assert parse_target(text) == found
+
+
+@pytest.mark.parametrize("text", ["", "next", "101 %", "+5 %", "-5 %", "5", "5 ms", "nan %"])
+def test_no_targets(text):
+    with pytest.raises(QuantityError, match="is nothing to go back to"):
+        parse_target(text)
