@@ -14,9 +14,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-KEPT = 40
-"""How many files stay; about 3 MB each."""
-
 
 def cache_folder() -> Path:
     """This user's folder for worlds; `XDG_CACHE_HOME` moves it."""
@@ -25,7 +22,7 @@ def cache_folder() -> Path:
 
 
 def copied_or_made(
-    key: str, make: Callable[[Path], None], target: Path, *, folder: Path | None = None, kept: int = KEPT
+    key: str, make: Callable[[Path], None], target: Path, *, folder: Path | None = None, kept: int
 ) -> bool:
     """Put the file that `key` names at `target`: a copy from the cache, or made and kept there.
 

@@ -22,6 +22,8 @@ from pytest_rollout.world.series import Series
 STALE_BY = timedelta(hours=2)
 NAN_MINUTES = 15
 TABLE = "telemetry"
+KEPT = 40
+"""How many files stay in the cache; about 3 MB each."""
 """The table that every world has, and that the faults of every world are done to."""
 
 _VIEW = """
@@ -83,7 +85,7 @@ def make_telemetry(
             connection.execute(view)
 
     try:
-        cached = copied_or_made(_key(series, seed, duckdb.__version__), make, file, folder=cache)
+        cached = copied_or_made(_key(series, seed, duckdb.__version__), make, file, folder=cache, kept=KEPT)
         anchor()
     except (duckdb.Error, OSError) as error:
         raise WorldError(f"{file}: the telemetry cannot be written: {error}") from error

@@ -85,6 +85,7 @@ def test_a_record_says_nothing_that_was_not_said():
         "level": "",
         "decision": None,
         "trigger": False,
+        "to": "",
         "action": "",
         "runbook": "",
         "n": None,

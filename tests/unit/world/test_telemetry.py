@@ -267,7 +267,7 @@ def test_several_runs_at_once_have_the_same_rows(tmp_path, rows, own_cache):
 
 
 def test_the_cache_keeps_what_was_used_last(make, own_cache, monkeypatch):
-    monkeypatch.setattr("pytest_rollout.world.cache.KEPT", 2)
+    monkeypatch.setattr("pytest_rollout.world.telemetry.KEPT", 2)
     make(seed=1)
     make(seed=2)
     for age, path in enumerate(sorted(own_cache.iterdir())):
