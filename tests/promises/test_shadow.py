@@ -130,7 +130,7 @@ def test_it_cannot_be_alone(project):
         pytest.param('shadow(until="2026-13-01", why="x")', "until is a day such as '2026-12-01'", id="no-day"),
         pytest.param('gate(ownr="me")', "unknown 'ownr'; it takes *; did you mean 'owner'?", id="unknown-key"),
         pytest.param('gate(severity="high")', "severity is one of blocker, critical, *", id="severity"),
-        pytest.param('rollback("now")', "takes no arguments", id="rollback"),
+        pytest.param('rollback("now")', "takes nothing, or to= and the traffic to go back to", id="rollback"),
     ],
 )
 def test_a_marker_that_cannot_be_read_is_a_collection_error(project, marker, said):
