@@ -96,7 +96,7 @@ MEANING: dict[Reason, str] = {
     Reason.NO_CLAIM: "the gate passed without a claim that was proven and asserted",
     Reason.NO_PHASE: "gates ran, but -m asked for no phase, so nothing was judged",
     Reason.SRM: "sample-ratio mismatch: the arms are not the size that was planned",
-    Reason.INVALID: "the experiment's assignment does not hold",
+    Reason.INVALID: "what is relied on does not hold: the experiment's assignment, or the ledger",
     Reason.PREREQUISITE: "a phase that comes before this one is still open",
     Reason.APPROVAL: "a signature is awaited",
     Reason.STREAK: "more green days or clean hours are needed",

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,11 +20,14 @@ from pytest_rollout.discovery import find_plans
 
 if TYPE_CHECKING:
     from pytest_rollout.rollout import Conclusion, Rollout
+    from pytest_rollout.verdict import Pin
 
 ROLLOUT: pytest.StashKey[Rollout] = pytest.StashKey()
 """Where a run keeps its `Rollout`; absent in a run without plans."""
 
 
+PINNED: pytest.StashKey[Mapping[tuple[str, str], Pin]] = pytest.StashKey()
+"""The ends of ledgers that an earlier receipt names, by rollout and environment."""
 PLANS: pytest.StashKey[list[Path]] = pytest.StashKey()
 """The plans that a run has found; absent before it has looked."""
 
@@ -45,22 +47,26 @@ class LastWord:
     """Wraps pytest's main function; see the module."""
 
     @staticmethod
-    def clear(folder: Path) -> None:
+    def clear(folder: Path) -> Mapping[tuple[str, str], Pin]:
         """Remove an earlier run's receipt.
+
+        Returns:
+            The ends of the ledgers that it names: who has lost one should hear of it.
 
         Raises:
             pytest.UsageError: It is there and cannot be removed, so it could be taken for this run's.
         """
+        receipt = folder / "verdict.json"
+        pinned = _pinned(receipt) if receipt.is_file() else {}
         try:
-            (folder / "verdict.json").unlink(missing_ok=True)
+            receipt.unlink(missing_ok=True)
         except NotADirectoryError:
-            return
+            return {}
         except OSError as error:
-            if not os.path.lexists(folder / "verdict.json"):
-                return  # a read-only disk says no before it looks whether there is anything to remove
-            raise pytest.UsageError(
-                f"an earlier verdict cannot be removed: {folder / 'verdict.json'}: {error}"
-            ) from error
+            if not os.path.lexists(receipt):
+                return {}  # a read-only disk says no before it looks whether there is anything to remove
+            raise pytest.UsageError(f"an earlier verdict cannot be removed: {receipt}: {error}") from error
+        return pinned
 
     def __init__(self) -> None:
         self._process = os.getpid()
@@ -88,6 +94,12 @@ class LastWord:
         return _decide(config, rollout, status)
 
 
+def _pinned(receipt: Path) -> Mapping[tuple[str, str], Pin]:
+    from pytest_rollout.receipt import pins_of
+
+    return pins_of(receipt)
+
+
 def _status_of(error: BaseException) -> int:
     """The status that an exception out of pytest's main stands for; never 0."""
     if isinstance(error, KeyboardInterrupt):
@@ -112,22 +124,15 @@ def _unopened(config: pytest.Config, status: int) -> int:
 
 
 def _decide(config: pytest.Config, rollout: Rollout, status: int) -> int:
-    from pytest_rollout.decisions import ExitCode
-    from pytest_rollout.errors import LedgerError
     from pytest_rollout.reports.terminal import last_line
 
     try:
-        conclusion = rollout.conclude(status)
-        line, code = last_line(conclusion, rollout), conclusion.exit_code
+        conclusion, unwritten = rollout.conclude(status), ""
         if conclusion.judged:
-            for leave in _left_behind(config, rollout, conclusion):
-                try:
-                    leave()
-                except (OSError, LedgerError) as error:
-                    if code != ExitCode.ROLLBACK:
-                        raise  # nothing passes without a receipt; what takes a release back does so all the same
-                    decided = line.partition(" · exit ")[0]
-                    line = f"{decided} · not all could be written: {_in_one_line(error)} · exit {code}"
+            conclusion, unwritten = _left_behind(config, rollout, conclusion)
+        line, code = last_line(conclusion, rollout), conclusion.exit_code
+        if unwritten:
+            line = f"{line.partition(' · exit ')[0]} · not all could be written: {unwritten} · exit {code}"
     except Exception as error:  # noqa: BLE001 - whatever breaks here, a release must not go out for it
         code = status if status not in {0, 1} else 1
         found = f"{type(error).__name__}: {_in_one_line(error)}"
@@ -144,16 +149,37 @@ def _in_one_line(error: Exception) -> str:
     return "; ".join(str(error).split("\n"))
 
 
-def _left_behind(config: pytest.Config, rollout: Rollout, conclusion: Conclusion) -> list[Callable[[], object]]:
-    """What a run leaves, in order: the receipt last, so that there is none where the rest could not be written."""
+def _left_behind(config: pytest.Config, rollout: Rollout, conclusion: Conclusion) -> tuple[Conclusion, str]:
+    """Write what a run leaves: the receipt last, so that there is none where the evidence could not be written.
+
+    A go that the ledger could not take is none, and the receipt says so. What
+    takes a release back does so whatever could be written.
+
+    Returns:
+        How the run ends now, and what could not be written.
+    """
+    from pytest_rollout.decisions import ExitCode
+    from pytest_rollout.errors import RolloutError
     from pytest_rollout.receipt import write_receipt
 
-    folder = output_folder(config)
-    return [
-        partial(rollout.write_evidence, folder),
-        partial(rollout.remember, conclusion),
-        lambda: write_receipt(folder, rollout.run_of(conclusion)),
-    ]
+    folder, unwritten = output_folder(config), []
+
+    def tried(write: Callable[[], object]) -> None:
+        try:
+            write()
+        except OSError as error:
+            if conclusion.exit_code != ExitCode.ROLLBACK:
+                raise
+            unwritten.append(_in_one_line(error))
+
+    tried(lambda: rollout.write_evidence(folder))
+    try:
+        conclusion = rollout.remember(conclusion)
+    except RolloutError as error:
+        unwritten.append(_in_one_line(error))
+        conclusion = conclusion.unrecorded(unwritten[-1])
+    tried(lambda: write_receipt(folder, rollout.run_of(conclusion)))
+    return conclusion, "; ".join(unwritten)
 
 
 def _say(config: pytest.Config, line: str) -> None:

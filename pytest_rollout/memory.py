@@ -8,30 +8,30 @@ again. A ledger that cannot be read is doubt, with the reason.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pytest_rollout.decisions import Reason
-from pytest_rollout.errors import LedgerError, RolloutError, SourceError
+from pytest_rollout.errors import LedgerError, RolloutError, SignoffError, SourceError
 from pytest_rollout.estimates import Estimate
-from pytest_rollout.plan.conditions import SEVERITIES
 from pytest_rollout.plan.model import Environment, Metric, Phase, Plan
 from pytest_rollout.quantities import format_duration
 from pytest_rollout.readings import Readings
 from pytest_rollout.recorded import RecordedBaseline, asked_of
-from pytest_rollout.remembered import Remembered, Streak
-from pytest_rollout.stages import TOLERANCE, Standing, reached
+from pytest_rollout.remembered import Remembered
+from pytest_rollout.stages import TOLERANCE, Reached, Standing
+from pytest_rollout.verdict import Pin
 from pytest_rollout.waiting import Waiting
 
 if TYPE_CHECKING:
+    from pytest_rollout.ledger.checking import Head
+    from pytest_rollout.ledger.drafts import Run as Told
+    from pytest_rollout.ledger.entries import Draft
     from pytest_rollout.ledger.ledger import Ledger
-    from pytest_rollout.ledger.streaks import Evaluation
-    from pytest_rollout.ledger.streaks import Streak as LedgerStreak
-    from pytest_rollout.ledger.timeline import Incident, Share
-    from pytest_rollout.receipt import Run
+    from pytest_rollout.phase_past import Subject
     from pytest_rollout.signatures import Signatures
     from pytest_rollout.verdict import Verdict
 
@@ -64,7 +64,8 @@ class Memory:
         percent = self._percent(declared)
         served = None if percent is None or math.isnan(percent.value) else percent.value
         past = self.past(declared, served)
-        standing = Standing(phase=declared, percent=served, since=past.since, reached=past.reached, at=self.at)
+        before = Reached(percent=past.reached, over=past.over)
+        standing = Standing(phase=declared, percent=served, since=past.since, at=self.at, reached=before)
         return Waiting(phase=declared, standing=standing, past=past, at=self.at, percent=percent)
 
     def past(self, phase: Phase, percent: float | None) -> Remembered:
@@ -73,7 +74,7 @@ class Memory:
         Raises:
             SourceError: The ledger or the signatures cannot be read.
         """
-        found = self._shared(("past", phase.name), lambda ledger: _past(self, ledger, phase, percent).as_json())
+        found = self._shared(("past", phase.name), lambda ledger: self._past(ledger, phase, percent).as_json())
         try:
             return Remembered.from_json(found)
         except ValueError as error:
@@ -110,52 +111,106 @@ class Memory:
 
         return Signatures(plan=self.plan, environment=self.environment, at=self.at)
 
-    def record(self, verdict: Verdict, run: Run, *, recorded_at: datetime) -> None:
+    def record(self, verdict: Verdict, told: Told, *, recorded_at: datetime) -> Pin | None:
         """Write what a run decided, and what it saw for the first time: that the phase began, that traffic changed.
+
+        Returns:
+            The end of the ledger with it; None where there is no ledger.
 
         Raises:
             LedgerError: The ledger could not take it, and nothing of it was written.
         """
         phase = self.plan.phases.get(verdict.phase)
         if phase is None or not self.environment.ledger:
-            return
-        from pytest_rollout.ledger import drafts
+            return None
+        from pytest_rollout.ledger.drafts import evaluation
         from pytest_rollout.ledger.ledger import open_ledger
 
-        rollout, environment = self.plan.rollout, self.environment.name
-        by = f"run {run.run_id}"
-        blocked = any(because.code == Reason.PREREQUISITE for because in verdict.reasons)
-        written = []
+        judged = evaluation(verdict, told, environment=self.environment.name, at=self.at, stage=verdict.traffic.stage)
         with closing(open_ledger(self.environment.ledger, self.plan.folder)) as ledger:
-            past = _past(self, ledger, phase, verdict.traffic.current)
-            if past.started is None and not blocked:
-                written.append(
-                    drafts.phase_start(rollout=rollout, environment=environment, at=self.at, phase=phase.name, by=by)
-                )
-            now = verdict.traffic.current
-            if now is not None and (past.percent is None or not math.isclose(past.percent, now, abs_tol=TOLERANCE)):
-                written.append(
-                    drafts.percentage(
-                        rollout=rollout,
-                        environment=environment,
-                        at=self.at,
-                        phase=phase.name,
-                        percentage=now,
-                        by=f"seen by {by}",
-                    )
-                )
-            told = drafts.Run(
-                run_id=run.run_id,
-                mode=run.mode,
-                exit_code=run.exit_code,
-                git=run.git,
-                embedded=run.embedded,
-                fault=run.fault,
+            ledger.append_all([*self._seen(ledger, phase, verdict, told), judged], recorded_at=recorded_at)
+            return self._pin(ledger.head())
+
+    def record_receipt(self, phase: str, digest: str, told: Told, *, recorded_at: datetime) -> None:
+        """Write which `verdict.json` a run leaves, so that no other one can be approved.
+
+        Raises:
+            LedgerError: The ledger could not take it.
+        """
+        if phase not in self.plan.phases or not self.environment.ledger:
+            return
+        from pytest_rollout.ledger.drafts import receipt
+        from pytest_rollout.ledger.ledger import open_ledger
+
+        about = {"rollout": self.plan.rollout, "environment": self.environment.name}
+        with closing(open_ledger(self.environment.ledger, self.plan.folder)) as ledger:
+            left = receipt(**about, phase=phase, at=self.at, digest=digest, by=f"run {told.run_id}")
+            ledger.append(left, recorded_at=recorded_at)
+
+    def _pin(self, head: Head) -> Pin:
+        return Pin(environment=self.environment.name, entries=head.entries, digest=head.digest)
+
+    def relied_on(self, pinned: Pin | None, *, whole: bool) -> tuple[Pin | None, tuple[str, ...]]:
+        """The end of the ledger that a run relies on, and what speaks against relying on it.
+
+        Every entry that a question reads is compared with its digest then and
+        there. That none is missing or moved is what is looked at here.
+
+        Args:
+            pinned: The end of the ledger as an earlier run saw it; None where there was none.
+            whole: Whether to look at all entries, and not only whether it ends as it says.
+
+        Raises:
+            LedgerError: The ledger cannot be read, or does not end as it says.
+        """
+        if not self.environment.ledger:
+            return None, ()
+        from pytest_rollout.ledger.ledger import open_ledger
+
+        with closing(open_ledger(self.environment.ledger, self.plan.folder)) as ledger:
+            if pinned is not None and not ledger.holds(pinned.digest):
+                lost = f"an earlier run saw it end with entry {pinned.entries}, which is not in it"
+                return pinned, (f"{ledger.where} is not the ledger that it was: {lost}",)
+            found = [str(each) for each in ledger.check(chain_only=True) if not each.warning] if whole else []
+            sentences = tuple(f"{ledger.where} is not what was written: {each}" for each in found)
+            return pinned if found else self._pin(ledger.head()), sentences
+
+    def _seen(self, ledger: Ledger, phase: Phase, verdict: Verdict, told: Told) -> list[Draft]:
+        """That the phase began and that traffic changed, where the ledger has not heard of it."""
+        from pytest_rollout.ledger.drafts import percentage, phase_start
+        from pytest_rollout.phase_past import phase_past
+
+        about = {"rollout": self.plan.rollout, "environment": self.environment.name}
+        now, by = verdict.traffic.current, f"run {told.run_id}"
+        past = phase_past(ledger, self._subject, phase, now)
+        found = []
+        if past.started is None and not any(because.code == Reason.PREREQUISITE for because in verdict.reasons):
+            found.append(phase_start(**about, at=self.at, phase=phase.name, by=by))
+        if now is not None and (past.percent is None or not math.isclose(past.percent, now, abs_tol=TOLERANCE)):
+            found.append(percentage(**about, at=self.at, phase=phase.name, percentage=now, by=f"seen by {by}"))
+        return found
+
+    @property
+    def _subject(self) -> Subject:
+        from pytest_rollout.phase_past import Subject
+
+        return Subject(plan=self.plan, environment=self.environment.name, at=self.at)
+
+    def _past(self, ledger: Ledger, phase: Phase, percent: float | None) -> Remembered:
+        """What the ledger and the signatures say; where nothing can be known of these, what takes none still holds."""
+        from pytest_rollout.phase_past import given_receipts, phase_past
+
+        past = phase_past(ledger, self._subject, phase, percent)
+        here = Standing(phase=phase, percent=percent, since=None, at=self.at)
+        stage = here.stage.name if here.stage else ""
+        try:
+            signed = self.signatures.signed(
+                phase, stage, here.roles, lambda given: given_receipts(ledger, self._subject, phase.name, given)
             )
-            written.append(
-                drafts.evaluation(verdict, told, environment=environment, at=self.at, stage=verdict.traffic.stage)
-            )
-            ledger.append_all(written, recorded_at=recorded_at)
+            statements, refused = self.signatures.said(phase)
+        except SignoffError as error:
+            return replace(past, unsigned=str(error))
+        return replace(past, signed=signed, statements=statements, refused=refused)
 
     def _percent(self, phase: Phase) -> Estimate | None:
         if not self.plan.percentage or (not phase.stages and phase.traffic is None):
@@ -199,96 +254,3 @@ class Memory:
         ]
         other = f"; the one of environment '{elsewhere[0]}' is of another system" if elsewhere else ""
         raise SourceError(f"no baseline of {metric.name} was recorded in '{self.environment.name}'{other}")
-
-
-def _past(memory: Memory, ledger: Ledger, phase: Phase, percent: float | None) -> Remembered:
-    from pytest_rollout.ledger.entries import Kind
-    from pytest_rollout.ledger.streaks import clean_hours, green_days
-    from pytest_rollout.ledger.timeline import STATUS_KINDS, status
-
-    rollout, environment, at = memory.plan.rollout, memory.environment.name, memory.at
-    entries = ledger.entries(rollout, environment, kinds=STATUS_KINDS - {Kind.BASELINE}, until=at)
-    stands = status(entries, phase=phase.name, at=at)
-    evaluations = ledger.evaluations(rollout, environment, phase.name, since=stands.phase_started, until=at)
-    signatures = memory.signatures
-    here = Standing(phase=phase, percent=percent, since=None, reached=None, at=at)
-    statements, refused = signatures.said(phase)
-    before = {name: _last_decision(ledger, memory, name) for name in phase.conditions.after}
-    return Remembered(
-        before={name: decision for name, decision in before.items() if decision},
-        started=stands.phase_started,
-        percent=stands.share.percentage if stands.share else None,
-        reached=reached(phase, (share.percentage for share in stands.shares)),
-        traffic=_traffic(stands.shares, stands.phase_started),
-        since=_since(stands.shares, percent),
-        green=_streak(green_days, evaluations, memory, phase, stands.phase_started, phase.conditions.green),
-        clean=_streak(clean_hours, evaluations, memory, phase, stands.phase_started, phase.conditions.clean),
-        signed=signatures.signed(phase, here.stage.name if here.stage else "", here.roles),
-        statements=statements,
-        refused=refused,
-        incidents=_open_incidents(stands.incidents, phase.conditions.incidents),
-        interventions=tuple(
-            f"{each.body.get('what')} ({each.body.get('by')}, {each.at:%Y-%m-%d %H:%M} UTC)"
-            for each in stands.interventions
-        ),
-        rollbacks=len(stands.rollbacks),
-        evaluations=len(evaluations),
-    )
-
-
-def _streak(
-    count: Callable[..., LedgerStreak],
-    evaluations: Sequence[Evaluation],
-    memory: Memory,
-    phase: Phase,
-    since: datetime | None,
-    wanted: int | None,
-) -> Streak:
-    """How long a row is, where the phase asks."""
-    if wanted is None:
-        return Streak(count=0)
-    policies = {"missing": phase.conditions.missing, "information": phase.conditions.information}
-    found = count(evaluations, at=memory.at, every=memory.plan.every, since=since, **policies)
-    return Streak(count=found.length, why=found.why)
-
-
-def _traffic(shares: Sequence[Share], started: datetime | None) -> tuple[tuple[float, datetime], ...]:
-    """Every percentage since the phase began; what was set before counts from its beginning."""
-    if started is None:
-        return ()
-    before = [(share.percentage, started) for share in shares if share.since <= started][-1:]
-    found = [*before, *((share.percentage, share.since) for share in shares if share.since > started)]
-    return tuple(each for place, each in enumerate(found) if place == 0 or found[place - 1][0] != each[0])
-
-
-def _since(shares: Sequence[Share], percent: float | None) -> datetime | None:
-    """Since when the traffic is what is served now; None where the ledger last heard of another percentage."""
-    since = None
-    for share in reversed(shares):
-        if percent is None or not math.isclose(share.percentage, percent, abs_tol=TOLERANCE):
-            break
-        since = share.since
-    return since
-
-
-def _open_incidents(incidents: Iterable[Incident], worst: str) -> tuple[str, ...]:
-    """Incidents that are not resolved, of this severity or worse; one of a severity that nobody knows counts."""
-    lighter = SEVERITIES[SEVERITIES.index(worst) + 1 :] if worst else SEVERITIES[2:]
-    return tuple(
-        f"{each.name} ({each.severity}): {each.title}"
-        for each in incidents
-        if each.resolved is None and each.severity not in lighter
-    )
-
-
-def _last_decision(ledger: Ledger, memory: Memory, phase: str) -> str:
-    """The last decision on a phase; empty where there is none."""
-    from pytest_rollout.ledger.entries import Kind
-
-    entry = ledger.last(
-        memory.plan.rollout, memory.environment.name, kinds=[Kind.EVALUATION], phase=phase, until=memory.at
-    )
-    if entry is None:
-        return ""
-    decision, mode = entry.body.get("decision"), entry.body.get("mode")
-    return str(decision) if mode == "live" else f"by a run of the mode {mode}"

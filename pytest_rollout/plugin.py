@@ -18,7 +18,7 @@ import pytest
 
 from pytest_rollout import hookspecs
 from pytest_rollout.discovery import find_plans
-from pytest_rollout.lastword import PLANS, LastWord, output_folder, plans_of
+from pytest_rollout.lastword import PINNED, PLANS, LastWord, output_folder, plans_of
 
 MARKERS = (
     "rollback(to): a gate whose failure takes the release back, to a percentage of traffic where it says so",
@@ -55,7 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
     """Clear what an earlier run left before anything can fail, and register the last word after all else."""
     folder = output_folder(early_config)
-    LastWord.clear(folder)
+    early_config.stash[PINNED] = LastWord.clear(folder)
     if _said_by_the_environment(early_config):
         for each in _folders_without_the_environment(early_config):
             LastWord.clear(each)

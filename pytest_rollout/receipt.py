@@ -7,6 +7,7 @@ stale, of another environment, or edited. No receipt, no go.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
@@ -20,7 +21,7 @@ from pytest_rollout.claims import Truth
 from pytest_rollout.decisions import WAITING, Decision, ExitCode
 from pytest_rollout.judgement import GateVerdict
 from pytest_rollout.quantities import format_duration
-from pytest_rollout.verdict import Because, RunVerdict, Verdict
+from pytest_rollout.verdict import Because, Pin, RunVerdict, Verdict
 
 RECEIPT_NAME = "verdict.json"
 RUN_ID = "ROLLOUT_RUN_ID"
@@ -79,6 +80,7 @@ def _verdict(verdict: Verdict) -> dict[str, object]:
         "plan_digest": verdict.plan_digest,
         "lock_digest": verdict.lock_digest or None,
         "evidence_digest": verdict.evidence_digest or None,
+        "ledger": vars(verdict.ledger) if verdict.ledger else None,
         "gates": [_gate(gate) for gate in verdict.gates],
     }
 
@@ -105,6 +107,35 @@ def _gate(verdict: GateVerdict) -> dict[str, object]:
     }
 
 
+def receipt_digest(run: Run) -> str:
+    """The SHA-256 of the `verdict.json` that `write_receipt` writes."""
+    return hashlib.sha256(_encoded(run)).hexdigest()
+
+
+def _encoded(run: Run) -> bytes:
+    return _rendered(receipt(run)).encode("utf-8", "backslashreplace")
+
+
+def pins_of(path: Path) -> dict[tuple[str, str], Pin]:
+    """The ends of ledgers that an earlier receipt names, by rollout and environment.
+
+    A file that is no receipt names none: it is no witness of anything.
+    """
+    try:
+        if path.stat().st_size > _LARGEST_BYTES:
+            return {}
+        document = json.loads(path.read_bytes())
+        return {
+            (str(each["rollout"]), str(pin["environment"])): Pin(
+                environment=str(pin["environment"]), entries=int(pin["entries"]), digest=str(pin["digest"])
+            )
+            for each in _list(document["verdicts"])
+            if (pin := each.get("ledger")) and pin["digest"]
+        }
+    except (OSError, *NOT_A_RECEIPT):
+        return {}
+
+
 def write_receipt(folder: Path, run: Run) -> Path:
     """Write `verdict.json` so that it is either whole or absent, even if the machine stops.
 
@@ -112,11 +143,10 @@ def write_receipt(folder: Path, run: Run) -> Path:
         OSError: The folder cannot be written to; nothing is left behind.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    text = _rendered(receipt(run))
     handle, name = tempfile.mkstemp(dir=folder, prefix=f".{RECEIPT_NAME}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(_encoded(run))
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(0o644)

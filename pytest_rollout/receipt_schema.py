@@ -60,6 +60,17 @@ def _verdict() -> Schema:
                 "type": ["string", "null"],
                 "description": "SHA-256 of what the rollout's sources answered; evidence.zip holds it.",
             },
+            "ledger": {
+                **_object(
+                    {
+                        "environment": _text("Whose ledger."),
+                        "entries": {"type": "integer", "minimum": 0, "description": "How many entries it had."},
+                        "digest": _text("Of the last one: what `rollout ledger check --head` takes."),
+                    }
+                ),
+                "type": ["object", "null"],
+                "description": "The end of the ledger that was relied on; null where there is none.",
+            },
             "gates": _array(_gate(), "Every gate that was collected, planned or locked for the phase."),
         }
     )

@@ -42,10 +42,12 @@ class Remembered:
     """One phase's past.
 
     Args:
+        known: Whether the ledger knew of the rollout before this run; where it did not, nothing is known to be absent.
         before: The last decision on each phase that comes before, by its name; empty where it was never judged.
         started: When the phase began; None where this run is its first.
         percent: The traffic that the ledger last heard of; None where it never did.
         reached: The traffic that was last reached through every stage; None where the ledger heard of none.
+        over: Whether a run there has said PROCEED since the traffic came, where it is a stage.
         traffic: Every percentage since the phase began, with its beginning, in their order.
         since: Since when the traffic is what it is now; None where this run sees it for the first time.
         green: Green days up to now.
@@ -57,12 +59,15 @@ class Remembered:
         signed: How far each role has signed for what comes next.
         statements: What people have signed, by topic.
         refused: Why other statements do not count, by topic.
+        unsigned: Why nothing is known of any signature; empty where it is.
     """
 
+    known: bool = False
     before: Mapping[str, str] = field(default_factory=dict)
     started: datetime | None = None
     percent: float | None = None
     reached: float | None = None
+    over: bool = True
     traffic: tuple[tuple[float, datetime], ...] = ()
     since: datetime | None = None
     green: Streak = Streak(count=0)
@@ -74,6 +79,7 @@ class Remembered:
     signed: Mapping[str, Signed] = field(default_factory=dict)
     statements: Mapping[str, Statement] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
+    unsigned: str = ""
 
     def as_json(self) -> dict[str, object]:
         """The facts as JSON values."""
@@ -95,10 +101,12 @@ class Remembered:
             raise ValueError("what was remembered is no record of this version")
         try:
             return cls(
+                known=found["known"] is True,
                 before={str(name): str(decision) for name, decision in found["before"].items()},
                 started=_moment(found["started"]),
                 percent=_number(found["percent"]),
                 reached=_number(found["reached"]),
+                over=found["over"] is True,
                 traffic=tuple((float(percent), _zoned(since)) for percent, since in found["traffic"]),
                 since=_moment(found["since"]),
                 green=Streak(**found["green"]),
@@ -113,6 +121,7 @@ class Remembered:
                 },
                 statements={str(topic): Statement(**one) for topic, one in found["statements"].items()},
                 refused={str(topic): str(why) for topic, why in found["refused"].items()},
+                unsigned=str(found["unsigned"]),
             )
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"what was remembered is damaged: {error}") from None

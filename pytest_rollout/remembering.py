@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pytest_rollout.claims import GateClaims
+from pytest_rollout.decisions import Reason
 from pytest_rollout.errors import QuestionError, SourceError, listed
 from pytest_rollout.estimates import Estimate, Reading
 from pytest_rollout.provenance import Provenance
 from pytest_rollout.remembered import Remembered
-from pytest_rollout.waiting import Waiting
+from pytest_rollout.waiting import NEW, Waiting
 
 
 @dataclass(frozen=True)
@@ -49,20 +50,26 @@ class History:
     def incidents(self) -> Reading:
         """Open incidents of the severity that the phase names, or worse."""
         return self._reading(
-            "open incidents", lambda past, _: len(past.incidents), why=lambda past: "; ".join(past.incidents)
+            "open incidents",
+            lambda past, _: len(past.incidents),
+            why=lambda past: "; ".join(past.incidents),
+            absent=True,
         )
 
     @property
     def interventions(self) -> Reading:
         """Interventions by hand since the phase began."""
         return self._reading(
-            "interventions", lambda past, _: len(past.interventions), why=lambda past: "; ".join(past.interventions)
+            "interventions",
+            lambda past, _: len(past.interventions),
+            why=lambda past: "; ".join(past.interventions),
+            absent=True,
         )
 
     @property
     def rollbacks(self) -> Reading:
         """Rollbacks since the phase began."""
-        return self._reading("rollbacks", lambda past, _: past.rollbacks)
+        return self._reading("rollbacks", lambda past, _: past.rollbacks, absent=True)
 
     @property
     def evaluations(self) -> Reading:
@@ -76,12 +83,15 @@ class History:
         *,
         unit: str = "",
         why: Callable[[Remembered], str] = lambda _: "",
+        absent: bool = False,
     ) -> Reading:
         read = self._claims.read(name)
         try:
             waiting = self._waiting()
         except SourceError as error:
             return replace(Reading.unknown(str(error), reason=error.reason, name=name), sources=frozenset({read}))
+        if absent and not waiting.past.known:
+            return replace(Reading.unknown(NEW, reason=Reason.NO_DATA, name=name), sources=frozenset({read}))
         found = Reading.exactly(
             count(waiting.past, waiting.at),
             unit,
@@ -119,6 +129,9 @@ class Approvals:
                 f"{waiting.phase.name} asks no '{role}' to sign; it asks {listed(waiting.roles)}: "
                 "write it below 'exit: approvals:' of the phase, or at a stage"
             )
+        if waiting.past.unsigned:
+            unknown = Reading.unknown(waiting.past.unsigned, reason=Reason.NO_DATA, name=name)
+            return replace(unknown, sources=frozenset({read}))
         signed = waiting.past.signed.get(role)
         by = signed.by if signed else ()
         provenance = Provenance(source="signatures", at=waiting.at)

@@ -16,11 +16,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_rollout.ahead import Ask, Progress, ask_ahead
 from pytest_rollout.book import Book, PlannedGate
 from pytest_rollout.claims import GateClaims
-from pytest_rollout.decisions import Decision, Reason
+from pytest_rollout.decisions import Decision, ExitCode, Reason
 from pytest_rollout.depths import depths_of, preflight_lines
 from pytest_rollout.discovery import PLAN_NAME, governing
 from pytest_rollout.errors import PlanError, RolloutError
@@ -28,7 +29,7 @@ from pytest_rollout.judgement import GateVerdict, judge
 from pytest_rollout.literals import Named
 from pytest_rollout.lock import LOCK_NAME, Lock, lock_of_lines, read_lock
 from pytest_rollout.plan.model import PREFLIGHT, Plan
-from pytest_rollout.receipt import Run
+from pytest_rollout.receipt import Run, receipt_digest
 from pytest_rollout.scope import Scope
 from pytest_rollout.sources import BUILT_IN, Kinds
 from pytest_rollout.stages import rollback_target
@@ -36,6 +37,9 @@ from pytest_rollout.strays import Stray, find_strays
 from pytest_rollout.surroundings import Settings, Surroundings
 from pytest_rollout.verdict import Because, RunVerdict, Traffic, Verdict, judge_phase
 from pytest_rollout.versions import git_facts, versions
+
+if TYPE_CHECKING:
+    from pytest_rollout.ledger import drafts
 
 GATE_FIXTURES = frozenset({"metrics", "budget", "target", "flags", "baseline", "history", "approvals", "stage", "ab"})
 GATE_MARKERS = frozenset({"rollback", "shadow", "gate", "stage"})
@@ -48,6 +52,13 @@ class Conclusion:
     verdict: RunVerdict
     exit_code: int
     judged: bool
+
+    def unrecorded(self, why: str) -> Conclusion:
+        """The same end where the ledger could not take it: a go that was not recorded is none."""
+        reasons = (*self.verdict.reasons, Because(Reason.ERROR, f"what was decided could not be recorded: {why}"))
+        verdict = replace(self.verdict, reasons=reasons)
+        kept = self.exit_code not in {ExitCode.PROCEED, ExitCode.HOLD_WAITING}
+        return replace(self, verdict=verdict, exit_code=self.exit_code if kept else int(verdict.exit_code))
 
 
 class Rollout:
@@ -80,6 +91,7 @@ class Rollout:
         self._governed: dict[Path, Plan | None] = {}
         self._passed_over: dict[Path, list[Stray]] = {}
         self._judged: tuple[tuple[object, ...], RunVerdict] | None = None
+        self._doubted: set[Path] = set()
 
     @property
     def at(self) -> datetime:
@@ -210,7 +222,26 @@ class Rollout:
             skipped=self._skipped(plan),
         )
         verdict = replace(verdict.with_reasons(self._strays(plan, phase)), traffic=self._traffic(plan, phase, verdict))
+        verdict = self._by_the_ledger(plan, verdict) if self.settings.mode == "live" else verdict
         return replace(verdict, evidence_digest=self.surroundings.evidence_digest(plan))
+
+    def _by_the_ledger(self, plan: Plan, verdict: Verdict) -> Verdict:
+        """The verdict with the end of the ledger that it relies on, and with what speaks against relying on it.
+
+        All of the ledger is looked at where something would be released, or waited for.
+        """
+        if verdict.phase not in plan.phases:
+            return verdict
+        whole = verdict.decision is Decision.PROCEED or verdict.waiting
+        pinned = self.settings.pinned.get((plan.rollout, self.surroundings.environment_of(plan)))
+        try:
+            pin, against = self.surroundings.memory_of(plan).relied_on(pinned, whole=whole)
+        except RolloutError as error:
+            pin, against = pinned, (str(error).replace("\n", "; "),)
+        if against:
+            self._doubted.add(plan.path)
+        reasons = [Because(Reason.INVALID, sentence) for sentence in against]
+        return replace(verdict.with_reasons(reasons), ledger=pin)
 
     def _traffic(self, plan: Plan, phase: str, verdict: Verdict) -> Traffic:
         """How much traffic there is; nothing where nobody knows it, which its own gate has said already."""
@@ -292,17 +323,32 @@ class Rollout:
         what = "this is a replay of" if self.settings.replay else "this judges the past, as of"
         return f"{what} {self.at:%Y-%m-%d %H:%M:%S} UTC: what held then releases nothing now"
 
-    def remember(self, conclusion: Conclusion) -> None:
-        """Write what was decided into the ledgers of those environments that have one.
+    def remember(self, conclusion: Conclusion) -> Conclusion:
+        """Write what was decided, and which receipt says so, into the ledgers of environments that have one.
+
+        What speaks against the whole run speaks against each of its phases.
+        To a ledger that is not what it was, nothing is added.
+
+        Returns:
+            The conclusion, whose verdicts name the ends of their ledgers as they are now.
 
         Raises:
             LedgerError: One of them could not take it.
         """
-        if self.settings.mode != "live" or self.settings.replay:
-            return
-        run = self.run_of(conclusion)
-        for (plan, _), verdict in zip(self.pairs, conclusion.verdict.verdicts, strict=True):
-            self.surroundings.memory_of(plan).record(verdict, run, recorded_at=utc_now())
+        if self.settings.mode != "live":
+            return conclusion
+        told, pinned = _told(self.run_of(conclusion)), []
+        pairs = [(self.surroundings.memory_of(plan), plan.path in self._doubted) for plan, _ in self.pairs]
+        for (memory, doubted), verdict in zip(pairs, conclusion.verdict.verdicts, strict=True):
+            judged = verdict.with_reasons(conclusion.verdict.reasons)
+            pin = None if doubted else memory.record(judged, told, recorded_at=utc_now())
+            pinned.append(replace(verdict, ledger=pin or verdict.ledger))
+        found = replace(conclusion, verdict=replace(conclusion.verdict, verdicts=tuple(pinned)))
+        digest = receipt_digest(self.run_of(found))
+        for (memory, doubted), verdict in zip(pairs, pinned, strict=True):
+            if not doubted:
+                memory.record_receipt(verdict.phase, digest, told, recorded_at=utc_now())
+        return found
 
     def write_evidence(self, folder: Path) -> None:
         """Write the bundle of everything that the run was told.
@@ -326,6 +372,20 @@ class Rollout:
             versions=versions(),
             git=git_facts(self.plans[0].folder),
         )
+
+
+def _told(run: Run) -> drafts.Run:
+    """The run as a ledger keeps it."""
+    from pytest_rollout.ledger.drafts import Run as Told
+
+    return Told(
+        run_id=run.run_id,
+        mode=run.mode,
+        exit_code=run.exit_code,
+        git=run.git,
+        embedded=run.embedded,
+        fault=run.fault,
+    )
 
 
 def utc_now() -> datetime:

@@ -19,7 +19,7 @@ from pytest_rollout.discovery import misnamed_plans
 from pytest_rollout.environment import check_environment, ci_variable, open_environment
 from pytest_rollout.errors import PlanError, Problem, RolloutError, UsageError
 from pytest_rollout.kinds import kinds_of
-from pytest_rollout.lastword import ROLLOUT
+from pytest_rollout.lastword import PINNED, ROLLOUT
 from pytest_rollout.plan.model import PREFLIGHT, Plan
 from pytest_rollout.receipt import RUN_ID
 from pytest_rollout.rollout import Rollout, utc_now
@@ -108,6 +108,7 @@ def _settings(config: pytest.Config) -> Settings:
         past=_past(config.option.rollout_at, utc_now()),
         replay=_bundle(config),
         explore=config.option.rollout_explore or _somebody_looks(config),
+        pinned=config.stash.get(PINNED, {}),
     )
 
 

@@ -6,7 +6,7 @@ known, such as who made the change, counts in nobody's favour.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from pytest_rollout.remembered import Signed, Statement
 from pytest_rollout.signoff.approvals import Signoff, Wanted, verify_approvals
 from pytest_rollout.signoff.approvers import Register, find_register, read_register
 from pytest_rollout.signoff.authors import change_authors
+from pytest_rollout.signoff.documents import Approval
 from pytest_rollout.signoff.grounds import ELSEWHERE
 from pytest_rollout.signoff.signed import Signed as SignedDocument
 from pytest_rollout.signoff.signed import Unread, read_signed
@@ -42,15 +43,31 @@ class Signatures:
         """Where signatures and `approvers.yaml` are."""
         return self.environment.approvals or self.plan.folder
 
-    def signed(self, phase: Phase, stage: str, roles: Mapping[str, int]) -> dict[str, Signed]:
+    def signed(
+        self,
+        phase: Phase,
+        stage: str,
+        roles: Mapping[str, int],
+        given: Callable[[Iterable[datetime]], Collection[str]],
+    ) -> dict[str, Signed]:
         """How far each role has signed for what comes after this stage of a phase.
 
+        Args:
+            phase: The phase.
+            stage: The stage's name; empty where it has none.
+            roles: How many must sign in which role.
+            given: The digests of the verdicts that were really given in these seconds.
+
         Raises:
+            LedgerError: `given` cannot know.
             SignoffError: Nothing can be known of any signature: no approvers, or no `ssh-keygen`.
         """
         if not roles:
             return {}
         authors, unknown = self._authors()
+        files = list(self._found())
+        approvals = [each.document for each in files if isinstance(each, SignedDocument)]
+        moments = {each.evaluated_at for each in approvals if isinstance(each, Approval) and each.phase == phase.name}
         wanted = Wanted(
             rollout=self.plan.rollout,
             phase=phase.name,
@@ -61,8 +78,9 @@ class Signatures:
             max_age=self.plan.evidence_age,
             authors=authors,
             at=self.at,
+            known_verdicts=given(moments),
         )
-        found = verify_approvals(self._found(), wanted=wanted, register=self._register())
+        found = verify_approvals(files, wanted=wanted, register=self._register())
         return {standing.role: _role(found, standing.role, unknown) for standing in found.roles}
 
     def said(self, phase: Phase) -> tuple[dict[str, Statement], dict[str, str]]:

@@ -6,8 +6,8 @@ Nothing here reads either.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pytest_rollout.errors import QuantityError
@@ -20,6 +20,20 @@ TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reached:
+    """How far a phase's traffic has come through every stage.
+
+    Args:
+        percent: The percentage; None where nothing was ever heard of any traffic.
+        over: Whether what comes next may come: a run there has said PROCEED
+            since the traffic came, or the percentage is no stage of the phase.
+    """
+
+    percent: float | None = None
+    over: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class Standing:
     """A phase's traffic at one instant.
 
@@ -27,15 +41,15 @@ class Standing:
         phase: The phase.
         percent: The percentage that is served; None where nobody knows it.
         since: Since when it is; None where the ledger does not say.
-        reached: The percentage that was last reached through every stage; None where the ledger heard of none.
         at: The instant.
+        reached: How far it had come before.
     """
 
     phase: Phase
     percent: float | None
     since: datetime | None
-    reached: float | None
     at: datetime
+    reached: Reached = Reached()
 
     @property
     def stage(self) -> Stage | None:
@@ -73,33 +87,59 @@ class Standing:
         here = self.stage.percent if self.stage else self.percent or 0.0
         return max((each.percent for each in self.phase.stages if each.percent < here), default=0.0)
 
-    def jumped(self) -> bool:
-        """Whether the traffic left out a stage on its way here."""
-        stage, before = self.stage, self.reached
-        return stage is not None and before is not None and _leaves_out(self.phase, before, stage.percent)
+    def too_early(self) -> str:
+        """Why the traffic should not be at this stage yet; empty where it may be, and where it is at none."""
+        stage = self.stage
+        return _too_early(self.phase, self.reached, stage.percent) if stage is not None else ""
 
 
-def reached(phase: Phase, percents: Iterable[float]) -> float | None:
-    """The percentage that was last reached through every stage of a phase; None where there was no traffic.
+def reached(
+    phase: Phase, served: Iterable[tuple[float, datetime]], over: Collection[tuple[str, datetime]], *, at: datetime
+) -> Reached:
+    """How far the traffic of a phase has come through every stage.
 
-    One that left out a stage is not reached by being held, nor by being
-    judged: what was reached before counts until the traffic went back and
-    through every stage.
+    A stage that was left out, or entered before the one below it was over, is
+    not reached by being held, nor by being judged: what was reached before
+    counts until the traffic went back and through every stage. A stage to
+    which the traffic comes again must be over again.
 
     Args:
         phase: The phase.
-        percents: Every percentage that was served, in their order.
+        served: Every percentage that was served, and since when, in their order.
+        over: Each stage at which a run said PROCEED, and when.
+        at: As of when.
     """
-    found: float | None = None
-    for percent in percents:
-        if found is None or not _leaves_out(phase, found, percent):
-            found = percent
-    return found
+    here, since = Reached(), at
+    for percent, moment in served:
+        if not _too_early(phase, _as_of(phase, here, since, over, moment), percent):
+            here, since = Reached(percent=percent), moment
+    return _as_of(phase, here, since, over, at)
 
 
-def _leaves_out(phase: Phase, before: float, now: float) -> bool:
-    """Whether a stage lies between two percentages, the second of which is more."""
-    return any(before + TOLERANCE < each.percent < now - TOLERANCE for each in phase.stages)
+def _as_of(
+    phase: Phase, here: Reached, since: datetime, over: Collection[tuple[str, datetime]], at: datetime
+) -> Reached:
+    stage = next((each for each in phase.stages if _same(each.percent, here.percent)), None)
+    done = stage is None or any(name == stage.name and since <= moment <= at for name, moment in over)
+    return replace(here, over=done)
+
+
+def _too_early(phase: Phase, before: Reached, now: float) -> str:
+    """Why traffic that had come so far should not be at this percentage; empty where it may be, or goes back."""
+    known = -1.0 if before.percent is None else before.percent
+    if now <= known + TOLERANCE:
+        return ""
+    between = [each.name for each in phase.stages if known + TOLERANCE < each.percent < now - TOLERANCE]
+    if between and before.percent is None:
+        return f"the traffic is {percent_text(now)}, and nothing is known of it at {between[-1]}"
+    if between:
+        return f"the traffic went from {percent_text(known)} to {percent_text(now)} and left out a stage between them"
+    if not before.over:
+        return (
+            f"the traffic went from {percent_text(known)} to {percent_text(now)} too early: "
+            f"no run at {percent_text(known)} has said PROCEED since it came there"
+        )
+    return ""
 
 
 def rollback_target(standing: Standing, wanted: Iterable[str]) -> float:

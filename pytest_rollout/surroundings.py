@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +31,7 @@ from pytest_rollout.plan.model import PREFLIGHT, Environment, Plan
 from pytest_rollout.readings import Readings
 from pytest_rollout.sources import Kinds
 from pytest_rollout.sources.once import AnswerBook
+from pytest_rollout.verdict import Pin
 from pytest_rollout.world.running import Endpoints
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class Settings:
     explore: bool
     past: datetime | None = None
     replay: Path | None = None
+    pinned: Mapping[tuple[str, str], Pin] = field(default_factory=dict)
+    """The ends of ledgers as an earlier run saw them, by rollout and environment."""
 
     @property
     def mode(self) -> str:

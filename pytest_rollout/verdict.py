@@ -46,6 +46,15 @@ class Traffic:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pin:
+    """The end of the ledger that a verdict relies on: how many entries of which environment's, and the last digest."""
+
+    environment: str
+    entries: int
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """What one phase of one rollout may do, with every reason why not."""
 
@@ -58,6 +67,7 @@ class Verdict:
     lock_digest: str = ""
     evidence_digest: str = ""
     traffic: Traffic = Traffic()
+    ledger: Pin | None = None
 
     @property
     def waiting(self) -> bool:

@@ -23,6 +23,7 @@ from pytest_rollout.stages import Standing
 
 SOURCE = "ledger"
 PEOPLE = "signatures"
+NEW = "the ledger begins with this run, and what is not in it may have happened all the same"
 AT_THE_END = frozenset({"minimum", "green", "clean", "statements"})
 """Conditions of a phase as a whole, which are asked at its last stage."""
 
@@ -91,10 +92,10 @@ def _stage(waiting: Waiting) -> Claim:
     planned = standing.stage is not None or (
         not phase.stages and phase.traffic is not None and abs(phase.traffic - standing.percent) < 1e-6
     )
-    if planned and standing.jumped():
-        known = percent_text(standing.reached or 0.0)
-        why = f"the traffic went from {known} to {percent_text(standing.percent)} and left out a stage between them"
-        percent = replace(percent, why=why, needs="go back, and through every stage")
+    if planned and (why := standing.too_early()):
+        back = standing.reached.percent
+        first = percent_text(back) if back is not None else phase.stages[0].name
+        percent = replace(percent, why=why, needs=f"go back to {first}, and through every stage from there on")
         return claim_about(percent, Truth.REFUTED, text=text, limit="one stage after the other", near=math.nan, alpha=0)
     truth = Truth.PROVEN if planned else Truth.REFUTED
     return claim_about(percent, truth, text=text, limit=limit, near=math.nan, alpha=0.0 if not planned else 1.0)
@@ -164,6 +165,14 @@ def _interventions(waiting: Waiting) -> Claim:
 
 
 def _none(waiting: Waiting, found: tuple[str, ...], name: str, allowed: int = 0) -> Claim:
+    """So many at most; where the ledger begins with this run, nobody knows of what is not in it."""
+    if not waiting.past.known and len(found) <= allowed:
+        unknown = replace(
+            _doubt(NEW, name=name, reason=Reason.NO_DATA),
+            needs=f"rollout start FOLDER {waiting.phase.name}, or the ledger that there was before",
+        )
+        text = f"{name} <= {allowed}"
+        return claim_about(unknown, Truth.INCONCLUSIVE, text=text, limit=f"<= {allowed}", near=allowed)
     reading = _reading(len(found), "", name, SOURCE, waiting.at)
     truth = Truth.PROVEN if len(found) <= allowed else Truth.REFUTED
     reading = replace(reading, why="; ".join(found) if truth is Truth.REFUTED else "")
@@ -173,6 +182,8 @@ def _none(waiting: Waiting, found: tuple[str, ...], name: str, allowed: int = 0)
 
 def _statements(waiting: Waiting) -> Claim:
     topics = waiting.phase.conditions.statements
+    if waiting.past.unsigned:
+        return _unsigned(waiting, len(topics), "statements that people have signed")
     missing = [topic for topic in topics if topic not in waiting.past.statements]
     told = "; ".join(
         f"{topic}: “{each.says}”, said by {each.by} on {each.at[:10]}"
@@ -194,6 +205,8 @@ def _statements(waiting: Waiting) -> Claim:
 
 def _approvals(waiting: Waiting) -> Claim:
     roles = waiting.roles
+    if waiting.past.unsigned:
+        return _unsigned(waiting, sum(roles.values()), "signatures")
     signed = {role: waiting.past.signed.get(role, Signed(needed=needed)) for role, needed in roles.items()}
     open_ = {role: needed - len(signed[role].by) for role, needed in roles.items() if len(signed[role].by) < needed}
     by = "; ".join(f"{role}: {', '.join(one.by)}" for role, one in signed.items() if one.by)
@@ -211,6 +224,15 @@ def _approvals(waiting: Waiting) -> Claim:
         needs=f"rollout approve FOLDER {waiting.phase.name}{stage} --role {next(iter(open_))}" if open_ else "",
         source=PEOPLE,
     )
+
+
+def _unsigned(waiting: Waiting, wanted: int, name: str) -> Claim:
+    """Nothing is known of any signature, which is no wait for one."""
+    why = replace(
+        _doubt(waiting.past.unsigned, name=name, reason=Reason.NO_DATA),
+        provenance=Provenance(source=PEOPLE, at=waiting.at),
+    )
+    return claim_about(why, Truth.INCONCLUSIVE, text=f"{name} >= {wanted}", limit=f">= {wanted}", near=wanted)
 
 
 def _counted(

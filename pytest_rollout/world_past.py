@@ -22,6 +22,7 @@ from pytest_rollout.recorded import asked_of
 from pytest_rollout.stages import Standing
 from pytest_rollout.verdict import Because, Verdict
 from pytest_rollout.world.running import ShownPhase
+from pytest_rollout.world_signers import JUDGED_BEFORE, SIGNED_BEFORE, WORLD_RECEIPT
 
 LEDGER = "ledger.sqlite"
 BY = "embedded world"
@@ -31,7 +32,7 @@ OPEN = "previous_phase_open"
 YOUNG_AGE = timedelta(days=2, hours=12)
 """The third day."""
 _SPARE = timedelta(hours=1)
-_DAY = timedelta(days=1)
+_DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +94,7 @@ class Lived:
         for phase in (self.plan.phases[name] for name in self.phases if name in self.plan.phases):
             here = self.here(phase)
             percent = here.percent if here else None
-            standing = Standing(phase=phase, percent=percent, since=None, reached=None, at=self.at)
+            standing = Standing(phase=phase, percent=percent, since=None, at=self.at)
             found[phase.name] = (here.name if here else "", standing.roles)
         return found
 
@@ -184,11 +185,17 @@ def _lived(lived: Lived, name: str) -> Iterable[Draft]:
     about = {"rollout": lived.plan.rollout, "environment": lived.environment, "phase": name}
     yield drafts.phase_start(**about, at=began, by=BY)
     here = lived.here(phase)
-    for percent, since in _traffic(phase, here, began):
+    traffic = list(_traffic(phase, here, began))
+    for place, (percent, since) in enumerate(traffic):
+        if place:  # the stage before was over: a minute earlier a run there said so
+            yield _evaluation(lived, phase, since - _MINUTE, [], phase.stages[place - 1].name)
         yield drafts.percentage(**about, percentage=percent, at=since, by=BY)
+    if name in lived.awaited:
+        at = lived.at.replace(microsecond=0) - SIGNED_BEFORE - JUDGED_BEFORE
+        yield drafts.receipt(**about, at=at, digest=WORLD_RECEIPT, by=BY)
     waits = [Because(Reason.HOLD_TIME, "the phase has not lasted its minimum time")]
     waits += [Because(Reason.STREAK, "more green days are needed")] if phase.conditions.green else []
-    moment, last = began, lived.at - timedelta(minutes=1)
+    moment, last = began, lived.at - _MINUTE
     while moment < last:
         # A phase that another judged one comes after is over.
         over = name != lived.phases[-1] and moment + lived.plan.every >= last
@@ -208,7 +215,7 @@ def _traffic(phase: Phase, here: Stage | None, began: datetime) -> Iterable[tupl
         since += stage.hold or timedelta(0)
 
 
-def _evaluation(lived: Lived, phase: Phase, at: datetime, reasons: Sequence[Because]) -> Draft:
+def _evaluation(lived: Lived, phase: Phase, at: datetime, reasons: Sequence[Because], stage: str = "") -> Draft:
     verdict = Verdict(
         rollout=lived.plan.rollout,
         phase=phase.name,
@@ -219,4 +226,4 @@ def _evaluation(lived: Lived, phase: Phase, at: datetime, reasons: Sequence[Beca
     )
     code = 0 if not reasons else 10 if verdict.waiting else 1
     run = drafts.Run(run_id=f"{phase.name} {at:%Y-%m-%d %H:%M}", mode="live", exit_code=code, embedded=True)
-    return drafts.evaluation(verdict, run, environment=lived.environment, at=at)
+    return drafts.evaluation(verdict, run, environment=lived.environment, at=at, stage=stage)

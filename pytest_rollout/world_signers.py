@@ -23,8 +23,11 @@ from pytest_rollout.signoff.signers import SIGNERS_NAME
 FOLDER = "signatures"
 SPEAKER = "speaker"
 """Who makes the statements."""
+WORLD_RECEIPT = "0" * 64
+"""The digest of the verdict that they sign, which nobody has seen."""
+SIGNED_BEFORE, JUDGED_BEFORE = timedelta(hours=1), timedelta(hours=1)
+"""How long before the run they signed, and how much older the verdict is."""
 _DAY = timedelta(days=1)
-_HOUR = timedelta(hours=1)
 
 
 def write_signatures(
@@ -94,7 +97,7 @@ def _documents(
     plan: Plan, environment: str, phase: Phase, stage: str, roles: Mapping[str, int], at: datetime
 ) -> Iterator[Approval | Statement]:
     """What is signed for a phase: an hour ago, about a verdict of two hours ago."""
-    signed_at = at.replace(microsecond=0) - _HOUR
+    signed_at = at.replace(microsecond=0) - SIGNED_BEFORE
     for role, number in roles.items():
         for person in range(1, number + 1):
             yield Approval(
@@ -104,9 +107,9 @@ def _documents(
                 environment=environment,
                 role=role,
                 principal=f"{role}-{person}",
-                verdict_digest="0" * 64,
+                verdict_digest=WORLD_RECEIPT,
                 plan_digest=plan.digest,
-                evaluated_at=signed_at - _HOUR,
+                evaluated_at=signed_at - JUDGED_BEFORE,
                 signed_at=signed_at,
                 expires_at=signed_at + 7 * _DAY,
                 comment="an embedded world",

@@ -44,14 +44,16 @@ class Past:
         """The traffic was set."""
         return drafts.percentage(**ABOUT, phase=phase, percentage=percentage, at=at, by="ada")
 
-    def judged(self, phase: str, at: datetime, *reasons: Reason, decision: Decision | None = None) -> Draft:
+    def judged(
+        self, phase: str, at: datetime, *reasons: Reason, decision: Decision | None = None, stage: str = ""
+    ) -> Draft:
         """An evaluation: PROCEED, or HOLD for these reasons."""
         said = decision or (Decision.HOLD if reasons else Decision.PROCEED)
         because = tuple(Because(reason, "as it was then") for reason in reasons)
         verdict = Verdict(rollout="shop", phase=phase, decision=said, reasons=because, gates=(), plan_digest="")
         code = {Decision.PROCEED: 0, Decision.ROLLBACK: 20}.get(said, 10 if verdict.waiting else 1)
         run = drafts.Run(run_id=f"{phase} {at}", mode="live", exit_code=code)
-        return drafts.evaluation(verdict, run, environment="test", at=at)
+        return drafts.evaluation(verdict, run, environment="test", at=at, stage=stage)
 
     def lived(self, phase: str, since: datetime, *, without: Sequence[datetime] = ()) -> list[Draft]:
         """A phase that began then, and was patient at every evaluation since, but for those intervals left out."""

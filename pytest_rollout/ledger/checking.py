@@ -44,13 +44,15 @@ class Finding:
         return f"{where}{self.code}: {self.sentence}"
 
 
-def findings(rows: Iterable[Row], head: Head | None, details: Mapping[int, str], *, pinned: str = "") -> list[Finding]:
+def findings(
+    rows: Iterable[Row], head: Head | None, details: Mapping[int, str] | None, *, pinned: str = ""
+) -> list[Finding]:
     """Everything that does not fit.
 
     Args:
         rows: All entries, by sequence.
         head: What the ledger says of its end; None when that is missing.
-        details: The digest of each detail that is there, by sequence.
+        details: The digest of each detail that is there, by sequence; None leaves them out.
         pinned: A digest that somebody kept outside, which must be in the chain.
     """
     rows = list(rows)
@@ -62,12 +64,12 @@ def findings(rows: Iterable[Row], head: Head | None, details: Mapping[int, str],
         if sequence != expected:
             found.append(_missing(expected, sequence - 1))
         found += _of_one(row, previous, places, follows_gap=sequence != expected)
-        found += _of_detail(row, details)
+        found += _of_detail(row, details) if details is not None else ()
         found += _of_clock(row, recorded)
         expected, previous, recorded = sequence + 1, row[11], row[7]
     last = Head(entries=expected - 1, digest=previous)
     found += _of_end(last, head)
-    found += [_stray(sequence) for sequence in sorted(details.keys() - set(places.values()))]
+    found += [_stray(sequence) for sequence in sorted((details or {}).keys() - set(places.values()))]
     if pinned and pinned not in places:
         found.append(Finding(sequence=0, code="head", sentence=f"no entry has the digest {pinned} that was kept"))
     return found

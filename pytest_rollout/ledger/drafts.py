@@ -104,6 +104,23 @@ def _reasons(verdict: Verdict) -> list[JSON]:
     ]
 
 
+def receipt(*, rollout: str, environment: str, phase: str, at: datetime, digest: str, by: str) -> Draft:
+    """A run left a `verdict.json` with this SHA-256; its evaluation stands in the ledger already.
+
+    They are two entries, since the receipt names the end of the ledger with
+    the evaluation in it.
+    """
+    return Draft(
+        kind=Kind.RECEIPT,
+        rollout=rollout,
+        environment=environment,
+        phase=phase,
+        at=at,
+        body={"receipt": digest, "by": by},
+        once=f"receipt {content_digest(canonical([rollout, environment, phase, digest]))[:32]}",
+    )
+
+
 def phase_start(*, rollout: str, environment: str, phase: str, at: datetime, by: str, note: str = "") -> Draft:
     """A phase begins, or begins again: what its minimum time counts from."""
     body = {"by": by, "note": note}

@@ -60,6 +60,7 @@ class Kind(StrEnum):
     APPROVAL = "approval"
     REVOCATION = "revocation"
     STATEMENT = "statement"
+    RECEIPT = "receipt"
 
 
 _KINDS = frozenset(kind.value for kind in Kind)

@@ -16,6 +16,7 @@ from typing import Self
 from pytest_rollout.errors import LedgerError
 from pytest_rollout.ledger.checking import Finding, Head, findings
 from pytest_rollout.ledger.entries import (
+    BEGINNING,
     COLUMNS,
     JSON,
     Draft,
@@ -189,7 +190,7 @@ class Ledger:
                     raise LedgerError(changed(sequence))
                 at, content = row[6], row[12]
                 outcome = outcomes.get(content) or outcomes.setdefault(content, outcome_of(content))
-                found.append(Evaluation(datetime.fromisoformat(at), *outcome))
+                found.append(Evaluation(datetime.fromisoformat(at), *outcome, row[5]))
         return tuple(found)
 
     def status(self, rollout: str, environment: str, phase: str, *, at: datetime) -> Status:
@@ -224,7 +225,15 @@ class Ledger:
         with self._store.reading() as session:
             return _head(session, self.where)
 
-    def check(self, *, pinned: str = "") -> tuple[Finding, ...]:
+    def holds(self, digest: str) -> bool:
+        """Whether the entry with this digest is in it; the beginning, which has none, always is."""
+        if digest == BEGINNING:
+            return True
+        with self._store.reading() as session:
+            query = f"SELECT 1 FROM {ENTRIES} WHERE digest = :digest"  # noqa: S608 - a constant
+            return any(True for _ in session.rows(query, {"digest": digest}))
+
+    def check(self, *, pinned: str = "", chain_only: bool = False) -> tuple[Finding, ...]:
         """Everything that is not what was written, with the entry where it shows.
 
         A whole chain that somebody has computed anew, or cut and computed anew,
@@ -232,17 +241,18 @@ class Ledger:
 
         Args:
             pinned: The digest of an entry or of the head, as it was once seen.
+            chain_only: Whether to leave out details and the database's own
+                files: what remains is what answers rest on.
 
         Raises:
             LedgerError: The database cannot be read at all.
         """
-        files = [Finding(sequence=0, code="file", sentence=said) for said in self._store.unsound()]
+        unsound = () if chain_only else self._store.unsound()
+        files = [Finding(sequence=0, code="file", sentence=said) for said in unsound]
         with self._store.reading() as session:
             heads = [Head(entries=int(row[0]), digest=str(row[1])) for row in session.rows(_READ_HEAD)]
-            details = {
-                int(row[0]): content_digest(str(row[1]))
-                for row in session.rows(f"SELECT sequence, content FROM {DETAILS}")  # noqa: S608 - a constant
-            }
+            kept = () if chain_only else session.rows(f"SELECT sequence, content FROM {DETAILS}")  # noqa: S608
+            details = None if chain_only else {int(row[0]): content_digest(str(row[1])) for row in kept}
             rows = session.rows(f"{_SELECT} ORDER BY sequence")
             return (*files, *findings(rows, heads[0] if len(heads) == 1 else None, details, pinned=pinned))
 

@@ -44,7 +44,7 @@ class Quality(Enum):
 
 
 class Evaluation(NamedTuple):
-    """One evaluation, as far as a streak looks: when, its quality, and what was said.
+    """One evaluation, as far as a streak looks: when, its quality, what was said, and at which stage.
 
     A tuple, because a year has thousands of them.
     """
@@ -52,6 +52,12 @@ class Evaluation(NamedTuple):
     at: datetime
     quality: Quality
     said: str = ""
+    stage: str = ""
+
+    @property
+    def proceeds(self) -> bool:
+        """Whether it said PROCEED, and nothing against it."""
+        return self.quality is Quality.GOOD and self.said == Decision.PROCEED.value
 
 
 def outcome_of(content: str) -> tuple[Quality, str]:

@@ -16,7 +16,7 @@ from pytest_rollout.ledger.entries import Entry, Kind
 
 BLOCKING = frozenset(SEVERITIES[:2])
 """Severities of incidents that block a rollout until they are resolved."""
-STATUS_KINDS = frozenset(Kind) - {Kind.EVALUATION}
+STATUS_KINDS = frozenset(Kind) - {Kind.EVALUATION, Kind.RECEIPT}
 """What `status` needs besides the last evaluation: of these there are few."""
 
 

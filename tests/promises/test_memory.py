@@ -219,9 +219,12 @@ def test_no_ledger_yet(waiting, past):
     """An empty memory remembers nothing good: the phase before was never judged, and nothing is green."""
     assert not past.path.exists()
 
-    waiting.run().holds("prerequisite", "hold-time", "streak")
+    result = waiting.run()
 
+    result.holds("prerequisite", "hold-time", "streak", "no-data")
+    assert gates(result)["incidents"] == gates(result)["interventions"] == ("HOLD", "no-data")
     assert not past.entries(Kind.PHASE_START)
+    waiting.run().holds("prerequisite", "hold-time", "streak")
 
 
 def test_a_plan_without_a_ledger(waiting):
@@ -252,26 +255,133 @@ def edit(path):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "said", "because"),
     [
-        (corrupt, "file is not a database"),
-        (damage, "database disk image is malformed"),
-        (edit, "is not what was written: its digest does not fit it"),
+        (corrupt, "file is not a database", ["invalid"]),
+        (damage, "database disk image is malformed", ["invalid"]),
+        (edit, "is not what was written: its digest does not fit it", ["error"]),
     ],
 )
-def test_a_ledger_that_cannot_be_believed(finished, past, spoil, said):
-    """No word of it counts, the reason is said, and nothing is a go."""
+def test_a_ledger_that_cannot_be_believed(finished, past, spoil, said, because):
+    """No word of it counts, the reason is said, and the receipt says so: nothing is a go."""
     spoil(past.path)
 
     result = finished.run()
 
-    assert result.ret == 1, result.text
-    assert result.verdict is None  # what was decided could not be recorded either
+    result.holds("no-data", *because)
     assert result.text.count("HOLD[no-data] rollout.yaml::phase1::") == 5
     assert said in " ".join(result.text.split())
-    assert result.stdout.lines[-1].startswith("VERDICT  HOLD[error]  no verdict could be written: LedgerError: ")
-    assert result.stdout.lines[-1].endswith(" · exit 1")
+
+
+def remove(path):
+    forge(path, "DELETE FROM rollout_entries WHERE sequence = 9")
+
+
+def reorder(path):
+    forge(
+        path,
+        "UPDATE rollout_entries SET sequence = -9 WHERE sequence = 9",
+        "UPDATE rollout_entries SET sequence = 9 WHERE sequence = 10",
+        "UPDATE rollout_entries SET sequence = 10 WHERE sequence = -9",
+    )
+
+
+def edit_another(path):
+    """An entry of another rollout, which no question of the run reads."""
+    forge(path, "UPDATE rollout_entries SET content = '{}' WHERE sequence = 1")
+
+
+def cut(path):
+    forge(path, "DELETE FROM rollout_entries WHERE sequence > 12")
+
+
+def forge(path, *statements):
+    with sqlite3.connect(path) as file:
+        for word in ("update", "delete"):
+            file.execute(f"DROP TRIGGER rollout_entries_no_{word}")
+        for statement in statements:
+            file.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (remove, "entry 9: missing: entry 9 is not there"),
+        (reorder, "is not what was written: its digest does not fit it"),
+        (edit_another, "entry 1: edited: is not what was written"),
+        (cut, "cut: the ledger had"),
+    ],
+)
+@pytest.mark.parametrize("days", [3, 16], ids=["wait", "go"])
+def test_a_ledger_that_somebody_has_changed(waiting, past, spoil, said, days):
+    """No run passes over it, and none waits in peace; and nothing is added to it."""
+    another = replace(past.judged("phase0", past.ago(days=40)), rollout="another")
+    past.write(another, past.judged("phase0", past.ago(days=30)), *past.lived("phase1", past.ago(days=days)))
+    spoil(past.path)
+    with sqlite3.connect(past.path) as file:
+        (before,) = file.execute("SELECT count(*) FROM rollout_entries").fetchone()
+
+    result = waiting.run()
+
+    assert result.ret == 1, result.text
+    assert said in " ".join(str(result.verdict).split())
+    assert result.codes & {"invalid", "no-data"}
+    assert result.codes <= {"invalid", "no-data", "error", "streak", "hold-time"}
     result.is_calm()
+    with sqlite3.connect(past.path) as file:
+        assert file.execute("SELECT count(*) FROM rollout_entries").fetchone() == (before,)
+
+
+def rewrite(path):
+    """A whole chain of its own, as somebody who may write the file can make one."""
+    path.unlink()
+    for beside in path.parent.glob(f"{path.name}-*"):
+        beside.unlink()
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["gone", "another"])
+def test_a_ledger_that_an_earlier_run_saw_is_gone(finished, past, again):
+    """The receipt of the run before names its end: neither an empty one nor another one takes its place."""
+    first = finished.run()
+    first.proceeds()
+    (pin,) = [each["ledger"] for each in first.verdict["verdicts"]]
+    assert (pin["environment"], len(pin["digest"])) == ("test", 64)
+    kept = past.path.read_bytes()
+    rewrite(past.path)
+    if again:
+        past.write(past.judged("phase0", past.ago(days=21)), *past.lived("phase1", past.ago(days=16)))
+
+    for _ in range(2):
+        result = finished.run()
+
+        assert result.ret == 1, result.text
+        assert "invalid" in result.codes
+        assert f"an earlier run saw it end with entry {pin['entries']}, which is not in it" in str(result.verdict)
+        assert [each["ledger"] for each in result.verdict["verdicts"]] == [pin]
+    rewrite(past.path)
+    past.path.write_bytes(kept)
+    finished.run().proceeds()
+
+
+@pytest.mark.parametrize("receipt", ["", "{}", "[1]", '{"verdicts": [{"ledger": 5}]}', '{"verdicts": 1}'])
+def test_an_earlier_receipt_that_is_none(finished, receipt):
+    """Is no witness of anything, and in nobody's way."""
+    finished.write(".rollout/verdict.json", receipt)
+
+    finished.run().proceeds()
+
+
+def test_a_run_that_did_not_end_well_is_no_go_for_the_next_phase(waiting, past):
+    """Its gates all said PROCEED, and pytest itself did not: phase 1 has nothing to follow."""
+    waiting.lock()
+    waiting.write("gates/shop/conftest.py", "def pytest_sessionfinish(session):\n    session.exitstatus = 1\n")
+    waiting.run(phase="phase0", lock=False).holds("failed")
+    waiting.write("gates/shop/conftest.py", "")
+
+    result = waiting.run()
+
+    assert gates(result)["after"] == ("HOLD", "prerequisite")
+    assert "phase0 was last judged HOLD" in str(result.verdict)
 
 
 @pytest.mark.parametrize("spoil", [corrupt, damage, edit])
@@ -314,10 +424,10 @@ def test_a_ledger_that_takes_no_entry(finished, past):
 
     result = finished.run()
 
-    assert result.ret == 1, result.text
-    assert result.verdict is None
-    assert "HOLD[error]" in result.text
-    result.is_calm()
+    result.holds("error")
+    assert "what was decided could not be recorded" in str(result.verdict["reasons"])
+    assert result.stdout.lines[-1].startswith("VERDICT  HOLD[error]  shop phase1")
+    assert "not all could be written: " in result.stdout.lines[-1]
 
 
 def test_a_run_is_recorded(waiting, past):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
+
+from pytest_rollout.decisions import Reason
 
 PLAN = """
 rollout: shop
@@ -71,11 +74,17 @@ def at_stage(gradual, past):
         for each in before:
             served_then.append(past.served(each, moment))
             moment += timedelta(days=STEPS[each])
+            served_then.append(past.judged("phase1", moment - timedelta(minutes=1), stage=f"{each} %"))
         past.write(*past.lived("phase1", start), *served_then, past.served(percent, moment))
         gradual.answers(canary=percent if served is None else served, **answers)
         return gradual
 
     return at_stage
+
+
+def over(past, *, stage="5 %", now=False):
+    """A run at a stage said PROCEED: an hour ago, or now."""
+    return past.judged("phase1", datetime.now(UTC) if now else past.ago(hours=1), stage=stage)
 
 
 def judged(result):
@@ -149,6 +158,7 @@ def test_a_hold_that_is_not_over(at_stage):
 def test_a_hold_begins_with_the_traffic(at_stage, past):
     """The ledger last heard of 5 %: the hold of 25 % begins now, and this run records it, once."""
     project = at_stage(5, served=25)
+    past.write(over(past))
 
     first, second = project.run(), project.run()
 
@@ -175,14 +185,63 @@ def test_a_stage_that_was_left_out_stays_so(at_stage):
 
 
 def test_a_stage_that_was_left_out_is_made_up_for(at_stage, past):
-    """By going back and through it."""
+    """By going back and through each."""
     project = at_stage(5, served=50)
     project.run().holds("failed", "hold-time")
+    project.answers(canary=5)
+    project.run().holds("hold-time", exit_code=10)
+    past.write(over(past, now=True))
     project.answers(canary=25)
     project.run().holds("hold-time", exit_code=10)
+    past.write(over(past, stage="25 %", now=True))
     project.answers(canary=50)
 
     project.run().holds("hold-time", exit_code=10)
+
+
+def test_a_stage_that_was_not_over(at_stage):
+    """5 to 25 before any run at 5 % said PROCEED, be it for its hold, its signatures or its gates: go back."""
+    project = at_stage(5, days=0.5, served=25)
+
+    first, second = project.run(), project.run()
+
+    for result in (first, second):
+        result.holds("failed", "hold-time")
+        assert "from 5 % to 25 % too early: no run at 5 % has said PROCEED since" in " ".join(result.text.split())
+
+
+def test_a_stage_that_was_over_before_the_traffic_went_back(at_stage, past):
+    """After a rollback to 5 % it has to be over once more."""
+    project = at_stage(25)
+    past.write(past.served(5, past.ago(hours=3)))
+
+    project.run().holds("failed", "hold-time")
+    past.write(past.served(5, past.ago(hours=2)), over(past))
+
+    project.run().holds("hold-time", exit_code=10)
+
+
+@pytest.mark.parametrize(("kind", "mode"), [("HOLD", "live"), ("PROCEED", "past")])
+def test_what_makes_no_stage_over(at_stage, past, kind, mode):
+    """A HOLD that only waits, and a run that judged the past."""
+    project = at_stage(5, served=25)
+    reasons = [Reason.HOLD_TIME] if kind == "HOLD" else []
+    judged = past.judged("phase1", past.ago(hours=1), *reasons, stage="5 %")
+    past.write(replace(judged, body={**judged.body, "mode": mode}))
+
+    project.run().holds("failed", "hold-time")
+
+
+@pytest.mark.parametrize(("first", "codes"), [(5, {"hold-time"}), (25, {"failed", "hold-time"})])
+def test_the_first_traffic_that_anybody_saw(gradual, past, first, codes):
+    """Is reached where it is the first stage; where it is another, nothing is known of those before."""
+    past.write(past.begun("phase1", past.ago(days=3)))
+    gradual.answers(canary=first)
+
+    result = gradual.run()
+
+    result.holds(*codes, exit_code=1 if "failed" in codes else 10)
+    assert ("and nothing is known of it at 5 %" in " ".join(result.text.split())) is ("failed" in codes)
 
 
 @pytest.mark.parametrize("served", [30, 3, 0, 4.9])

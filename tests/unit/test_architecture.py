@@ -51,6 +51,7 @@ LAYERS = (
         "rollout",
         "world",
         "memory",
+        "phase_past",
         "signatures",
         "baselines",
         "recording",

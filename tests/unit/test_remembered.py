@@ -18,6 +18,9 @@ LISTS = st.lists(TEXTS, max_size=3).map(tuple)
 STREAKS = st.builds(Streak, count=st.integers(0, 400), why=TEXTS)
 PASTS = st.builds(
     Remembered,
+    known=st.booleans(),
+    over=st.booleans(),
+    unsigned=TEXTS,
     before=st.dictionaries(TEXTS, TEXTS, max_size=3),
     started=st.none() | MOMENTS,
     percent=st.none() | PERCENTS,

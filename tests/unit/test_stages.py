@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from pytest_rollout.errors import QuantityError
 from pytest_rollout.plan.model import Phase, Place, Stage
-from pytest_rollout.stages import Standing, parse_target, reached, rollback_target
+from pytest_rollout.stages import Reached, Standing, parse_target, reached, rollback_target
 
-AT = datetime(2026, 11, 1, 9, tzinfo=UTC)
+AT, HOUR = datetime(2026, 11, 1, 9, tzinfo=UTC), timedelta(hours=1)
 PLACE = Place(Path("rollout.yaml"), 1, 1, "")
 PERCENTS = st.floats(0, 100, allow_nan=False)
 STEPS = st.lists(st.integers(1, 1000).map(lambda tenth: tenth / 10), min_size=1, max_size=6, unique=True).map(sorted)
@@ -26,7 +26,24 @@ def phase(*percents, hold=None):
 
 
 def standing(percent, *percents, since=None, before=None, hold=None):
-    return Standing(phase=phase(*percents, hold=hold), percent=percent, since=since, reached=before, at=AT)
+    return Standing(phase=phase(*percents, hold=hold), percent=percent, since=since, reached=before or Reached(), at=AT)
+
+
+def hourly(percents):
+    """Each percentage for an hour, the last up to now."""
+    return [(percent, AT - HOUR * (len(percents) - place)) for place, percent in enumerate(percents)]
+
+
+def over(served, *left_out):
+    """A run at each percentage says PROCEED, half an hour after the traffic came."""
+    return [
+        (f"{percent:g} %", since + HOUR / 2) for place, (percent, since) in enumerate(served) if place not in left_out
+    ]
+
+
+def come(steps, percents, *left_out):
+    served = hourly(percents)
+    return reached(phase(*steps), served, over(served, *left_out), at=AT)
 
 
 @given(STEPS, PERCENTS, st.lists(TARGETS, min_size=1, max_size=4))
@@ -59,29 +76,64 @@ def test_nobody_knows_the_traffic(wanted):
 
 
 @given(STEPS, st.lists(PERCENTS, max_size=3))
-def test_one_stage_after_the_other_is_no_jump(steps, repeated):
-    """However often it goes back and begins again."""
+def test_one_stage_after_the_other_is_not_too_early(steps, repeated):
+    """However often it goes back and begins again, so long as each is over before the next."""
     path = [*steps, *(each for again in repeated for each in (0.0, *[step for step in steps if step <= again]))]
 
     for end in range(1, len(path) + 1):
-        assert reached(phase(*steps), path[:end]) == path[end - 1]
+        assert come(steps, path[:end]).percent == path[end - 1]
 
 
 @given(STEPS.filter(lambda steps: len(steps) > 2), st.integers(1, 5))
 def test_a_jump_stays_one_however_often_it_is_seen(steps, times):
     """What was reached before counts, until the traffic went back and through every stage."""
     jump = [steps[0], *[steps[2]] * times]
-    known = reached(phase(*steps), jump)
+    known = come(steps, jump)
 
-    assert known == steps[0]
-    assert standing(steps[2], *steps, before=known).jumped()
-    made_up = reached(phase(*steps), [*jump, steps[1], steps[2]])
-    assert not standing(steps[2], *steps, before=made_up).jumped()
+    assert known.percent == steps[0]
+    assert "left out a stage" in standing(steps[2], *steps, before=known).too_early()
+    made_up = come(steps, [*jump, *steps[:3]])
+    assert not standing(steps[2], *steps, before=made_up).too_early()
 
 
-def test_no_traffic_was_ever_heard_of():
-    assert reached(phase(5, 25), []) is None
-    assert not standing(25, 5, 25).jumped()
+@given(STEPS.filter(lambda steps: len(steps) > 1), st.data())
+def test_a_stage_that_was_not_over_bars_the_next(steps, data):
+    """Whichever it is; and all that comes after it, until the traffic goes back to it and it is over."""
+    number = data.draw(st.integers(0, len(steps) - 2))
+    known = come(steps, steps, number)
+
+    assert known == Reached(percent=steps[number], over=False)
+    assert "too early" in standing(steps[number + 1], *steps, before=known).too_early()
+    assert come(steps, [*steps, *steps[number:]], number).percent == steps[-1]
+
+
+@given(STEPS, st.data())
+def test_what_was_said_at_another_time_or_stage_makes_nothing_over(steps, data):
+    """Before the traffic came, after it left, or elsewhere."""
+    served = hourly(steps)
+    _, since = served[0]
+    moment = since + data.draw(st.sampled_from([-HOUR / 2, HOUR / 2, HOUR * 1.5]))
+    name = data.draw(st.sampled_from(["", "0 %", f"{steps[0]:g} %"]))
+    found = reached(phase(*steps), served[:1], [(name, moment)], at=since + HOUR)
+
+    assert found == Reached(percent=steps[0], over=name == f"{steps[0]:g} %" and moment == since + HOUR / 2)
+
+
+@given(STEPS)
+def test_the_first_traffic_of_all(steps):
+    """Is where it should be at the first stage only."""
+    assert come(steps, []) == Reached()
+    assert not standing(steps[0], *steps).too_early()
+    assert all("nothing is known of it at" in standing(each, *steps).too_early() for each in steps[1:])
+
+
+def test_traffic_that_comes_from_a_phase_before():
+    """10 %, which is no stage of this phase, has not to be over here."""
+    before = come([15, 20], [5, 10])
+
+    assert before == Reached(percent=10)
+    assert not standing(15, 15, 20, before=before).too_early()
+    assert standing(20, 15, 20, before=before).too_early()
 
 
 @pytest.mark.parametrize(

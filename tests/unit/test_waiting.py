@@ -15,7 +15,7 @@ from pytest_rollout.decisions import WAITING, Reason
 from pytest_rollout.estimates import Reading
 from pytest_rollout.plan.model import Conditions, Phase, Place, Stage
 from pytest_rollout.remembered import Remembered, Signed, Statement, Streak
-from pytest_rollout.stages import Standing
+from pytest_rollout.stages import Reached, Standing
 from pytest_rollout.waiting import Waiting
 
 AT = datetime(2026, 11, 1, 9, tzinfo=UTC)
@@ -29,7 +29,7 @@ STAGES = (
 
 def waiting(past=None, *, percent=None, stages=(), since=None, before=None, **stated):
     phase = Phase(name="canary", title="", budgets={}, place=PLACE, conditions=Conditions(**stated), stages=stages)
-    standing = Standing(phase=phase, percent=percent, since=since, reached=before, at=AT)
+    standing = Standing(phase=phase, percent=percent, since=since, reached=before or Reached(), at=AT)
     served = Reading.exactly(percent, "%", name="traffic") if percent is not None else None
     return Waiting(phase=phase, standing=standing, past=past or Remembered(), at=AT, percent=served)
 
@@ -59,9 +59,32 @@ def test_a_row_is_long_enough(count, wanted, which):
 @given(st.integers(0, 4), st.integers(0, 4))
 def test_interventions_are_counted(done, allowed):
     """More than allowed is a refuted fact, and no wait."""
-    facts = waiting(Remembered(interventions=("x",) * done), interventions=allowed).claim("interventions").facts
+    past = Remembered(known=True, interventions=("x",) * done)
+    facts = waiting(past, interventions=allowed).claim("interventions").facts
 
     assert facts.truth is (Truth.PROVEN if done <= allowed else Truth.REFUTED)
+
+
+@pytest.mark.parametrize("asked", [{"interventions": 1}, {"incidents": "sev2"}])
+def test_a_ledger_that_begins_now_proves_no_absence(asked):
+    """What is not in it may have happened; what is in it has."""
+    (condition,) = asked
+
+    facts = waiting(Remembered(), **asked).claim(condition).facts
+    assert (facts.truth, facts.reason) == (Truth.INCONCLUSIVE, Reason.NO_DATA)
+    assert facts.needs.startswith("rollout start FOLDER canary")
+    assert waiting(Remembered(known=True), **asked).claim(condition).facts.truth is Truth.PROVEN
+    happened = Remembered(**{condition: ("x", "y")})
+    assert waiting(happened, **asked).claim(condition).facts.truth is Truth.REFUTED
+
+
+@pytest.mark.parametrize("asked", [{"approvals": {"product": 1}}, {"statements": {"survey": "better"}}])
+def test_signatures_of_which_nothing_is_known_are_no_wait(asked):
+    (condition,) = asked
+
+    facts = waiting(Remembered(unsigned="there is no approvers.yaml"), **asked).claim(condition).facts
+    assert (facts.truth, facts.reason) == (Truth.INCONCLUSIVE, Reason.NO_DATA)
+    assert facts.why == "there is no approvers.yaml"
 
 
 @given(st.lists(st.sampled_from("abc"), max_size=3, unique=True), st.integers(1, 3))
@@ -108,6 +131,7 @@ def test_a_statement_is_shown_as_what_somebody_said():
     ("percent", "before", "truth"),
     [
         (5, None, Truth.PROVEN),
+        (25, None, Truth.REFUTED),
         (25, 5, Truth.PROVEN),
         (100, 5, Truth.REFUTED),
         (100, 25, Truth.PROVEN),
@@ -118,7 +142,8 @@ def test_a_statement_is_shown_as_what_somebody_said():
     ],
 )
 def test_the_traffic_is_a_stage_and_left_none_out(percent, before, truth):
-    facts = waiting(percent=percent, before=before, stages=STAGES).claim("stage").facts
+    come = Reached(percent=before)
+    facts = waiting(percent=percent, before=come, stages=STAGES).claim("stage").facts
 
     assert facts.truth is truth
     assert truth is not Truth.INCONCLUSIVE or facts.reason not in WAITING
