@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +27,10 @@ from pytest_rollout.errors import RolloutError
 from pytest_rollout.quantities import parse_duration
 from pytest_rollout.records import add_records
 from pytest_rollout.signoff_commands import add_commands
+from pytest_rollout.subject import plan_and_kinds
+
+_NOBODY_READS = 141
+"""What a shell says of a program that a closed pipe has ended; never a code that means something here."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,9 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         code: int = options.run(options)
+        sys.stdout.flush()
     except RolloutError as error:
         print(error, file=sys.stderr)
         return 4
+    except BrokenPipeError:
+        # Who reads has read enough, as `head` does. What is still to be written goes nowhere, or Python complains.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _NOBODY_READS
     return code
 
 
@@ -141,7 +151,13 @@ def _record(options: argparse.Namespace) -> int:
     from pytest_rollout.rollout import utc_now
 
     return record_baselines(
-        options.folder, options.rollout_env, at=utc_now(), window=options.window, only=options.metric, say=print
+        options.folder,
+        options.rollout_env,
+        at=utc_now(),
+        window=options.window,
+        only=options.metric,
+        say=print,
+        kinds=plan_and_kinds(options.folder)[1],
     )
 
 
@@ -152,7 +168,15 @@ def _power(options: argparse.Namespace) -> int:
     from pytest_rollout.rollout import utc_now
 
     width = min(160, shutil.get_terminal_size((100, 24)).columns)
-    return say_power(options.folder.resolve(), options.phase, options.rollout_env, at=utc_now(), width=width, say=print)
+    return say_power(
+        options.folder.resolve(),
+        options.phase,
+        options.rollout_env,
+        at=utc_now(),
+        width=width,
+        say=print,
+        kinds=plan_and_kinds(options.folder)[1],
+    )
 
 
 def _world(options: argparse.Namespace) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import ChainMap
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TypeVar, cast
 
 import pluggy
@@ -27,6 +29,40 @@ def kinds_of(config: pytest.Config) -> Kinds:
         sources=_with(BUILT_IN.sources, "pytest_rollout_sources", _answers(hook, "pytest_rollout_sources")),
         flags=_with(BUILT_IN.flags, "pytest_rollout_flags", _answers(hook, "pytest_rollout_flags")),
     )
+
+
+def kinds_around(folder: Path) -> Kinds:
+    """Every kind that plans in a folder may name, for a command that is no run: pytest loads the plugins there.
+
+    No test is collected, and no receipt is touched.
+
+    Raises:
+        UsageError: pytest cannot start there, or as for `kinds_of`.
+    """
+    asking = _Asking()
+    with tempfile.TemporaryDirectory() as nowhere:
+        words = ["-p", "no:cacheprovider", "-o", "addopts=", "--rollout-out", nowhere, str(folder)]
+        status = int(pytest.main(words, plugins=[asking]))
+    if asking.found is None:
+        raise asking.error or UsageError(f"{folder}: pytest could not load the plugins there (status {status})")
+    return asking.found
+
+
+class _Asking:
+    """Takes the place of a run, once conftests and plugins are loaded."""
+
+    def __init__(self) -> None:
+        self.found: Kinds | None = None
+        self.error: UsageError | None = None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_cmdline_main(self, config: pytest.Config) -> int:
+        """Ask the hooks and end."""
+        try:
+            self.found = kinds_of(config)
+        except UsageError as error:
+            self.error = error
+        return 0
 
 
 def _answers(hook: pluggy.HookRelay, name: str) -> Iterable[object]:

@@ -28,7 +28,7 @@ from pytest_rollout.errors import PlanError, RolloutError
 from pytest_rollout.judgement import GateVerdict, judge
 from pytest_rollout.literals import Named
 from pytest_rollout.lock import LOCK_NAME, Lock, lock_of_lines, read_lock
-from pytest_rollout.plan.model import PREFLIGHT, Plan
+from pytest_rollout.plan.model import CONDITIONS, PREFLIGHT, Plan
 from pytest_rollout.receipt import Run, receipt_digest
 from pytest_rollout.scope import Scope
 from pytest_rollout.sources import BUILT_IN, Kinds
@@ -220,6 +220,7 @@ class Rollout:
             today=self.at.date().isoformat(),
             unlocked=unlocked,
             skipped=self._skipped(plan),
+            unmeasured=[f"{PLAN_NAME}::{phase}::{name}" for name in CONDITIONS if name != "statements"],
         )
         verdict = replace(verdict.with_reasons(self._strays(plan, phase)), traffic=self._traffic(plan, phase, verdict))
         verdict = self._by_the_ledger(plan, verdict) if self.settings.mode == "live" else verdict

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_rollout.discovery import PLAN_NAME
-from pytest_rollout.errors import RolloutError, UsageError, did_you_mean, listed
+from pytest_rollout.errors import PlanError, RolloutError, UsageError, did_you_mean, listed
 from pytest_rollout.ledger.ledger import Ledger, open_ledger
 
 if TYPE_CHECKING:
     from pytest_rollout.plan.model import Plan
+    from pytest_rollout.sources import Kinds
 
 
 def add_subject(parser: argparse.ArgumentParser) -> None:
@@ -31,11 +32,31 @@ def plan_of(folder: Path) -> Plan:
     Raises:
         PlanError: It cannot be judged, or there is none.
     """
+    return plan_and_kinds(folder)[0]
+
+
+def plan_and_kinds(folder: Path) -> tuple[Plan, Kinds]:
+    """The plan in a folder, and the kinds of sources that it may name.
+
+    Those of conftests and other plugins are looked for only where the plan
+    is not sound without them, since it takes a start of pytest.
+
+    Raises:
+        PlanError: As `plan_of`.
+        UsageError: pytest cannot load the plugins there.
+    """
+    from pytest_rollout.kinds import kinds_around
     from pytest_rollout.plan.load import load_plan
-    from pytest_rollout.sources import FLAG_KINDS, KINDS
+    from pytest_rollout.sources import BUILT_IN
 
     path = folder if folder.name == PLAN_NAME else folder / PLAN_NAME
-    return load_plan(path, kinds=KINDS, flag_kinds=FLAG_KINDS)
+    try:
+        return load_plan(path, kinds=BUILT_IN.sources, flag_kinds=BUILT_IN.flags), BUILT_IN
+    except PlanError as error:
+        if not path.is_file() or not any(problem.path.endswith(".kind") for problem in error.problems):
+            raise
+        kinds = kinds_around(path.parent)
+        return load_plan(path, kinds=kinds.sources, flag_kinds=kinds.flags), kinds
 
 
 def environment_of(plan: Plan, named: str) -> str:

@@ -21,6 +21,12 @@ FAMILY_LEVEL = 0.05
 """The family-wise error of a phase's statistical triggers."""
 
 
+_NOTHING_MEASURED = (
+    "has no gate here that looks at the release: time and signatures alone prove nothing of it; "
+    "write a budget or a gate for it"
+)
+
+
 @dataclass(frozen=True)
 class Because:
     """One reason of a verdict: its stable code, one sentence, and the gate that says it (or none)."""
@@ -126,6 +132,7 @@ def judge_phase(
     today: str,
     unlocked: str = f"there is no {LOCK_NAME}: run `rollout lock` and commit it",
     skipped: Collection[str] = (),
+    unmeasured: Collection[str] = (),
 ) -> Verdict:
     """The verdict of one phase.
 
@@ -139,6 +146,8 @@ def judge_phase(
         today: The run's date (ISO 8601, UTC), against which shadow gates expire.
         unlocked: Why there is no lock, where there is none.
         skipped: Files that skipped themselves as a whole, from the rollout's folder on.
+        unmeasured: Ids of gates that say nothing of the release itself, such
+            as how long its phase has lasted: with no others nothing is proven.
     """
     collected = [gate for gate in book.planned.values() if gate.rollout == rollout and phase in gate.phases]
     gates = [_judged(gate, book, today) for gate in sorted(collected, key=lambda gate: gate.id)]
@@ -149,6 +158,8 @@ def judge_phase(
     reasons += _lock_reasons(gates, lock, phase) if lock else [Because(Reason.UNLOCKED, unlocked)]
     if not any(gate.counts for gate in gates):
         reasons.append(Because(Reason.MISSING, f"{phase} has no gate that counts"))
+    elif all(gate.gate.id in unmeasured for gate in gates if gate.counts):
+        reasons.append(Because(Reason.NO_CLAIM, f"{phase} {_NOTHING_MEASURED}"))
     decision = Decision.worst(
         Decision.PROCEED if not reasons else Decision.HOLD, *(gate.decision for gate in gates if gate.counts)
     )

@@ -220,9 +220,29 @@ def test_without_a_register(office, gone):
 
     result = there.run()
 
-    assert result.ret == 1, result.text
+    result.holds("no-data")
     assert gone in said(result)
-    result.is_calm()
+    there.project.answers(orders=1)
+    there.run().holds("trigger", "no-data", exit_code=20)
+
+
+@pytest.mark.parametrize("how", ["edited", "lost"])
+def test_a_verdict_that_was_never_given(office, how):
+    """One that somebody has written, and one whose run the ledger does not know any more: nobody has approved it."""
+    there = office("{approvals: [product]}")
+    there.waits()
+    receipt, ledger = there.project.folder / ".rollout" / "verdict.json", there.project.gates / "ledger.sqlite"
+    if how == "edited":
+        receipt.write_text(receipt.read_text("utf-8").replace("makes no errors", "is better than ever"), "utf-8")
+    code, told = there.signs("anna", *approve())
+    assert code == 0, told
+    if how == "lost":
+        receipt.unlink()  # which would tell of it by itself
+        ledger.unlink()
+
+    result = there.waits()
+
+    assert "was never given here" in said(result)
 
 
 def test_a_statement(office):

@@ -177,6 +177,19 @@ def test_check_export_and_import(rollout, tmp_path):
     assert not (tmp_path / "none.sqlite").exists()
 
 
+def test_who_reads_an_export_may_stop_early(rollout, tmp_path):
+    """As `head` does: no traceback, and an exit code that is no verdict."""
+    for number in range(200):
+        assert rollout("intervention", "gates", f"{number} {'x' * 900}")[0] == 0
+    export = [sys.executable, "-m", "pytest_rollout.cli", "ledger", "export", "gates/.rollout/ledger.sqlite"]
+
+    with subprocess.Popen(export, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as done:
+        assert done.stdout.readline().startswith(b"{")
+        done.stdout.close()
+        assert done.stderr.read() == b""
+        assert done.wait(60) == 141
+
+
 def test_export_into_import_by_a_pipe(rollout, tmp_path):
     """As a nightly backup would do it."""
     for _ in range(3):

@@ -145,6 +145,18 @@ def test_a_gate_of_this_stage_fails(at_stage):
     at_stage(25, errors=3).run().holds("failed")
 
 
+def test_a_stage_at_which_nothing_is_measured(at_stage, gradual, past):
+    """Its time is over, and nobody has looked at the release: no go, and no wait."""
+    before = PLAN[: PLAN.index("budgets:")]
+    gradual.write("gates/shop/rollout.yaml", before + PLAN[PLAN.index("phases:\n  phase1") :])
+    for days in (2.5, 0.5):
+        result = at_stage(50, days=days + 3 * (days > 1)).run()
+
+        assert result.ret == 1, result.text
+        assert "no-claim" in result.codes
+        assert "has no gate here that looks at the release" in " ".join(result.text.split())
+
+
 def test_a_hold_that_is_not_over(at_stage):
     """The verdict says how long; the pipeline waits."""
     result = at_stage(25, days=0.5).run()

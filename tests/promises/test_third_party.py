@@ -54,6 +54,31 @@ def test_a_kind_of_ones_own(shop, workers):
     shop.run(*workers).proceeds()
 
 
+def test_commands_know_it_too(shop):
+    """Those that are no run of pytest; and no receipt is lost for it."""
+    plan = (shop.gates / "rollout.yaml").read_text("utf-8")
+    shop.write("gates/shop/rollout.yaml", plan.replace("  test:\n", "  test:\n    ledger: ledger.sqlite\n"))
+    shop.run().proceeds()
+    receipt = (shop.folder / ".rollout" / "verdict.json").read_bytes()
+
+    for words in (("history",), ("status",), ("intervention", "a hand"), ("baseline", "record", "--metric", "seven")):
+        command, more = words[:2] if words[0] == "baseline" else words[:1], words[2 if words[0] == "baseline" else 1 :]
+        done = shop.rollout(*command, "gates/shop", *more, "--rollout-env", "test")
+        assert "unknown" not in done.stderr, done.stderr
+        assert done.returncode == (1 if words[0] == "baseline" else 0), done.stdout + done.stderr
+    assert (shop.folder / ".rollout" / "verdict.json").read_bytes() == receipt
+
+
+@pytest.mark.parametrize("broken", ["1 / 0\n", CONFTEST.replace("return [KIND]", "return 3")])
+def test_a_command_says_what_is_wrong_with_it(shop, broken):
+    shop.write("gates/conftest.py", broken)
+
+    done = shop.rollout("history", "gates/shop", "--rollout-env", "test")
+
+    assert done.returncode == 4
+    assert "could not load the plugins" in done.stderr or "a plugin's hook broke" in done.stderr
+
+
 def test_its_options_are_checked(shop):
     plan = (shop.gates / "rollout.yaml").read_text("utf-8")
     shop.write("gates/shop/rollout.yaml", plan.replace("kind: constant, number: 7", "kind: constant, nmber: 7"))
