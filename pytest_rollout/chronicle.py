@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_rollout.awaiting import awaited_lines
 from pytest_rollout.errors import UsageError
 from pytest_rollout.ledger.entries import Kind
 from pytest_rollout.ledger.ledger import Ledger, open_ledger
@@ -68,12 +69,14 @@ def _status(options: argparse.Namespace) -> int:
     for folder in options.folders:
         plan = plan_of(folder)
         environment = environment_of(plan, options.rollout_env)
-        phases = []
+        phases: list[tuple[Status, Streak | None, int | None]] = []
         with ledger_of(plan, environment, options.ledger, create=False) as ledger:
             for phase in plan.phases.values():
                 status = ledger.status(plan.rollout, environment, phase.name, at=at)
                 phases.append((status, *_streak(ledger, plan, phase, status, environment)))
-        for line in status_lines(plan.rollout, environment, phases, width()):
+            declared, statuses = plan.environments[environment], [status for status, *_ in phases]
+            people = list(awaited_lines(plan, declared, ledger, statuses))
+        for line in status_lines(plan.rollout, environment, phases, width(), people):
             print(line)
     return 0
 

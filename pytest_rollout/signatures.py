@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TypeAlias
 
 from pytest_rollout.errors import SignoffError
 from pytest_rollout.plan.model import Environment, Phase, Plan
@@ -22,6 +23,9 @@ from pytest_rollout.signoff.grounds import ELSEWHERE
 from pytest_rollout.signoff.signed import Signed as SignedDocument
 from pytest_rollout.signoff.signed import Unread, read_signed
 from pytest_rollout.signoff.statements import Asked, Heard, verify_statements
+
+Given: TypeAlias = Callable[[Iterable[datetime]], Collection[str]]
+"""The digests of verdicts that were really given in these seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +47,7 @@ class Signatures:
         """Where signatures and `approvers.yaml` are."""
         return self.environment.approvals or self.plan.folder
 
-    def signed(
-        self,
-        phase: Phase,
-        stage: str,
-        roles: Mapping[str, int],
-        given: Callable[[Iterable[datetime]], Collection[str]],
-    ) -> dict[str, Signed]:
+    def signed(self, phase: Phase, stage: str, roles: Mapping[str, int], given: Given) -> dict[str, Signed]:
         """How far each role has signed for what comes after this stage of a phase.
 
         Args:
@@ -59,11 +57,21 @@ class Signatures:
             given: The digests of the verdicts that were really given in these seconds.
 
         Raises:
-            LedgerError: `given` cannot know.
             SignoffError: Nothing can be known of any signature: no approvers, or no `ssh-keygen`.
+            LedgerError: `given` cannot know.
         """
         if not roles:
             return {}
+        found, unknown = self.signoff(phase, stage, roles, given)
+        return {standing.role: _role(found, standing.role, unknown) for standing in found.roles}
+
+    def signoff(self, phase: Phase, stage: str, roles: Mapping[str, int], given: Given) -> tuple[Signoff, str]:
+        """Where approvals stand, with who could sign; and why nobody knows who made the change, if so.
+
+        Raises:
+            SignoffError: As for `signed`; also where nobody has to sign.
+            LedgerError: As for `signed`.
+        """
         authors, unknown = self._authors()
         files = list(self._found())
         approvals = [each.document for each in files if isinstance(each, SignedDocument)]
@@ -80,8 +88,7 @@ class Signatures:
             at=self.at,
             known_verdicts=given(moments),
         )
-        found = verify_approvals(files, wanted=wanted, register=self._register())
-        return {standing.role: _role(found, standing.role, unknown) for standing in found.roles}
+        return verify_approvals(files, wanted=wanted, register=self._register()), unknown
 
     def said(self, phase: Phase) -> tuple[dict[str, Statement], dict[str, str]]:
         """What people have said on each topic that a phase asks about; and, by topic, why that is not enough.

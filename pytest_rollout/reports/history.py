@@ -39,6 +39,7 @@ def history_lines(entries: Sequence[Entry], width: int) -> list[str]:
     """
     if not entries:
         return ["nothing is recorded"]
+    entries = [entry for entry in entries if entry.kind is not Kind.RECEIPT] or entries  # digests, for machines
     heading = ("when (UTC)", "what", "phase", "said")
     return fitted(_wrapped([heading, *(_row(line) for line in _collapsed(entries))], width), width)
 
@@ -135,9 +136,13 @@ def _time(moment: datetime | None) -> str:
 
 
 def status_lines(
-    rollout: str, environment: str, phases: Sequence[tuple[Status, Streak | None, int | None]], width: int
+    rollout: str,
+    environment: str,
+    phases: Sequence[tuple[Status, Streak | None, int | None]],
+    width: int,
+    people: Sequence[str] = (),
 ) -> Iterator[str]:
-    """Where a rollout stands: its percentage, a line a phase, and what is open.
+    """Where a rollout stands: its percentage, a line a phase, what is open, and who is awaited.
 
     Args:
         rollout: Its name.
@@ -145,6 +150,7 @@ def status_lines(
         phases: The facts of each phase of the plan, its streak (None before it
             begins), and how long that must be (None where nothing asks); in the plan's order.
         width: Columns of the screen.
+        people: Who has signed and who is awaited, a sentence each.
     """
     first = phases[0][0]
     share = first.share
@@ -157,7 +163,7 @@ def status_lines(
     for incident in first.open_incidents:
         since = f"{incident.severity.upper()} open since {_time(incident.opened)} UTC"
         notes.append(f"{since}: {incident.title} ({incident.name})")
-    for note in notes:
+    for note in [*notes, *people]:
         yield from textwrap.wrap(plain(note), width)
 
 

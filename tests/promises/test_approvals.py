@@ -147,6 +147,32 @@ def test_outside_of_a_repository_nobody_has_approved(office):
     there.waits()
 
 
+def test_status_says_who_is_awaited(office):
+    """Which role, how many of how many, and who could sign: not Ben, who made the change."""
+    there = office("{approvals: {product: 2}, statements: {survey: neutral or better}}")
+
+    def status():
+        done = there.project.rollout("status", "gates/shop", "--rollout-env", "test", env={"COLUMNS": "200"})
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    there.waits()
+    lines = status()
+    assert "phase1: product: 0 of 2 signed; awaited: 2 of anna@example.com, cleo@example.com" in lines
+    assert "phase1: survey: awaited, a signed statement that says “neutral or better”" in lines
+    assert there.signs("anna", *approve())[0] == 0
+    assert there.signs("cleo", "statement", *WHERE, "--topic", "survey", "--says", "neutral or better")[0] == 0
+
+    (product,) = [line for line in status() if "product:" in line]
+    assert product.startswith("phase1: product: 1 of 2 signed by anna@example.com (")
+    assert product.endswith("; awaited: 1 of cleo@example.com")
+    assert any(
+        line.startswith("phase1: survey: “neutral or better”, said by cleo@example.com on ") for line in status()
+    )
+    (there.project.folder / "approvers.yaml").unlink()
+    assert any(line.startswith("phase1: nothing is known of signatures: ") for line in status())
+
+
 def test_two_people_of_a_role(office):
     """One who signs twice is one."""
     there = office("{approvals: {product: 2}}")

@@ -52,6 +52,7 @@ LAYERS = (
         "world",
         "memory",
         "phase_past",
+        "awaiting",
         "signatures",
         "baselines",
         "recording",
