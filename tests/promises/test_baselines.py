@@ -1,0 +1,223 @@
+"""What was before: `rollout baseline record` writes it down, and a baseline that does not count is a HOLD."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pytest_rollout.ledger import drafts
+from pytest_rollout.ledger.entries import Kind
+
+PLAN = """
+rollout: shop
+metrics:
+  memory: {title: Memory, unit: MB, better: lower, source: telemetry, query: rss, step: 1h}
+budgets:
+  memory: {phases: [phase1], against: baseline, warning: +10 %, critical: +20 %}
+phases:
+  phase1: {title: Canary, minimum: 1d}
+environments:
+  test: &here
+    ledger: ledger.sqlite
+    sources:
+      telemetry: {kind: memory, answers: answers.yaml}
+  staging:
+    ledger: ledger.sqlite
+    sources:
+      telemetry: {kind: memory, answers: answers.yaml}
+"""
+GATES = """
+def test_the_baseline_is_known(metrics, baseline):
+    '''Memory, as a plain ratio.'''
+    assert metrics("memory") / baseline("memory") < 2
+"""
+DAYS = [500, 505, 495, 502, 498, 503, 497, 501, 499, 504, 496, 500, 503, 497]
+
+
+def series(*days):
+    """One level a day, by the hour, up to now."""
+    return {"values": [level for level in days for _ in range(24)], "every": "1h"}
+
+
+@pytest.fixture
+def shop(project, past):
+    """A rollout whose phase began two days ago."""
+    project.write("gates/shop/rollout.yaml", PLAN.replace("&here", ""))
+    project.gate(GATES)
+    past.write(past.begun("phase1", past.ago(days=2)))
+    project.answers(rss=series(*DAYS))
+    return project
+
+
+def record(project, *words, env="test"):
+    """The command; its exit code and all that it said."""
+    done = project.rollout("baseline", "record", "gates/shop", "--rollout-env", env, *words)
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture
+def recorded(shop):
+    """Its fourteen days before are in the ledger."""
+    code, said = record(shop)
+    assert code == 0, said
+    assert re.fullmatch(r"memory: 500 MB over 14 days; they differ by [12]\.\d\d% at most\n", said)
+    return shop
+
+
+@pytest.mark.parametrize(
+    ("today", "exit_code", "codes"), [(500, 0, set()), (570, 1, {"warning"}), (640, 20, {"critical"})]
+)
+def test_a_change_is_judged(recorded, today, exit_code, codes):
+    """By the last 24 hours, in per cent of what was before."""
+    recorded.answers(rss=series(*DAYS, today))
+
+    result = recorded.run()
+
+    assert (result.ret, result.codes) == (exit_code, codes), result.text
+    assert "last 24 h against 14 days, before/after, not randomised" in str(result.verdict)
+
+
+def test_what_is_recorded(recorded, past):
+    """With its provenance: when, by whom, from which source, and what was asked; the last one recorded counts."""
+    (entry,) = past.entries(Kind.BASELINE)
+    assert {"metric": "memory", "unit": "MB", "source": "telemetry"}.items() <= entry.body.items()
+    assert (len(entry.body["days"]), len(entry.body["logs"]), len(entry.body["asked"])) == (14, 14, 16)
+    assert entry.body["by"]
+    assert entry.body["recorded_at"] == entry.at.isoformat()
+
+    recorded.answers(rss=series(*(2 * day for day in DAYS)))
+    assert record(recorded)[0] == 0
+    recorded.run().proceeds()
+
+
+def doubted(result, reason, said):
+    """Both ways to ask are doubt with this reason, and nothing is a go."""
+    result.holds(reason)
+    assert said in " ".join(str(result.verdict).split())
+    (verdict,) = result.verdict["verdicts"]
+    assert {each["id"].rpartition("::")[2] for each in verdict["gates"] if each["reason"] == reason} == {
+        "memory",
+        "test_the_baseline_is_known",
+    }
+
+
+def test_none_was_recorded(shop):
+    """The report says with which command one is."""
+    result = shop.run()
+
+    doubted(result, "no-data", "no baseline of memory was recorded in 'test'")
+    assert "rollout baseline record" in " ".join(str(result.verdict).split())
+
+
+def test_an_old_one(recorded, past):
+    """Older than the plan allows, however it came to be so old."""
+    (entry,) = past.entries(Kind.BASELINE)
+    old = (datetime.now(UTC) - timedelta(days=100)).isoformat()
+    body = {**entry.body, "recorded_at": old}
+    past.write(drafts.recorded(Kind.BASELINE, rollout="shop", environment="test", at=entry.at, body=body))
+
+    doubted(recorded.run(), "stale", "the baseline of memory is 100 d old, and the plan allows 90 d")
+    recorded.write("gates/shop/rollout.yaml", PLAN.replace("&here", "") + "baseline: {max_age: 120d}\n")
+    recorded.run().proceeds()
+
+
+def test_a_thin_one_is_not_recorded(shop):
+    """Two whole days do not say how much days differ: nothing is written, and the run is in doubt."""
+    shop.answers(rss=series(500, 505))
+
+    code, said = record(shop)
+
+    assert code == 1
+    assert said == "memory: 2 whole days in 14 d, and at least 3 are needed\nnothing was recorded\n"
+    doubted(shop.run(), "no-data", "no baseline of memory was recorded")
+
+
+def test_a_thin_one_that_was_written_by_hand(recorded, past):
+    """Is a value without bounds: a plain ratio may use it, a change may not."""
+    (entry,) = past.entries(Kind.BASELINE)
+    body = {**entry.body, "days": entry.body["days"][:2], "logs": entry.body["logs"][:2]}
+    past.write(drafts.recorded(Kind.BASELINE, rollout="shop", environment="test", at=entry.at, body=body))
+
+    result = recorded.run()
+
+    assert (result.ret, result.verdict["decision"]) == (1, "HOLD"), result.text
+    assert "2 days before the change are too few" in str(result.verdict)
+
+
+@pytest.mark.parametrize(("was", "now"), [("query: rss", "query: heap"), ("unit: MB", "unit: GB")])
+def test_one_of_another_question(recorded, was, now):
+    """A query that was changed since, or a unit."""
+    recorded.write("gates/shop/rollout.yaml", PLAN.replace("&here", "").replace(was, now))
+    recorded.answers(rss=series(*DAYS), heap=series(*DAYS))
+
+    doubted(recorded.run(), "invalid", "the baseline of memory was recorded with another query or unit")
+
+
+def test_one_of_another_environment(shop):
+    """Of staging, which is another system."""
+    assert record(shop, env="staging")[0] == 0
+
+    said = "no baseline of memory was recorded in 'test'; the one of environment 'staging' is of another system"
+    doubted(shop.run(), "no-data", said)
+
+
+@pytest.mark.parametrize("changed", [{"logs": ["x"]}, {"logs": None}, {"recorded_at": "then"}, {"days": []}])
+def test_a_damaged_one(recorded, past, changed):
+    (entry,) = past.entries(Kind.BASELINE)
+    body = {**entry.body, **changed}
+    past.write(drafts.recorded(Kind.BASELINE, rollout="shop", environment="test", at=entry.at, body=body))
+
+    doubted(recorded.run(), "no-data", "the baseline of memory is damaged")
+
+
+def test_days_with_gaps(shop):
+    """Are left out, and said to be; what is 0 or less has no logarithm."""
+    values = series(*DAYS)["values"]
+    holes = [value if number // 24 != 5 or number % 4 else None for number, value in enumerate(values)]
+    shop.answers(rss={"values": [500 if value is None else value for value in holes], "every": "1h"})
+    assert record(shop)[0] == 0
+    shop.answers(rss={"values": [0, *values[1:]], "every": "1h"})
+
+    code, said = record(shop)
+
+    assert code == 1
+    assert "values are 0 or less" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--metric", "memroy"), "did you mean 'memory'?"),
+        (("--window", "soon"), "soon"),
+        (("--metric", ""), "shop has no metric ''"),
+    ],
+)
+def test_what_cannot_be_recorded(shop, words, said):
+    code, told = record(shop, *words)
+
+    assert code in {2, 4}, told
+    assert said in told
+
+
+def test_an_environment_that_cannot_remember(shop):
+    """No ledger, no baseline; an embedded world brings its own."""
+    shop.write("gates/shop/rollout.yaml", PLAN.replace("&here", "").replace("    ledger: ledger.sqlite\n", "", 1))
+    code, said = record(shop)
+    assert code == 4
+    assert "names no ledger" in said
+
+
+def test_a_source_that_is_down(shop):
+    """Is no baseline, and the reason is said."""
+    shop.answers(rss={"error": "connection refused"})
+
+    code, said = record(shop)
+
+    assert code == 1
+    assert "connection refused" in said
+    assert said.endswith("nothing was recorded\n")
+    assert json.loads((shop.gates / "answers.yaml").read_text("utf-8"))["rss"]
