@@ -312,6 +312,12 @@ def past(project: RolloutProject) -> object:
     return _beside("past").Past(project.gates / "ledger.sqlite", datetime.now(UTC))
 
 
+@pytest.fixture
+def the_play() -> ModuleType:
+    """A rollout over virtual days; see `tests/play.py`."""
+    return _beside("play")
+
+
 @pytest.fixture(scope="module")
 def new_project(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest, warm: object
