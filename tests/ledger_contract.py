@@ -264,9 +264,33 @@ class LedgerContract:
         with place.open() as ledger:
             assert codes(ledger.check()) == expected
 
+    @pytest.mark.parametrize(("statements", "expected"), FORGERIES)
+    def test_a_forgery_of_the_chain_is_found_by_a_run(self, place, eight, statements, expected):
+        """Which looks at the entries alone, before it lets anything through."""
+        place.forge(*statements)
+        with place.open() as ledger:
+            assert codes(ledger.check(chain_only=True)) == [each for each in expected if each[1] != "detail"]
+
     def test_a_sound_ledger_has_no_findings(self, place, eight):
         with place.open() as ledger:
             assert ledger.check(pinned=ledger.head().digest) == ()
+            assert ledger.check(chain_only=True) == ()
+
+    def test_it_holds_what_it_once_ended_with(self, place, eight):
+        """An end that was kept elsewhere is still in it, however much was added since; one that was cut off is not."""
+        with place.open() as ledger:
+            kept = ledger.head().digest
+            ledger.append(note(9), recorded_at=AT)
+            assert [ledger.holds(each) for each in (kept, ledger.head().digest, "")] == [True] * 3
+            assert not ledger.holds("0" * 64)
+        place.forge(
+            "DELETE FROM rollout_entries WHERE sequence > 6",
+            "DELETE FROM rollout_details WHERE sequence > 6",
+            "UPDATE rollout_head SET entries = 6, digest = (SELECT digest FROM rollout_entries WHERE sequence = 6)",
+        )
+        with place.open() as ledger:
+            assert ledger.check() == ()  # a chain that fits itself
+            assert not ledger.holds(kept)
 
     def test_an_edited_row_is_not_read(self, place, eight):
         """A gate that would believe it holds, whoever checks or not."""

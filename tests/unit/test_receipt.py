@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import math
 import os
@@ -19,9 +20,19 @@ from pytest_rollout.claims import Truth
 from pytest_rollout.decisions import Decision, ExitCode
 from pytest_rollout.judgement import GateVerdict
 from pytest_rollout.lastword import LastWord
-from pytest_rollout.receipt import RECEIPT_NAME, SCHEMA, Run, Wanted, receipt, verify, write_receipt
+from pytest_rollout.receipt import (
+    RECEIPT_NAME,
+    SCHEMA,
+    Run,
+    Wanted,
+    pins_of,
+    receipt,
+    receipt_digest,
+    verify,
+    write_receipt,
+)
 from pytest_rollout.receipt_schema import receipt_schema
-from pytest_rollout.verdict import Because, RunVerdict, Verdict
+from pytest_rollout.verdict import Because, Pin, RunVerdict, Verdict
 
 PROCEED, HOLD, ROLLBACK = Decision.PROCEED, Decision.HOLD, Decision.ROLLBACK
 AT = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -537,3 +548,38 @@ def test_a_receipt_that_was_cut_is_none(verified, make_run, data):
     text = json.dumps(receipt(make_run())).encode()
 
     assert verified(text[: data.draw(st.integers(0, len(text) - 1))])[0] == 1
+
+
+def test_its_digest_is_known_before_it_is_written(make_run, tmp_path):
+    """So that the ledger can say which receipt was given."""
+    run = make_run(reasons=[Because("failed", "a surrogate \udcff and a snowman ☃")])
+
+    assert receipt_digest(run) == hashlib.sha256(write_receipt(tmp_path, run).read_bytes()).hexdigest()
+
+
+def test_the_end_of_the_ledger_is_read_back(make_run, tmp_path):
+    pin = Pin(environment="production", entries=7, digest="d" * 64)
+    run = make_run()
+    pinned = tuple(replace(each, ledger=pin) for each in run.verdict.verdicts)
+    path = write_receipt(tmp_path, replace(run, verdict=replace(run.verdict, verdicts=pinned)))
+
+    jsonschema.validate(json.loads(path.read_text("utf-8")), receipt_schema())
+    assert pins_of(path) == {("shop", "production"): pin}
+
+
+@pytest.mark.parametrize("text", [None, "", "no JSON", "[]", "{}", '{"verdicts": [{"rollout": "shop", "ledger": {}}]}'])
+def test_what_is_no_receipt_names_no_end(tmp_path, text):
+    """Nor one without a ledger, nor one whose ledger was empty."""
+    path = tmp_path / RECEIPT_NAME
+    if text is not None:
+        path.write_text(text, "utf-8")
+
+    assert pins_of(path) == {}
+
+
+@pytest.mark.parametrize("pin", [None, Pin(environment="production", entries=0, digest="")])
+def test_a_receipt_without_an_end(make_run, tmp_path, pin):
+    run = make_run()
+    pinned = tuple(replace(each, ledger=pin) for each in run.verdict.verdicts)
+
+    assert pins_of(write_receipt(tmp_path, replace(run, verdict=replace(run.verdict, verdicts=pinned)))) == {}

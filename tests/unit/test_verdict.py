@@ -587,3 +587,18 @@ def test_verdicts_are_facts(judged, good):
     with pytest.raises(TypeError):
         RunVerdict((verdict,))
     assert replace(verdict, decision=HOLD).decision is HOLD
+
+
+@pytest.mark.parametrize("code", [Reason.HOLD_TIME, ""])
+def test_time_and_people_alone_release_nothing(judged, good, make_gate, make_fact, code):
+    """A phase at which nothing looks at the release is no go, and no wait; one other gate that counts will do."""
+    hold = make_gate("hold")
+    facts = [make_fact(Truth.INCONCLUSIVE, reason=code)] if code else [make_fact()]
+    waits = (hold, Ended.INCONCLUSIVE if code else Ended.PASSED, *facts)
+
+    alone = judged(waits, unmeasured=[hold.id])
+    assert (alone.decision, alone.waiting) == (HOLD, False)
+    assert codes(alone)[-1] == Reason.NO_CLAIM
+    assert Reason.NO_CLAIM not in codes(judged(waits, good(), unmeasured=[hold.id]))
+    shadow = good(shadow_until=date(2026, 12, 1))
+    assert codes(judged(waits, shadow, unmeasured=[hold.id]))[-1] == Reason.NO_CLAIM
