@@ -318,6 +318,25 @@ def test_every_promise_of_the_ledger_has_its_test():
     assert len(rows) >= 24
 
 
+def test_every_forgery_has_its_test():
+    """As above; those that anybody would think of first are all there."""
+    rows = tables_of(DOCS / "reliability.md", "forgery")
+    for forgery, said, proof in rows:
+        path, _, name = proof.strip("`").partition("::")
+        text = (ROOT / "tests" / path).read_text("utf-8")
+        assert re.search(rf"^ *def {name}\(", text, flags=re.MULTILINE), f"{forgery}: there is no {proof}"
+        for words in re.findall(r"`([^`]+)`", said):
+            assert words in text.lower() or words in text, f"{forgery}: {path} does not say '{words}'"
+
+    told = " ".join(forgery for forgery, *_ in rows)
+    wanted = (
+        "altered verdict, another phase, another environment, replayed, expired, revoked, namespace, nobody knows, "
+        "not hold the role, author, one person twice, listed for another person, edited row, removed row, "
+        "reordered rows, nobody has signed"
+    )
+    assert [words for words in wanted.split(", ") if words not in told] == []
+
+
 def test_every_option_is_explained(pytestparser):
     """`--rollout-*` options of the plugin stand in the plan page, and no others stand anywhere."""
     plugin.pytest_addoption(pytestparser)
