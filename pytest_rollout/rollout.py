@@ -242,7 +242,7 @@ class Rollout:
         if against:
             self._doubted.add(plan.path)
         reasons = [Because(Reason.INVALID, sentence) for sentence in against]
-        return replace(verdict.with_reasons(reasons), ledger=pin)
+        return replace(verdict.with_reasons(reasons), ledger=pin if self.surroundings.ledger_lasts(plan) else None)
 
     def _traffic(self, plan: Plan, phase: str, verdict: Verdict) -> Traffic:
         """How much traffic there is; nothing where nobody knows it, which its own gate has said already."""
@@ -343,7 +343,7 @@ class Rollout:
         for (memory, doubted), verdict in zip(pairs, conclusion.verdict.verdicts, strict=True):
             judged = verdict.with_reasons(conclusion.verdict.reasons)
             pin = None if doubted else memory.record(judged, told, recorded_at=utc_now())
-            pinned.append(replace(verdict, ledger=pin or verdict.ledger))
+            pinned.append(replace(verdict, ledger=pin if pin and verdict.ledger else verdict.ledger))
         found = replace(conclusion, verdict=replace(conclusion.verdict, verdicts=tuple(pinned)))
         digest = receipt_digest(self.run_of(found))
         for (memory, doubted), verdict in zip(pairs, pinned, strict=True):

@@ -212,6 +212,11 @@ class Surroundings:
         """The name of the environment in which a plan is judged; empty when nobody named one."""
         return chosen_environment(plan, self.settings.environment)
 
+    def ledger_lasts(self, plan: Plan) -> bool:
+        """Whether the next run finds this ledger: an embedded world makes a new one where its plan names none."""
+        declared = plan.environments.get(self.environment_of(plan))
+        return declared is not None and bool(declared.ledger)
+
     def names(self, plans: Sequence[Plan]) -> str:
         """The environment of the run, as reports name it; several when plans have different defaults."""
         if self._replayed:

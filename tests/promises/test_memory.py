@@ -363,6 +363,18 @@ def test_a_ledger_that_an_earlier_run_saw_is_gone(finished, past, again):
     finished.run().proceeds()
 
 
+def test_an_embedded_world_makes_a_new_ledger_each_time(waiting):
+    """So no end of one is kept, and none is missed."""
+    waiting.write("gates/shop/rollout.yaml", PLAN + "  demo: {world: world.py}\n")
+    waiting.write("gates/shop/world.py", "from pytest_rollout.world import World\n\nworld = World(name='shop')\n")
+
+    for _ in range(2):
+        result = waiting.run("--rollout-env", "demo")
+
+        assert "invalid" not in result.codes, result.text
+        assert [each["ledger"] for each in result.verdict["verdicts"]] == [None]
+
+
 @pytest.mark.parametrize("receipt", ["", "{}", "[1]", '{"verdicts": [{"ledger": 5}]}', '{"verdicts": 1}'])
 def test_an_earlier_receipt_that_is_none(finished, receipt):
     """Is no witness of anything, and in nobody's way."""
