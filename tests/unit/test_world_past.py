@@ -10,9 +10,12 @@ import pytest
 from pytest_rollout.ledger.entries import Kind
 from pytest_rollout.ledger.ledger import open_ledger
 from pytest_rollout.ledger.streaks import clean_hours, green_days
+from pytest_rollout.phase_past import Subject, given_receipts, phase_past
 from pytest_rollout.plan.load import load_plan
 from pytest_rollout.sources import BUILT_IN
+from pytest_rollout.stages import Reached, Standing
 from pytest_rollout.world_past import OPEN, YOUNG, Lived, length_of, write_past
+from pytest_rollout.world_signers import JUDGED_BEFORE, SIGNED_BEFORE, WORLD_RECEIPT
 
 PLAN = """
 rollout: shop
@@ -111,3 +114,21 @@ def test_how_long_a_phase_takes(lived):
     assert length_of(gradual, gradual.stages[0]) == timedelta(hours=48)
     assert length_of(gradual, gradual.stages[1]) == timedelta(hours=72)
     assert length_of(gradual, gradual.stages[2]) == timedelta(days=6)
+
+
+@pytest.mark.parametrize("at", MOMENTS)
+@pytest.mark.parametrize("stage", ["5 %", "25 %", "100 %"])
+def test_every_stage_before_was_over(lived, tmp_path, at, stage):
+    """So the traffic is not too early where the world is, and the verdict that its people have signed was given."""
+    there = lived("gradual", at=at, stage=stage)
+    phase, subject = there.plan.phases["gradual"], Subject(plan=there.plan, environment="demo", at=at)
+    percent = there.here(phase).percent
+    with closing(open_ledger(write_past(there, tmp_path), tmp_path)) as ledger:
+        past = phase_past(ledger, subject, phase, percent)
+        signed = at.replace(microsecond=0) - SIGNED_BEFORE - JUDGED_BEFORE
+        assert given_receipts(ledger, subject, "gradual", [signed]) == {WORLD_RECEIPT}
+        assert given_receipts(ledger, subject, "gradual", [at]) == frozenset()
+
+    before = Reached(percent=past.reached, over=past.over)
+    standing = Standing(phase=phase, percent=percent, since=past.since, at=at, reached=before)
+    assert (past.known, past.reached, standing.too_early()) == (True, percent, "")
