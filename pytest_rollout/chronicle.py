@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_rollout.awaiting import awaited_lines
 from pytest_rollout.errors import UsageError
 from pytest_rollout.ledger.entries import Kind
 from pytest_rollout.ledger.ledger import Ledger, open_ledger
@@ -63,6 +62,7 @@ def _history(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
+    from pytest_rollout.awaiting import awaited_lines
     from pytest_rollout.rollout import utc_now
 
     at = utc_now()
