@@ -21,6 +21,8 @@ from pytest_rollout.quantities import convert, format_number, with_unit
 
 MOST_SHARED = 0.1
 """Above this percentage of units in both arms there are no two groups."""
+MOST_TWICE = 0.1
+"""Above this percentage of rows that are there twice, bounds are narrower than what was seen allows."""
 
 
 def claim_of(arms: Arms, line: str) -> Claim:
@@ -60,9 +62,15 @@ def _sample_ratio(arms: Arms) -> Claim:
 
 
 def _contamination(arms: Arms) -> Claim:
-    """Next to no unit has rows in two arms."""
+    """Next to no unit has rows in two arms, and next to no row is there twice."""
     found = _any_metric(arms)
     counted = integrity(found.table, control=CONTROL)
+    rows = sum(counted.rows.values())
+    twice = 100 * (counted.duplicates or 0) / rows if rows else 0.0
+    if twice > MOST_TWICE:
+        why = f"{counted.duplicates} of {rows} rows have the name of another, or none, in column '{found.table.table.row}'"
+        fix = "write each row once: remove retries of the pipeline, or join on a key that is unique"
+        return _at_most(found, twice, "%", "rows that are there twice", MOST_TWICE, why, needs=fix)
     both, whole = sum(counted.units_in_both.values()), sum(counted.units_in_all.values())
     share = 100 * both / whole if whole else 0.0
     why = f"{both} of {whole} units have rows in two arms" if share > MOST_SHARED else ""
@@ -84,11 +92,19 @@ def _assignment(arms: Arms) -> Claim:
     return _at_most(found, wrong, "", "units that are not assigned as planned", 0, "; ".join(why))
 
 
-def _at_most(found: LiveComparison, value: float, unit: str, name: str, most: float, why: str) -> Claim:
+def _at_most(
+    found: LiveComparison,
+    value: float,
+    unit: str,
+    name: str,
+    most: float,
+    why: str,
+    *,
+    needs: str = "begin the experiment again when units are assigned once and for all",
+) -> Claim:
     reading = Reading.exactly(value, unit, name=name, provenance=found.provenance)
     truth = Truth.PROVEN if value <= most else Truth.INCONCLUSIVE
-    needs = "" if truth is Truth.PROVEN else "begin the experiment again when units are assigned once and for all"
-    reading = replace(reading, why=why, reason=Reason.INVALID, needs=needs)
+    reading = replace(reading, why=why, reason=Reason.INVALID, needs="" if truth is Truth.PROVEN else needs)
     limit = f"<= {with_unit(format_number(most), unit)}"
     return claim_about(reading, truth, text=f"{name} {limit}", limit=limit, near=most)
 

@@ -35,6 +35,7 @@ from pytest_rollout.verdict import Pin
 from pytest_rollout.world.running import Endpoints
 
 if TYPE_CHECKING:
+    from pytest_rollout.world.running import ShownPhase
     from pytest_rollout.world_past import Lived
 
 
@@ -107,12 +108,12 @@ class Surroundings:
     def _open_world(self, plan: Plan, folder: Path) -> Endpoints:
         from pytest_rollout.world.running import running_world
 
-        world_file = self._declared(plan).world
-        assert world_file is not None
+        declared = self._declared(plan)
+        assert declared.world is not None
         folder.mkdir()
         lived = self._lived(plan)
         world = running_world(
-            world_file, fault=self.settings.fault or None, at=self.at, folder=folder, shown=lived.shown()
+            declared.world, fault=self.settings.fault or None, at=self.at, folder=folder, shown=_shown(lived, declared)
         )
         self._cleanup.callback(world.stop)
         return self._with_past(plan, replace(lived, baselines=world.endpoints.baselines), world.endpoints, folder)
@@ -250,3 +251,12 @@ class Surroundings:
                 shapes[plan.rollout] = Shape.of(self._opened(plan))
         bundle = Bundle(run_id=run_id, at=self.at, embedded=self.embedded(plans), fault=self.fault, shapes=shapes)
         write_bundle(folder / EVIDENCE_NAME, bundle, {plan.rollout: self.folder / plan.rollout for plan in plans})
+
+
+def _shown(lived: Lived, declared: Environment) -> ShownPhase | None:
+    """The phase that a world shows: as a ledger that stays remembers it, or else on its last day."""
+    if not declared.ledger or not lived.plan.remembers(lived.phases):
+        return lived.shown()
+    from pytest_rollout.world_shown import remembered_phase
+
+    return remembered_phase(lived, declared.ledger)

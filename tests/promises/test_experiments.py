@@ -78,7 +78,7 @@ def begin(project, *, days: float) -> None:
         ledger.append_all(begun, recorded_at=now)
 
 
-def write_rows(project, *, slower=0.0, failing=0.0, lost=0.0, both=0.0, salt="shop", columns="", rows=ROWS):
+def write_rows(project, *, slower=0.0, failing=0.0, lost=0.0, both=0.0, salt="shop", columns="", rows=ROWS, twice=0):
     """The table of requests, from a fixed seed."""
     chance = np.random.default_rng(20261125)
     names = [f"c{number}" for number in range(CUSTOMERS)]
@@ -104,6 +104,7 @@ def write_rows(project, *, slower=0.0, failing=0.0, lost=0.0, both=0.0, salt="sh
     with duckdb.connect(str(project.gates / "requests.duckdb")) as connection:
         connection.register("made", table)
         connection.execute(f"CREATE TABLE requests AS SELECT {chosen} FROM made")
+        connection.execute(f"INSERT INTO requests SELECT * FROM requests LIMIT {twice}")
 
 
 def test_a_healthy_experiment_proceeds(shop):
@@ -198,6 +199,18 @@ def test_units_in_both_arms_are_no_experiment(shop):
 
     assert result.ret == 1
     assert "invalid" in result.codes
+
+
+@pytest.mark.parametrize(("twice", "exit_code"), [(10, 0), (150, 1)])
+def test_rows_that_are_there_twice_are_found(shop, twice, exit_code):
+    """A pipeline that delivers again makes bounds narrower than what was seen: a few do no harm, one in a hundred do."""
+    write_rows(shop, twice=twice)
+
+    result = shop.run()
+
+    assert result.ret == exit_code, result.text
+    assert ("150 of 15150 rows have the name of another, or none, in column 'request'" in result.text) == (twice > 10)
+    assert result.codes == ({"invalid"} if exit_code else set())
 
 
 def test_units_that_are_not_where_the_hash_puts_them_are_found(shop):

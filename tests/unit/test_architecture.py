@@ -58,6 +58,7 @@ LAYERS = (
         "recording",
         "remembering",
         "world_past",
+        "world_shown",
         "world_signers",
         "arms",
         "soundness",
