@@ -51,12 +51,14 @@ class Arms:
         phase: The phase.
         waiting: What is remembered of it: since when it lasts, and its traffic.
         readings: Opens the sources.
+        since: Since when rows count, for those who plan a phase that has not begun; None for since it began.
     """
 
     plan: Plan
     phase: Phase
     waiting: Waiting
     readings: Readings
+    since: datetime | None = None
     _assigned: dict[str, Assigning] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def comparison(self, name: str, arm: str = "", *, last_day: bool = False) -> LiveComparison:
@@ -155,6 +157,16 @@ class Arms:
         placed = {arm: share for arm, share in shares.items() if arm != CONTROL or not whole}
         return Assigning(salt=experiment.salt, shares=placed, rest=CONTROL if whole else None, method=experiment.method)
 
+    def samples(self, name: str) -> TableSamples:
+        """The rows of a metric in its table, in all arms.
+
+        Raises:
+            RolloutError: No such metric, or one without samples; the phase has no experiment.
+        """
+        metric = self._metric(name)
+        source = Told(metric.source, self.readings.table_source(metric), self.readings.answers)
+        return TableSamples(source, self._table(metric, self.experiment), self._span(self._start()), SECONDS)
+
     def _metric(self, name: str) -> Metric:
         metric = self.plan.metrics.get(name)
         known = [each.name for each in self.plan.metrics.values() if each.samples is not None]
@@ -164,9 +176,10 @@ class Arms:
             raise RolloutError("\n  ".join([*lines, *did_you_mean(name, known)]))
         return metric
 
-    def _start(self, *, last_day: bool) -> datetime:
+    def _start(self, *, last_day: bool = False) -> datetime:
         at, started = self.waiting.at, self.waiting.past.started
         start = started if started is not None and started < at else at - timedelta(seconds=1)
+        start = start if self.since is None else self.since
         return max(start, at - DAY) if last_day else start
 
     def _span(self, start: datetime) -> Span:
@@ -341,6 +354,8 @@ class LiveComparison:
     def paired(self) -> Estimate:
         """The mean difference of questions that were put to both arms: a suite that is replayed, no traffic."""
         name = comparison_name("paired", self.design.name, self.design.treatment, lift=False)
+        if (doubt := self.design.doubt) is not None:
+            return self._placed(Reading.unknown(doubt.why, reason=doubt.reason, name=name, unit=self.design.unit))
         try:
             found = paired_mean(
                 self.table,

@@ -11,8 +11,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from pytest_rollout.literals import named_in
-from pytest_rollout.plan.model import Plan
+from pytest_rollout.plan.model import CONTROL, Plan
 from pytest_rollout.quantities import format_duration
+
+POWER = "power"
+"""The name of the check that asks what the next comparison can see."""
 
 
 def depths_of(plan: Plan, ignore: Collection[Path]) -> Mapping[str, tuple[str, timedelta]]:
@@ -32,4 +35,10 @@ def depths_of(plan: Plan, ignore: Collection[Path]) -> Mapping[str, tuple[str, t
 
 def preflight_lines(plan: Plan, ignore: Collection[Path]) -> tuple[str, ...]:
     """The names of everything that is checked before a plan's gates are judged; `ignore` as for `depths_of`."""
-    return (*plan.metrics, *depths_of(plan, ignore), "flags", "target", "disk")
+    power = (POWER,) if can_be_planned(plan) else ()
+    return (*plan.metrics, *depths_of(plan, ignore), "flags", "target", *power, "disk")
+
+
+def can_be_planned(plan: Plan) -> bool:
+    """Whether a budget of the plan is against the control arm, so that somebody can say what it will see."""
+    return any(each.against == CONTROL for phase in plan.phases.values() for each in phase.budgets.values())

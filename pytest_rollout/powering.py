@@ -6,12 +6,12 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from pytest_rollout.arms import Arms
 from pytest_rollout.discovery import PLAN_NAME
 from pytest_rollout.errors import UsageError, did_you_mean, listed
+from pytest_rollout.foresight import arms_ahead
 from pytest_rollout.plan.load import load_plan
-from pytest_rollout.plan.model import CONTROL, Phase
-from pytest_rollout.planning import Planning, cannot_succeed, joint_chance, length_of, table_of
+from pytest_rollout.plan.model import CONTROL
+from pytest_rollout.planning import Planning, cannot_succeed, joint_chance, length_of, smaller_share, table_of
 from pytest_rollout.reports.table import fitted
 from pytest_rollout.sources import BUILT_IN, Kinds
 from pytest_rollout.surroundings import Settings, Surroundings
@@ -45,10 +45,9 @@ def say_power(
     surroundings = Surroundings(Settings(environment=environment, fault="", explore=False), kinds, at, [phase])
     try:
         surroundings.start([plan])
-        waiting = surroundings.memory_of(plan).waiting(phase)
-        arms = Arms(plan, declared, waiting, surroundings.readings_of(plan))
+        arms = arms_ahead(plan, surroundings.memory_of(plan), surroundings.readings_of(plan), declared)
         length = length_of(arms)
-        found = list(Planning(arms, _share(declared), length).foreseen())
+        found = list(Planning(arms, smaller_share(declared), length).foreseen())
     finally:
         surroundings.stop()
     say(f"{plan.rollout} {phase}, environment {environment}, as of {at:%Y-%m-%d %H:%M} UTC")
@@ -60,14 +59,3 @@ def say_power(
         say(f"unlikely to be proven in time: {listed(unlikely)}: more traffic, a longer phase, or a wider limit")
     return 1 if unlikely else 0
 
-
-def _share(phase: Phase) -> float:
-    """The smaller arm's planned part of the units."""
-    experiment = phase.experiment
-    if experiment is not None and experiment.shares:
-        whole = sum(experiment.shares.values())
-        return min(experiment.shares.values()) / whole
-    percent = phase.stages[0].percent if phase.stages else phase.traffic
-    if percent is None or not 0 < percent < 100:
-        raise UsageError(f"{phase.name} says neither traffic nor shares, so nobody knows how large its arms are")
-    return min(percent, 100 - percent) / 100

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +20,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_rollout.claims import Truth, check, describe
-from pytest_rollout.errors import Inconclusive, RolloutError
+from pytest_rollout.depths import POWER, can_be_planned
+from pytest_rollout.errors import Inconclusive, RolloutError, SourceError
 from pytest_rollout.estimates import Reading, claim_about
 from pytest_rollout.gate import GATE
 from pytest_rollout.plan.model import PREFLIGHT, Plan
@@ -51,12 +53,17 @@ class PreflightNode(pytest.Collector):
 
     def collect(self) -> Iterator[PreflightItem]:
         """An item for each metric, each window that a gate is known to look at, and what else a run needs."""
-        for name in self.plan.metrics:
-            yield PreflightItem.of(self, name, f"{name} is answered", _asking(name))
+        for name, metric in self.plan.metrics.items():
+            if metric.samples is None:
+                yield PreflightItem.of(self, name, f"{name} is answered", _asking(name))
+            else:
+                yield PreflightItem.of(self, name, f"{name} has rows of the last 24 h", _rows(name))
         for line, (name, length) in self.depths.items():
             yield PreflightItem.of(self, line, f"{name} reaches back {format_duration(length)}", _deep(name, length))
         yield PreflightItem.of(self, "flags", "the flags can be read", _flags)
         yield PreflightItem.of(self, "target", "the service answers", _target)
+        if can_be_planned(self.plan):
+            yield PreflightItem.of(self, POWER, "each comparison can be proven in its phase's minimum time", _power)
         yield PreflightItem.of(self, "disk", "there is room for the evidence", _room)
 
 
@@ -98,6 +105,34 @@ def _asking(name: str) -> Callable[[Scope], None]:
         assert claim_about(estimate, truth, text=f"{name} is answered", limit="one fresh number", near=math.nan)
 
     return ask
+
+
+def _rows(name: str) -> Callable[[Scope], None]:
+    def ask(scope: Scope) -> None:
+        from pytest_rollout.foresight import rows_are_there
+
+        with _in_doubt():
+            claim = rows_are_there(scope.plan, scope.memory(), scope.readings(), name)
+        assert claim
+
+    return ask
+
+
+def _power(scope: Scope) -> None:
+    from pytest_rollout.foresight import can_succeed
+
+    with _in_doubt():
+        claim = can_succeed(scope.plan, scope.memory(), scope.readings())
+    assert claim
+
+
+@contextmanager
+def _in_doubt() -> Iterator[None]:
+    """What the past or a source does not say is no proof."""
+    try:
+        yield
+    except SourceError as error:
+        raise Inconclusive(str(error), reason=error.reason) from None
 
 
 def _deep(name: str, length: timedelta) -> Callable[[Scope], None]:

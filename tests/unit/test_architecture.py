@@ -64,6 +64,7 @@ LAYERS = (
         "soundness",
         "winner",
         "planning",
+        "foresight",
     },
     {
         "gate",
