@@ -179,7 +179,13 @@ class Arms:
     def _start(self, *, last_day: bool = False) -> datetime:
         at, started = self.waiting.at, self.waiting.past.started
         start = started if started is not None and started < at else at - timedelta(seconds=1)
-        start = start if self.since is None else self.since
+        if self.since is not None:
+            start = self.since
+        elif self.phase.stages:
+            # What was served before the first stage is no part of what the stages compare.
+            stages = {stage.percent for stage in self.phase.stages}
+            reached = (since for percent, since in self.waiting.past.traffic if percent in stages and since < at)
+            start = max(start, next(reached, start))
         return max(start, at - DAY) if last_day else start
 
     def _span(self, start: datetime) -> Span:
@@ -433,7 +439,7 @@ class LiveComparison:
         try:
             found = ask()
         except SourceError as error:
-            return self._unknown(what, error)
+            return self._unknown(what, error, unit=unit, difference=difference)
         sides = {
             "control": _in(found.control, unit),
             "treatment": _in(found.treatment, unit),
@@ -445,20 +451,20 @@ class LiveComparison:
     def _placed(self, estimate: Estimate) -> Estimate:
         return replace(estimate, provenance=self._provenance, sources=self._sources)
 
-    def _unknown(self, what: str, error: SourceError) -> Sides:
+    def _unknown(self, what: str, error: SourceError, *, unit: str = "", difference: str = "") -> Sides:
         why, _, needs = str(error).partition("\n")
         treatment, shown = self.design.treatment, what.upper() if what.startswith("p") else what
 
-        def unknown(name: str) -> Estimate:
-            return self._placed(
-                Reading.unknown(why, reason=error.reason, name=name, unit=self.design.unit, needs=needs)
-            )
+        def unknown(name: str, of: str) -> Estimate:
+            # A limit refuses what has another unit than its own, and would hide why nothing is known.
+            said = of or self.design.unit
+            return self._placed(Reading.unknown(why, reason=error.reason, name=name, unit=said, needs=needs))
 
         return Sides(
-            unknown(f"{shown} {self.design.name}, {CONTROL}"),
-            unknown(f"{shown} {self.design.name}, {treatment}"),
-            unknown(comparison_name(what, self.design.name, treatment, lift=False)),
-            unknown(comparison_name(what, self.design.name, treatment, lift=True)),
+            unknown(f"{shown} {self.design.name}, {CONTROL}", unit),
+            unknown(f"{shown} {self.design.name}, {treatment}", unit),
+            unknown(comparison_name(what, self.design.name, treatment, lift=False), difference),
+            unknown(comparison_name(what, self.design.name, treatment, lift=True), "%"),
         )
 
 

@@ -64,7 +64,9 @@ def rows_are_there(plan: Plan, memory: Memory, readings: Readings, name: str) ->
     if many:
         return claim_about(reading, Truth.PROVEN, text=text, limit=">= 1", near=1)
     empty = f"table '{samples.table.name}' has no row of the last 24 h"
-    none = f"none of the {as_float(rows, 'rows'):.0f} rows of the last 24 h has a value in column '{samples.table.value}'"
+    none = (
+        f"none of the {as_float(rows, 'rows'):.0f} rows of the last 24 h has a value in column '{samples.table.value}'"
+    )
     why, needs = none if as_float(rows, "rows") else empty, "see why nothing newer arrives in it"
     reading = replace(reading, why=why, reason=Reason.STALE, needs=needs)
     return claim_about(reading, Truth.INCONCLUSIVE, text=text, limit=">= 1", near=1)

@@ -58,4 +58,3 @@ def say_power(
     if unlikely:
         say(f"unlikely to be proven in time: {listed(unlikely)}: more traffic, a longer phase, or a wider limit")
     return 1 if unlikely else 0
-

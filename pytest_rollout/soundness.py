@@ -68,7 +68,8 @@ def _contamination(arms: Arms) -> Claim:
     rows = sum(counted.rows.values())
     twice = 100 * (counted.duplicates or 0) / rows if rows else 0.0
     if twice > MOST_TWICE:
-        why = f"{counted.duplicates} of {rows} rows have the name of another, or none, in column '{found.table.table.row}'"
+        named = f"in column '{found.table.table.row}'"
+        why = f"{counted.duplicates} of {rows} rows have the name of another, or none, {named}"
         fix = "write each row once: remove retries of the pipeline, or join on a key that is unique"
         return _at_most(found, twice, "%", "rows that are there twice", MOST_TWICE, why, needs=fix)
     both, whole = sum(counted.units_in_both.values()), sum(counted.units_in_all.values())

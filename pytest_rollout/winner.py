@@ -41,7 +41,9 @@ def winner(arms: Arms, metric: str, what: str, sources: frozenset[int]) -> Claim
     why = f"{first} wins: {told}" if proven else f"no arm is proven better than {CONTROL}: {told}"
     estimate = replace(best, why=why if proven or not best.why else best.why, sources=sources)
     truth = Truth.PROVEN if proven else Truth.INCONCLUSIVE
-    limit = f"{'>' if sign > 0 else '<'} 0, {len(levels)} arms at once (Holm)"
+    # The limit is what every report shows, however narrow: so the winner's name leads it.
+    beyond = f"{'>' if sign > 0 else '<'} 0, {len(levels)} arms at once (Holm)"
+    limit = f"{first} wins: {beyond}" if proven else beyond
     return claim_about(estimate, truth, text=f"an arm has better {metric}", limit=limit, near=0.0)
 
 

@@ -6,7 +6,7 @@ takes a sentence of Python.
 
 import pytest
 
-from pytest_rollout import check
+from pytest_rollout import Inconclusive, check
 
 pytestmark = pytest.mark.phase3
 
@@ -15,11 +15,13 @@ RUNBOOK = "docs/rollouts/dual_memory/runbook.md"
 
 
 def test_both_groups_have_a_thousand_queries(ab):
-    """Fewer say nothing about one query in a hundred."""
+    """Fewer say nothing about one query in a hundred; until there are so many, the canary waits."""
     latency = ab("query_latency")
+    fewest = min(latency.n[arm].rows for arm in ("control", "treatment"))
+    if fewest < 1000:
+        raise Inconclusive(f"the smaller group has {fewest} queries of 1000", reason="information")
 
-    assert check(latency.n["control"].rows >= 1000, "the control group has at least 1000 queries")
-    assert check(latency.n["treatment"].rows >= 1000, "the canary has at least 1000 queries")
+    assert check(fewest >= 1000, f"each group has at least 1000 queries, the smaller one {fewest}")
     assert latency.p50.delta < "5 ms"
 
 

@@ -55,6 +55,9 @@ AT = 'to_timestamp(seconds) AS "at"'
 CUSTOMER = "'c' || unit AS customer"
 ARM = "CASE arm WHEN 1 THEN 'new' ELSE 'old' END AS arm"
 REST = "failed, timed_out, request"
+NAIVE = "(to_timestamp(seconds) AT TIME ZONE 'UTC') AS \"at\""
+TEXTS = "CASE WHEN failed THEN 'true' ELSE 'false' END AS failed, timed_out, request"
+SWAPPED = "CASE arm WHEN 1 THEN 'old' ELSE 'new' END AS arm"
 
 
 @pytest.fixture
@@ -201,9 +204,20 @@ def test_units_in_both_arms_are_no_experiment(shop):
     assert "invalid" in result.codes
 
 
+def test_arms_whose_labels_are_swapped_are_found(shop):
+    """Else the harm that the new one does would be told as its merit."""
+    write_rows(shop, slower=12, columns=f"{AT}, {CUSTOMER}, {SWAPPED}, latency_ms, {REST}")
+
+    result = shop.run()
+
+    assert result.ret == 1
+    assert {"srm", "invalid"} <= result.codes
+    assert "of 1500 units are not where the hash puts them" in result.text
+
+
 @pytest.mark.parametrize(("twice", "exit_code"), [(10, 0), (150, 1)])
 def test_rows_that_are_there_twice_are_found(shop, twice, exit_code):
-    """A pipeline that delivers again makes bounds narrower than what was seen: a few do no harm, one in a hundred do."""
+    """A pipeline that delivers again makes bounds narrower than what was seen; a few rows do no harm."""
     write_rows(shop, twice=twice)
 
     result = shop.run()
@@ -229,6 +243,8 @@ def test_units_that_are_not_where_the_hash_puts_them_are_found(shop):
         pytest.param(f"{AT}, {CUSTOMER}, latency_ms", "there is no column 'arm'", id="lost-column"),
         pytest.param(f"{AT}, {CUSTOMER}, 'newish' AS arm, latency_ms, {REST}", "'newish'", id="unknown-label"),
         pytest.param(f"'noon' AS \"at\", {CUSTOMER}, {ARM}, latency_ms, {REST}", "column 'at'", id="no-time"),
+        pytest.param(f"{NAIVE}, {CUSTOMER}, {ARM}, latency_ms, {REST}", "column 'at'", id="no-zone"),
+        pytest.param(f"{AT}, {CUSTOMER}, {ARM}, latency_ms, {TEXTS}", "VARCHAR", id="true-as-text"),
         pytest.param(f"{AT}, {CUSTOMER}, {ARM}, 'fast' AS latency_ms, {REST}", "column 'latency_ms'", id="no-number"),
     ],
 )
@@ -239,7 +255,7 @@ def test_a_table_that_is_another_than_was_said_holds(shop, columns, told):
     result = shop.run()
 
     assert result.ret == 1
-    assert told in result.text
+    assert told in result.text, result.text
     result.is_calm()
 
 
@@ -311,3 +327,60 @@ def test_power_says_before_the_start_what_can_be_seen(shop):
     assert "latency.p50" in good.stdout
     assert poor.returncode == 1
     assert "unlikely to be proven in time: latency.p50" in poor.stdout
+
+
+def test_preflight_asks_for_rows_and_for_what_they_can_prove(shop):
+    """Nobody waits two weeks to hear that the table was another, or that two weeks were too few."""
+    result = shop.run(phase="preflight")
+
+    result.proceeds()
+    assert {"latency", "failed", "power"} <= {
+        gate["id"].rpartition("::")[2] for gate in result.verdict["verdicts"][0]["gates"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("rows", "plan", "gate", "reason", "told"),
+    [
+        pytest.param(
+            {"columns": f'to_timestamp(seconds - 90000) AS "at", {CUSTOMER}, {ARM}, latency_ms, {REST}'},
+            PLAN.replace("+3 ms", "+2.9 ms"),
+            "latency",
+            "stale",
+            "has no row of the last 24 h",
+            id="old",
+        ),
+        pytest.param(
+            {"columns": f"{AT}, {CUSTOMER}, {ARM}, failed, timed_out, request"},
+            PLAN,
+            "latency",
+            "no-data",
+            "there is no column 'latency_ms'",
+            id="lost-column",
+        ),
+        pytest.param(
+            {}, PLAN.replace("+3 ms", "+0.05 ms"), "power", "low-n", "latency.p50: a chance of", id="too-little-time"
+        ),
+    ],
+)
+def test_preflight_finds_what_would_hold_later(shop, rows, plan, gate, reason, told):
+    write_rows(shop, **rows)
+    shop.write("gates/shop/rollout.yaml", plan)
+
+    result = shop.run(phase="preflight")
+
+    assert result.ret == 1, result.text
+    gates = {each["id"].rpartition("::")[2]: each for each in result.verdict["verdicts"][0]["gates"]}
+    assert gates[gate]["reason"] == reason
+    assert told in " ".join(result.text.split())
+    result.is_calm()
+
+
+def test_power_is_told_before_the_phase_begins(shop):
+    """From the rows of the days before, when nobody is treated yet."""
+    (shop.gates / "ledger.sqlite").unlink()
+
+    found = shop.rollout("power", "gates/shop", "phase1", "--rollout-env", "test")
+
+    assert "rows of the control arm are too few" not in found.stdout
+    assert found.returncode == 0, found.stdout + found.stderr
