@@ -7,7 +7,7 @@ each day counts once, and the bounds say how much days differ anyway.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -136,13 +136,30 @@ def _ratio(window: Window, recorded: RecordedBaseline, planned_days: int, confid
     from pytest_rollout.stats.bounds import Bounds
 
     step = window.step.total_seconds()
+    # The 24 hours are over; how old their newest sample may be is the metric's `max_age`, and was asked before.
+    start = day_start(window.times, 0.0, step)
     try:
-        now = daily_logs(window.times, window.values, start_seconds=0.0, step_seconds=step)
+        now = daily_logs(window.times, window.values, start_seconds=start, step_seconds=step)
     except ValueError as error:
         return Bounds.unbounded(str(error), method=METHOD)
     if not len(now):
         return Bounds.unbounded("more than a fifth of the last 24 hours is missing", method=METHOD)
     return baseline_ratio(now, recorded.logs, planned_days=planned_days, confidence=confidence)
+
+
+def day_start(times: Sequence[float], start: float, step: float) -> float:
+    """Where a day begins that is over, so that a sample which came late, or is still on its way, does not undo it.
+
+    Args:
+        times: When the day's samples were taken, in seconds; all of them at `start` or later.
+        start: Where the day begins.
+        step: How often a sample is due.
+
+    Returns:
+        `start`, or earlier by as much as is missing at the day's end. No sample lies between the two, so that
+        what is missing is counted as it would be anywhere else in the day.
+    """
+    return min(start, times[-1] + step - DAY.total_seconds()) if times else start
 
 
 def _held(readings: Readings, metric: Metric, recorded: RecordedBaseline) -> History:

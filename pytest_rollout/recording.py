@@ -13,6 +13,7 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from pytest_rollout.baselines import day_start
 from pytest_rollout.discovery import PLAN_NAME
 from pytest_rollout.environment import check_environment, open_environment, secrets_of
 from pytest_rollout.errors import UsageError, did_you_mean, listed
@@ -103,10 +104,10 @@ def _days(readings: Readings, metric: Metric, length: timedelta) -> dict[str, fl
         inside = [
             each for each in zip(window.times, window.values, strict=True) if start <= each[0] < start + DAY_SECONDS
         ]
+        times = [time for time, _ in inside]
+        begun = day_start(times, start, step)
         try:
-            logs = daily_logs(
-                [time for time, _ in inside], [value for _, value in inside], start_seconds=start, step_seconds=step
-            )
+            logs = daily_logs(times, [value for _, value in inside], start_seconds=begun, step_seconds=step)
         except ValueError as error:
             return str(error)
         found |= {(window.start + (number + 1) * _DAY).isoformat(): float(each) for each in logs[:1]}
