@@ -169,6 +169,7 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "busy-for-long": _status("429 Too Many Requests", "Retry-After: 3600", body="slow down"),
     "busy-for-ever": _status("503 Service Unavailable", "Retry-After: 0", body="try again"),
     "busy": _status("503 Service Unavailable", body="try again"),
+    "wrong-type": _says(b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nConnection: close\r\n\r\n\x89PNG\r\n\x1a\n"),
     "plain-text": _says(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n# HELP up\nup 1\n"),
     "other-json": _body(b'{"value": {"value": [1]}}'),
     "list": _body(b"[]"),

@@ -128,7 +128,7 @@ class Service:
             try:
                 return self._asked(path, form, deadline)
             except DeadlineError:
-                raise SourceError(f"{where}: no answer within {timeout_seconds:g} s") from None
+                raise SourceError(f"{where}: no answer within {timeout_seconds:.3g} s") from None
             except StatusError as busy:
                 wait, left = busy.retry_after_seconds, deadline - time.monotonic()
                 if wait is None or busy.status not in {429, 503}:

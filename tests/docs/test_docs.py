@@ -305,6 +305,24 @@ def test_every_promise_of_reliability_has_its_test():
     assert f"\n{len(rows)} ways, each with the test that proves it" in page.read_text("utf-8")
 
 
+def test_each_case_at_each_source_is_the_one_that_is_tried():
+    """The table of hostile services is the one of the tests, to the word, and so is the count."""
+    spec = importlib.util.spec_from_file_location("hostile_cases", ROOT / "tests/unit/sources/test_hostile.py")
+    assert spec is not None
+    assert spec.loader is not None
+    tried = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tried)
+
+    rows = tables_of(DOCS / "reliability.md", "a service that")
+    expected = [
+        [does, *(f"`{tried.said_by(source, said)}`" for source in tried.SOURCES)] for does, said in tried.CASES.values()
+    ]
+
+    assert rows == expected
+    count = len(tried.CASES) * len(tried.SOURCES)
+    assert f"sources that speak HTTP: {count} questions" in (DOCS / "reliability.md").read_text("utf-8")
+
+
 def test_every_promise_of_the_ledger_has_its_test():
     """As above, for what is done to a ledger."""
     rows = tables_of(DOCS / "reliability.md", "ledger")

@@ -6,12 +6,16 @@ import socket
 import ssl
 import threading
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 
 import pytest
 
 from pytest_rollout.errors import SourceError
+from pytest_rollout.sources import FLAG_KINDS, KINDS
 from pytest_rollout.sources.fetch import Service
+from pytest_rollout.sources.protocol import Question
 
+QUERIES = {"http_json": "/stats#value", "prometheus": "max(up)", "scrape": "up"}
 TRUST = {"ca_file": "ca.pem"}
 PASSWORD = {"username": "ada", "password": "hunter22"}
 CLIENT = {"client_cert": "client.pem", "client_key": "client.key"}
@@ -84,6 +88,24 @@ def test_everybody_else_is_told_why(gatekeeper, port, options, says, would_do):
     assert says in why
     assert would_do in needs
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("port", "says"), [("expired", "certificate has expired"), ("self", "self-signed certificate")]
+)
+@pytest.mark.parametrize("source", ["http_json", "prometheus", "scrape", "flags"])
+def test_every_source_that_speaks_http_looks_at_certificates(gatekeeper, source, port, says):
+    """An expired one and one that nobody vouches for open no source."""
+    options = {"url": f"https://127.0.0.1:{gatekeeper.ports[port]}", **TRUST}
+    now = datetime.now(UTC)
+
+    def ask():
+        if source == "flags":
+            return FLAG_KINDS["http"].open(options, gatekeeper.folder).read(now, 5)
+        return KINDS[source].open(options, gatekeeper.folder).ask(Question(query=QUERIES[source], at=now))
+
+    with pytest.raises(SourceError, match=says):
+        ask()
 
 
 def test_tls_that_is_spoken_to_in_plain(gatekeeper):
