@@ -11,7 +11,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -45,6 +45,7 @@ SERVICE_OPTIONS = (
     *CREDENTIAL_OPTIONS,
 )
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ROUNDS = 4
 _IDLE_CLIENTS = 32
 
@@ -184,10 +185,11 @@ class Service:
         sent = {**headers, **self.credentials.headers}
         with client.stream(method, self.url + path, headers=sent, data=form) as response:
             begun.set()
-            skew = skew_of(response.headers, asked, self.now())
-            chunks, encoding = before(deadline, response.iter_raw()), response.headers.get("content-encoding", "")
-            if response.is_redirect:
-                target = urlsplit(response.headers.get("location", "")).hostname or "the same host"
+            told = _as_told(response.headers.raw)
+            skew = skew_of(told, asked, self.now())
+            chunks, encoding = before(deadline, response.iter_raw()), told.get("content-encoding", "")
+            if response.status_code in _REDIRECTS and "location" in told:
+                target = urlsplit(told["location"]).hostname or "the same host"
                 raise SourceError(
                     f"{where}: redirects to {self.redacted(first_line(target))} (status {response.status_code}), "
                     "which is not followed\nstate the final address"
@@ -197,9 +199,9 @@ class Service:
                 content = start_of(before(half, chunks), encoding)
                 text = f": {start}" if (start := self.redacted(quoted(content))) else ""
                 message = hinted(f"{where}: status {response.status_code}{text}")
-                raise StatusError(message, response.status_code, content, retry_after_of(response.headers, self.now()))
+                raise StatusError(message, response.status_code, content, retry_after_of(told, self.now()))
             content = decoded(chunks, encoding, where)
-            return Body(content=content, age_seconds=age_of(response.headers, where), skew=skew)
+            return Body(content=content, age_seconds=age_of(told, where), skew=skew)
 
     def _client(self) -> httpx.Client:
         import httpx
@@ -211,6 +213,18 @@ class Service:
                 self._tls.append(self.credentials.tls())
         verify = self._tls[0] if self._tls else False  # False only where nothing but plain HTTP is spoken
         return httpx.Client(verify=verify, follow_redirects=False, trust_env=not loopback)
+
+
+def _as_told(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by their names in small letters; one that is there twice, as HTTP reads it.
+
+    httpx guesses the encoding of all of them whenever one is looked up, which costs more than all the rest here.
+    """
+    told: dict[str, str] = {}
+    for name, value in raw:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        told[key] = f"{told[key]}, {text}" if key in told else text
+    return told
 
 
 def _close_all(clients: deque[httpx.Client]) -> None:

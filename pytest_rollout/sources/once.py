@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -62,9 +61,14 @@ class AnswerBook:
         return answer_from_json(self.share(key, work, question.timeout_seconds))
 
     def fetch(self, source_name: str, source: Source, question: Question) -> None:
-        """The same, for those who only want it to be in the book; raises nothing, because `ask` will."""
+        """The same, for those who only want it to be in the book; raises nothing, because `ask` will.
+
+        Whoever fetches has seen to it that no other process does so at the
+        same time (see `ahead.py`), so no lock is taken for each question. If
+        two did, one of the answers would be everybody's.
+        """
         key = question_key(source_name, question)
-        self._record_of(key, partial(_asked, source, question), question.timeout_seconds)
+        self._record_of(key, partial(_asked, source, question), None)
 
     def read_flags(
         self,
@@ -92,7 +96,7 @@ class AnswerBook:
         """
         return _result(self._record_of(key, work, timeout_seconds), key)
 
-    def _record_of(self, key: tuple[str, ...], work: Callable[[], object], timeout_seconds: float) -> str:
+    def _record_of(self, key: tuple[str, ...], work: Callable[[], object], timeout_seconds: float | None) -> str:
         name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
         with self._guard:
             lock = self._locks.setdefault(name, threading.Lock())
@@ -101,13 +105,19 @@ class AnswerBook:
                 self._records[name] = self._fetched(name, key, work, timeout_seconds)
             return self._records[name]
 
-    def _fetched(self, name: str, key: tuple[str, ...], work: Callable[[], object], timeout_seconds: float) -> str:
+    def _fetched(
+        self, name: str, key: tuple[str, ...], work: Callable[[], object], timeout_seconds: float | None
+    ) -> str:
         if self._folder is None:
             return self._record(key, work)
         path = self._folder / f"{name}.json"
-        if self._replay and not path.exists():
-            return _failed(key, f"this was never asked in the recorded run: {key[1]}", Reason.REPLAY_MISMATCH)
         try:
+            if (known := _read(path)) is not None:
+                return known
+            if self._replay:
+                return _failed(key, f"this was never asked in the recorded run: {key[1]}", Reason.REPLAY_MISMATCH)
+            if timeout_seconds is None:
+                return _published(path, self._record(key, work))
             return self._shared(path, key, work, timeout_seconds)
         except (OSError, UnicodeDecodeError) as error:
             return _failed(key, f"the answers of this run cannot be shared in {self._folder}: {first_line(str(error))}")
@@ -116,16 +126,12 @@ class AnswerBook:
         import filelock
 
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists():
-            return path.read_text("utf-8")
         try:
             # The system frees the lock of a worker that died; the next one asks in its place.
             with filelock.FileLock(path.with_suffix(".lock"), timeout=timeout_seconds + _PATIENCE_SECONDS):
-                if path.exists():
-                    return path.read_text("utf-8")
-                record = self._record(key, work)
-                _write(path, record)
-                return record
+                if (known := _read(path)) is not None:
+                    return known
+                return _published(path, self._record(key, work))
         except filelock.Timeout:
             return _failed(key, f"another worker is asking this since {timeout_seconds + _PATIENCE_SECONDS:g} s")
 
@@ -159,12 +165,39 @@ def question_key(source_name: str, question: Question) -> tuple[str, ...]:
     return (*key, "buckets") if question.buckets else key
 
 
+def _read(path: Path) -> str | None:
+    """A record; None where there is none."""
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        return None
+
+
+def _published(path: Path, record: str) -> str:
+    """Write a record whole or not at all, unless there is one: then that is the record, for everybody.
+
+    Another worker never reads half an answer, and no answer is ever replaced by a later one.
+    """
+    temporary = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.tmp")
+    try:
+        _write(temporary, record)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(temporary, record)
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return path.read_text("utf-8")
+    finally:
+        temporary.unlink()
+    return record
+
+
 def _write(path: Path, text: str) -> None:
-    """Write whole or not at all: another worker never reads half an answer."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    """For the eyes of this user only."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
-    Path(temporary).replace(path)
 
 
 def _as_written(secrets: Collection[str]) -> tuple[str, ...]:

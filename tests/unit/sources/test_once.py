@@ -274,3 +274,29 @@ def test_a_name_for_flags_is_not_a_name_for_answers(tmp_path):
 
     assert book.ask("x", MemorySource({"q": 1}), question()).samples[0].value == 1
     assert {json.loads(path.read_text())["key"][0] for path in tmp_path.glob("*.json")} == {"answer", "flags"}
+
+
+def test_what_was_written_first_is_the_answer_of_all(tmp_path):
+    """Two processes that fetch one question at the same time, without a lock, are told the same."""
+    books = [AnswerBook(tmp_path / "shared") for _ in range(2)]
+    question = Question(query="q", at=AT)
+
+    class Slower:
+        """The other process is done while this one is still asking."""
+
+        def ask(self, question):
+            books[1].fetch("telemetry", Fixed(2.0), question)
+            return Fixed(1.0).ask(question)
+
+    class Fixed:
+        def __init__(self, value):
+            self.value = value
+
+        def ask(self, question):
+            return Answer(samples=(Sample(value=self.value, at=question.at),))
+
+    books[0].fetch("telemetry", Slower(), question)
+
+    found = [book.ask("telemetry", Fixed(3.0), question).samples[0].value for book in books]
+    assert found == [2.0, 2.0]
+    assert [path.suffix for path in (tmp_path / "shared").iterdir()] == [".json"]
