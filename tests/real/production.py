@@ -17,6 +17,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -45,14 +46,14 @@ VARIABLES = frozenset(re.findall(r"\$\{(\w+)\}", (REPOSITORY / GATES / "rollout.
 """What the plan is told of its servers."""
 
 
-def _module(name):
-    spec = importlib.util.spec_from_file_location(f"real_{name}", Path(__file__).with_name(f"{name}.py"))
+def _module(name, folder=Path(__file__).parent):
+    spec = importlib.util.spec_from_file_location(f"real_{name}", folder / f"{name}.py")
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-SERVERS, POSTGRES = _module("servers"), _module("postgres")
+SERVERS, POSTGRES, WARM = _module("servers"), _module("postgres"), _module("warm", REPOSITORY / "tests")
 
 
 @dataclass(frozen=True)
@@ -238,30 +239,55 @@ class Judged:
         }
 
 
-def judged(project: Path, phase: str, out: Path, *words: str, variables: dict[str, str] | None = None) -> Judged:
+class Judge:
+    """Runs pytest in processes of their own: forks of a Python that has read its modules, or new interpreters."""
+
+    def __init__(self) -> None:
+        self._clean = {
+            name: value for name, value in os.environ.items() if not name.startswith(FOREIGN) and name not in VARIABLES
+        }
+        self._warm = WARM.WarmPython(self._clean)
+        self._one_at_a_time = threading.Lock()
+
+    def run(
+        self, words: list[str], *, project: Path, variables: dict[str, str], anew: bool
+    ) -> subprocess.CompletedProcess[str]:
+        """One run; `variables` are added to the environment."""
+        env = {**self._clean, **variables}
+        if not anew and self._warm.can_run(env):
+            with self._one_at_a_time:
+                return self._warm.run("pytest", words, cwd=project, env=env, timeout=120)
+        command = [sys.executable, "-m", "pytest", *words]
+        return subprocess.run(command, cwd=project, env=env, capture_output=True, text=True, timeout=120, check=False)
+
+    def close(self) -> None:
+        """End what the forks are made from."""
+        self._warm.close()
+
+
+def judged(
+    judge: Judge,
+    project: Path,
+    phase: str,
+    out: Path,
+    *words: str,
+    variables: dict[str, str] | None = None,
+    anew: bool = False,
+) -> Judged:
     """Judge one phase in a process of its own.
 
     Args:
+        judge: Starts it.
         project: The folder that holds the copy of the gates.
         phase: The phase.
         out: A new folder for receipt and evidence.
         words: Further arguments.
         variables: What the plan is told of its servers; without it, nothing.
+        anew: Whether it is a new interpreter, as a shell starts it.
     """
-    clean = {
-        name: value for name, value in os.environ.items() if not name.startswith(FOREIGN) and name not in VARIABLES
-    }
-    command = [sys.executable, "-m", "pytest", str(GATES), "-m", phase, "--rollout-out", str(out), *words]
-    command += ["-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:randomly", "-p", "no:asyncio"]
-    done = subprocess.run(
-        command,
-        cwd=project,
-        env={**clean, **(variables or {})},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    asked = [str(GATES), "-m", phase, "--rollout-out", str(out), *words]
+    asked += ["-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:randomly", "-p", "no:asyncio"]
+    done = judge.run(asked, project=project, variables=variables or {}, anew=anew)
     said = done.stdout + done.stderr
     assert (out / "verdict.json").is_file(), said
     return Judged(done.returncode, json.loads((out / "verdict.json").read_text("utf-8")), said)

@@ -70,6 +70,14 @@ def server():
 
 
 @pytest.fixture(scope="module")
+def judge():
+    """Starts the runs: forks, but for those of the healthy world, which are new interpreters."""
+    judge = PRODUCTION.Judge()
+    yield judge
+    judge.close()
+
+
+@pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A folder with a copy of the gates, in a repository that says who wrote them."""
     folder = tmp_path_factory.mktemp("project")
@@ -91,12 +99,14 @@ def test_what_is_tried_leaves_no_outcome_out():
 
 
 @pytest.mark.parametrize("row", TRIED, ids=lambda row: row.fault or "healthy")
-def test_production_says_what_the_demo_says(tmp_path, project, server, row):
+def test_production_says_what_the_demo_says(tmp_path, project, server, judge, row):
     """Exit code, decision, codes, gates and numbers are those of the demo and the table; and a replay repeats them."""
     world, injected = project / PRODUCTION.GATES / "world.py", [f"--rollout-fault={row.fault}"] if row.fault else []
 
     def judged(what, phase, environment, *words, **told):
-        return PRODUCTION.judged(project, phase, tmp_path / phase / what, "--rollout-env", environment, *words, **told)
+        out = tmp_path / phase / what
+        words = ["--rollout-env", environment, *words]
+        return PRODUCTION.judged(judge, project, phase, out, *words, anew=not row.fault, **told)
 
     with ThreadPoolExecutor(1) as pool:  # the demo runs while servers start
         demos = {phase: pool.submit(judged, "demo", phase, "demo", *injected) for phase in row.phases}
