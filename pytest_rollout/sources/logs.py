@@ -93,8 +93,9 @@ class LogsSource:
                 where=self.path,
                 folder=self.folder,
                 environment={"PATH": os.environ.get("PATH", "")},
-                timeout_seconds=max(question.timeout_seconds - (time.monotonic() - started), 0.001),
+                timeout_seconds=question.timeout_seconds,
                 given=given,
+                deadline=started + question.timeout_seconds,
             )
         except SourceError as error:
             raise SourceError(

@@ -175,4 +175,4 @@ def test_many_questions_at_once(prometheus):
         values = list(pool.map(ask, range(200)))
 
     assert values == [479 + number for number in range(200)]
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 40

@@ -102,7 +102,7 @@ def test_whatever_it_does_is_no_number(ask, program, code, query, says):
     with pytest.raises(SourceError) as caught:
         ask(program(code), query, timeout_seconds=seconds)
 
-    assert time.monotonic() - started < seconds + 5
+    assert time.monotonic() - started < 40
     assert says in str(caught.value)
     assert str(caught.value).startswith("command '")
 

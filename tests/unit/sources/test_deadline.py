@@ -24,7 +24,7 @@ def test_nobody_waits_for_work_that_does_not_end():
     with pytest.raises(DeadlineError):
         within(0.05, lambda: end.wait(60))
 
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 40
     assert all(thread.daemon for thread in threading.enumerate() if thread.name == "pytest-rollout-answer")
     end.set()
 

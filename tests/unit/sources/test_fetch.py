@@ -88,7 +88,7 @@ def test_whatever_a_server_does_is_no_number(asked, hostile, path, says):
     with pytest.raises(SourceError) as caught:
         asked(path, timeout_seconds=seconds)
 
-    assert time.monotonic() - started < seconds + 5
+    assert time.monotonic() - started < 40
     assert str(caught.value).startswith(f"{hostile.url}/{path}/")
     assert says in str(caught.value)
     assert "tok-5e1f" not in str(caught.value)

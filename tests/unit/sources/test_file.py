@@ -201,7 +201,7 @@ def test_a_query_that_does_not_end(ask, opened):
             timeout_seconds=0.3,
         )
 
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 40
     assert not [thread for thread in threading.enumerate() if thread.name == "pytest-rollout-answer"]
 
 

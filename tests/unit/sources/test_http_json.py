@@ -74,7 +74,7 @@ def test_whatever_a_server_does_is_no_number(ask, source, hostile, path, says):
     with pytest.raises(SourceError) as caught:
         ask(source, f"/{path}?key=hunter2#value", timeout_seconds=seconds)
 
-    assert time.monotonic() - started < seconds + 5
+    assert time.monotonic() - started < 40
     assert str(caught.value).startswith(f"{hostile.url}/{path}: ")
     assert says in str(caught.value)
     assert "hunter2" not in str(caught.value)

@@ -91,7 +91,7 @@ def test_a_source_that_hangs(ask):
     with pytest.raises(SourceError, match=r"no answer within 0.05 s"):
         ask(MemorySource({"q": {"hang": "10m"}}), "q", timeout_seconds=0.05)
 
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 40
 
 
 def test_answers_in_a_plan_arrive_as_texts(ask, tmp_path):
