@@ -42,7 +42,9 @@ class PlannedGate:
     the release back though the gate itself is not marked `rollback`, and
     `rollback_to` to which traffic the marker says. `stages` are those that it
     is for, empty for all. `shadow_until` is the last day on which the gate
-    only reports; None for a gate that counts.
+    only reports; None for a gate that counts. `description` is what its
+    docstring says after the title, `line` where it stands in its file (from
+    1, 0 where nobody knows): both are for readers, and decide nothing.
     """
 
     id: str
@@ -59,6 +61,8 @@ class PlannedGate:
     stages: tuple[str, ...] = ()
     shadow_until: date | None = None
     shadow_why: str = ""
+    description: str = ""
+    line: int = 0
 
     def as_json(self) -> dict[str, object]:
         """The gate as JSON values."""
@@ -84,7 +88,8 @@ class Answer:
 
     `outcome` is pytest's word for it; `ended` the gate's own, None when the
     report came without one (the worker died). `attempt` counts how often the
-    gate was set up, whoever did it; `subtest` is a part of the call.
+    gate was set up, whoever did it; `subtest` is a part of the call. `seconds`
+    is how long the part took, for readers.
     """
 
     nodeid: str
@@ -97,6 +102,7 @@ class Answer:
     claims: tuple[ClaimFacts, ...] = ()
     attempt: int = 1
     subtest: bool = False
+    seconds: float = 0.0
 
 
 def pack(

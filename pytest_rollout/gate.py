@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
-from inspect import unwrap
+from inspect import cleandoc, unwrap
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING
@@ -218,6 +218,7 @@ def answer_of(report: pytest.TestReport) -> Answer:
     expected = hasattr(report, "wasxfail") and not quiet
     packed = getattr(report, _RECORD, None)
     answer = unpack(report.nodeid, str(report.when), outcome, packed, expected_failure=expected)
+    answer = replace(answer, seconds=getattr(report, "duration", 0.0))
     return replace(answer, subtest=True, claims=()) if hasattr(report, "context") else answer
 
 
@@ -274,6 +275,8 @@ def _planned(item: pytest.Item, plan: Plan, phases: tuple[str, ...], markers: Se
         stages=tuple(dict.fromkeys(str(stage) for m in markers if m.name == "stage" for stage in m.args)),
         shadow_until=date.fromisoformat(shadow.kwargs["until"]) if shadow else None,
         shadow_why=shadow.kwargs["why"] if shadow else "",
+        description=_description(item),
+        line=(item.location[1] or 0) + 1,
     )
 
 
@@ -365,8 +368,19 @@ def _title(item: pytest.Item) -> str:
     title = getattr(item, "title", None)
     if isinstance(title, str):
         return title
-    words = (getattr(getattr(item, "obj", None), "__doc__", None) or "").strip().partition("\n\n")[0]
+    words = _docstring(item).partition("\n\n")[0]
     return " ".join(words.split()) or item.name.removeprefix("test_").replace("_", " ")
+
+
+def _description(item: pytest.Item) -> str:
+    """What a gate's docstring says after its first paragraph, as its author has set it."""
+    title, _, more = _docstring(item).partition("\n\n")
+    return cleandoc(f"{title}\n\n{more}").partition("\n\n")[2].strip() if more else ""
+
+
+def _docstring(item: pytest.Item) -> str:
+    found = getattr(getattr(item, "obj", None), "__doc__", None)
+    return found.strip() if isinstance(found, str) else ""
 
 
 def foreign_fixtures(item: pytest.Function) -> Iterator[str]:

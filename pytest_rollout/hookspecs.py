@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from pytest_rollout.record import Record
     from pytest_rollout.sources.protocol import FlagKind, SourceKind
+    from pytest_rollout.verdict import Verdict
 
 
 hookimpl = pytest.hookimpl
@@ -28,3 +30,21 @@ def pytest_rollout_sources() -> Sequence[SourceKind]:  # type: ignore[empty-body
 @pytest.hookspec
 def pytest_rollout_flags() -> Sequence[FlagKind]:  # type: ignore[empty-body]  # as above
     """Further kinds of flags, which plans name with `kind:` below `flags:`."""
+
+
+@pytest.hookspec
+def pytest_rollout_verdict(verdict: Verdict) -> None:
+    """One phase was judged; called for each, when the exit code is settled and `verdict.json` is written.
+
+    On the controller only. Each implementation has facts of its own and a
+    minute; whatever it does or raises is one line on the terminal, and changes
+    neither the exit code nor a file.
+    """
+
+
+@pytest.hookspec
+def pytest_rollout_report(record: Record) -> None:
+    """A run was judged; called once, after `pytest_rollout_verdict` and on the same terms.
+
+    Where a report belongs among the run's files, `record.output` is their folder.
+    """

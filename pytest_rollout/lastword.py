@@ -133,6 +133,8 @@ def _decide(config: pytest.Config, rollout: Rollout, status: int) -> int:
         line, code = last_line(conclusion, rollout), conclusion.exit_code
         if unwritten:
             line = f"{line.partition(' · exit ')[0]} · not all could be written: {unwritten} · exit {code}"
+        if conclusion.judged:
+            _tell(config, rollout, conclusion)
     except Exception as error:  # noqa: BLE001 - whatever breaks here, a release must not go out for it
         code = status if status not in {0, 1} else 1
         found = f"{type(error).__name__}: {_in_one_line(error)}"
@@ -142,6 +144,17 @@ def _decide(config: pytest.Config, rollout: Rollout, status: int) -> int:
     if line:
         _say(config, line)
     return code
+
+
+def _tell(config: pytest.Config, rollout: Rollout, conclusion: Conclusion) -> None:
+    """Let others hear what was decided, and say what went wrong with them; none of it is heard by the exit code."""
+    try:
+        from pytest_rollout.telling import tell
+
+        for complaint in tell(config.pluginmanager, rollout, conclusion, output_folder(config)):
+            _say(config, complaint)
+    except BaseException as error:  # noqa: BLE001 - the decision is made, and a report is no part of it
+        _say(config, f"REPORT  not made: {type(error).__name__}: {'; '.join(str(error).splitlines())}")
 
 
 def _in_one_line(error: Exception) -> str:

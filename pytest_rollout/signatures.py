@@ -65,8 +65,10 @@ class Signatures:
         found, unknown = self.signoff(phase, stage, roles, given)
         return {standing.role: _role(found, standing.role, unknown) for standing in found.roles}
 
-    def signoff(self, phase: Phase, stage: str, roles: Mapping[str, int], given: Given) -> tuple[Signoff, str]:
+    def signoff(self, phase: Phase, stage: str, roles: Mapping[str, int], given: Given | None) -> tuple[Signoff, str]:
         """Where approvals stand, with who could sign; and why nobody knows who made the change, if so.
+
+        None for `given` looks at no verdict: for what was remarked by those whom `signed` has counted already.
 
         Raises:
             SignoffError: As for `signed`; also where nobody has to sign.
@@ -86,7 +88,7 @@ class Signatures:
             max_age=self.plan.evidence_age,
             authors=authors,
             at=self.at,
-            known_verdicts=given(moments),
+            known_verdicts=given(moments) if given else None,
         )
         return verify_approvals(files, wanted=wanted, register=self._register()), unknown
 

@@ -85,6 +85,8 @@ ANEW = {
     "test_rows_01_13_17_processes",
 }
 """Modules whose runs are all new interpreters."""
+LEFT = {"verdict.json", "evidence.zip", "record.json", "verdict.md", "verdict.html"}
+"""Every file that a run leaves in its folder."""
 SAMPLE = 10
 """Of the other modules, one test in so many."""
 EVERYTHING = os.environ.get("PROMISES") == "anew"
@@ -242,7 +244,7 @@ class RolloutProject:
         verdict = json.loads(receipt.read_text("utf-8")) if receipt.exists() else None
         if verdict is not None:
             jsonschema.validate(verdict, receipt_schema())
-            assert {path.name for path in receipt.parent.iterdir()} <= {receipt.name, "evidence.zip"}
+            assert {path.name for path in receipt.parent.iterdir()} <= LEFT
         return Result(
             done.returncode, LineMatcher(done.stdout.splitlines()), LineMatcher(done.stderr.splitlines()), verdict
         )
@@ -280,7 +282,9 @@ class RolloutProject:
 
 def _clean() -> dict[str, str]:
     """This process's environment without what would change how an inner run judges."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "ROLLOUT_"))}
+    clean = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "ROLLOUT_", "GITHUB_"))
+    }
     for name in ("CI", "PYTHONDONTWRITEBYTECODE"):
         clean.pop(name, None)
     return clean

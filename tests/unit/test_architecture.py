@@ -33,6 +33,7 @@ LAYERS = (
         "verdict",
         "receipt",
         "receipt_schema",
+        "record",
         "strays",
         "depths",
         "recorded",
@@ -65,6 +66,7 @@ LAYERS = (
         "winner",
         "planning",
         "foresight",
+        "gathering",
     },
     {
         "gate",
@@ -87,6 +89,7 @@ LAYERS = (
         "chronicle",
         "cli",
         "reports",
+        "telling",
     },
 )
 PUBLIC = [

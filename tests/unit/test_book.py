@@ -69,6 +69,8 @@ def test_a_gate_is_ordinary_unless_it_says_more():
         "stages": (),
         "shadow_until": None,
         "shadow_why": "",
+        "description": "",
+        "line": 0,
     }
 
 
@@ -105,6 +107,7 @@ def test_an_answer_says_nothing_that_was_not_said():
         "claims": (),
         "attempt": 1,
         "subtest": False,
+        "seconds": 0.0,
     }
 
 
