@@ -8,6 +8,7 @@ rollout power gates/x phase3 --rollout-env production      what each comparison 
 rollout schema plan|verdict        print a JSON Schema, for editors and for readers of the file
 rollout world gates/x [--fault F]  keep an embedded world running, to look around in
 rollout approve gates/x PHASE --role R   sign that a phase may go on; also `statement` and `revoke`
+rollout report gates/x [--format html]   a run as a page, from the files that it left; also `message`
 
 What is written into a ledger and read from it is in `records` and `chronicle`.
 """
@@ -26,6 +27,7 @@ from pytest_rollout.chronicle import add_chronicle
 from pytest_rollout.errors import RolloutError
 from pytest_rollout.quantities import parse_duration
 from pytest_rollout.records import add_records
+from pytest_rollout.report_commands import add_reports
 from pytest_rollout.signoff_commands import add_commands
 from pytest_rollout.subject import plan_and_kinds
 
@@ -97,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     add_commands(commands)
     add_chronicle(commands)
     add_records(commands)
+    add_reports(commands)
     return parser
 
 

@@ -35,6 +35,7 @@ from pytest_rollout.gate import (
 from pytest_rollout.items import PlanFile
 from pytest_rollout.plan.model import PREFLIGHT
 from pytest_rollout.reports import terminal
+from pytest_rollout.reports.junit import claim_properties
 from pytest_rollout.reports.progress import leave_progress, say_progress, shown_progress
 from pytest_rollout.rollout import Rollout
 from pytest_rollout.witness import Witness
@@ -181,14 +182,19 @@ class JudgingHooks:
         if gate := item.stash.get(GATE, None):
             gate.plain_assert(lineno, orig, sys._getframe(1))
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Enter what a gate answered; only where the run is judged."""
+        """Enter what a gate answered; only where the run is judged, and before anybody writes a report of it."""
         if self._workerinput is None:
             if report.nodeid not in self._rollout.book.planned and (planned := planned_of(report)):
                 self._rollout.book.plan(planned)
             if report.failed and report.nodeid not in self._rollout.book.planned:
                 self._rollout.book.trouble(Reason.FAILED, f"{report.nodeid} failed, which is no gate of a rollout")
             self._rollout.book.answer(answer_of(report))
+            if report.when == "teardown" and getattr(self._config.option, "xmlpath", None):
+                answers = self._rollout.book.answers[report.nodeid]
+                claims = [claim for answer in answers for claim in answer.claims]
+                report.user_properties.extend(claim_properties(claims))
 
     # -- reporting ---------------------------------------------------------
 

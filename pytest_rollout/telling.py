@@ -8,6 +8,7 @@ never finishes is one line on the terminal, and no more.
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import threading
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from pytest_rollout.evidence import EVIDENCE_NAME
 from pytest_rollout.gathering import RECORD_NAME, facts_of_gates, facts_of_phases, gates_as_json
 from pytest_rollout.receipt import RECEIPT_NAME, receipt
 from pytest_rollout.record import Beside, Record, read_record
+from pytest_rollout.reports.files import files, on_github
 from pytest_rollout.reports.table import plain
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ _LONGEST = 300
 
 
 def tell(plugins: pytest.PytestPluginManager, rollout: Rollout, conclusion: Conclusion, folder: Path) -> Iterator[str]:
-    """Call every hook that wants to hear of verdicts and reports.
+    """Write the reports that were asked for, and call every hook that wants to hear of verdicts and reports.
 
     Args:
         plugins: Those who may want to.
@@ -41,18 +43,18 @@ def tell(plugins: pytest.PytestPluginManager, rollout: Rollout, conclusion: Conc
         folder: Where its receipt was written.
 
     Yields:
-        A line for each hook that did not end well.
+        A line for each of them that did not end well, and what GitHub is told by lines.
     """
     kept = _Kept(folder / RECEIPT_NAME)
     record = _record(rollout, conclusion, kept, folder)
-    calls: list[tuple[str, Callable[[], object]]] = []
+    calls = list(files(record, {name for plan in rollout.judged_plans for name in plan.reports.files}, os.environ))
     for verdict in conclusion.verdict.verdicts:
         calls += _calls(plugins, "pytest_rollout_verdict", "verdict", verdict)
     calls += _calls(plugins, "pytest_rollout_report", "record", record)
     for who, call in calls:
-        found = in_time(call, SECONDS) or kept.restored()
-        if found:
+        if found := in_time(call, SECONDS) or kept.restored():
             yield f"REPORT  {who}: {plain(found)[:_LONGEST]}"
+    yield from on_github(record, os.environ)
 
 
 def _calls(

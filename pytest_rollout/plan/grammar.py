@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from pytest_rollout.plan.conditions import PERCENT, PHASE_KEYS, parse_percent
 from pytest_rollout.plan.experiments import experiment_shape
-from pytest_rollout.plan.model import BASELINE, CONTROL
+from pytest_rollout.plan.model import BASELINE, CONTROL, REPORT_FILES
 from pytest_rollout.plan.numbers import (
     SUMMARY_PATTERN,
     parse_burst,
@@ -77,6 +77,7 @@ def plan_shape(kinds: Mapping[str, Kind[object]], flag_kinds: Mapping[str, Kind[
             ),
             "experiment": experiment_shape("what is compared with what", whole=True),
             "baseline": _BASELINE,
+            "reports": _REPORTS,
             "evidence_age": _duration("how old a verdict may be whose approval still counts (7d if not said)"),
             "metrics": MapOf(about="metrics by name", names=_METRIC_NAME, values=_METRIC),
             "budgets": MapOf(about="limits by the metric they judge", names=_METRIC_NAME, values=_BUDGET),
@@ -134,6 +135,16 @@ _BASELINE = Fields(
     optional={
         "window": _duration("over how many days it is recorded, such as 14d (14d if not said)"),
         "max_age": _duration("how old it may be, such as 60d (90d if not said)"),
+    },
+)
+_REPORTS = Fields(
+    about="what a run leaves for people",
+    optional={
+        "files": ListOf(
+            about="what is written beside verdict.json",
+            items=Choice(about="a format of reports", words=REPORT_FILES),
+        ),
+        "templates": Text(about="a folder of messages of one's own, from the plan's folder on"),
     },
 )
 _NO_DATA = Fields(

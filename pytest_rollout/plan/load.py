@@ -20,7 +20,7 @@ from pytest_rollout.plan.document import MAX_BYTES, read_document
 from pytest_rollout.plan.environments import build_environments
 from pytest_rollout.plan.grammar import plan_shape
 from pytest_rollout.plan.metrics import build_metrics
-from pytest_rollout.plan.model import Plan
+from pytest_rollout.plan.model import Plan, Reports
 from pytest_rollout.plan.nodes import Findings, Kind, Node, Spot, shown_path
 from pytest_rollout.plan.numbers import parse_confidence
 from pytest_rollout.plan.structures import Fields
@@ -98,7 +98,16 @@ def _plan(written: Node, shape: Fields, digest: str, findings: Findings) -> Plan
         evidence_age=parse_duration(checked.text_of("evidence_age") or "7d"),
         baseline_window=parse_duration(_text(checked, "baseline", "window") or "14d"),
         baseline_age=parse_duration(_text(checked, "baseline", "max_age") or "90d"),
+        reports=_reports(checked, written, findings),
     )
+
+
+def _reports(checked: Node, written: Node, findings: Findings) -> Reports:
+    files, templates = checked.get("reports", "files"), _text(checked, "reports", "templates")
+    folder = (findings.file.parent / templates).resolve() if templates else None
+    if folder is not None and not folder.is_dir() and (named := written.get("reports", "templates")):
+        findings.at(named, "no such folder", "a folder of templates, from the plan's folder on")
+    return Reports(files=tuple(item.text for item in files.items) if files else (), templates=folder)
 
 
 def _text(node: Node, *names: str) -> str:

@@ -353,6 +353,21 @@ class Environment:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reports:
+    """What a run leaves for people: `files` are formats that are written beside `verdict.json`.
+
+    `templates` is a folder of messages of one's own, None for none.
+    """
+
+    files: tuple[str, ...] = ()
+    templates: Path | None = None
+
+
+REPORT_FILES = ("markdown", "html")
+"""The formats that a plan may ask for."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """A whole `rollout.yaml`; `folder` holds it and the gates that it governs.
 
@@ -380,6 +395,7 @@ class Plan:
     looks: Literal["continuous", "once"] = "continuous"
     baseline_window: timedelta = timedelta(days=14)
     baseline_age: timedelta = timedelta(days=90)
+    reports: Reports = Reports()
 
     @property
     def folder(self) -> Path:

@@ -17,6 +17,7 @@ from pytest_rollout.claims import ClaimFacts, Truth, describe, origin
 from pytest_rollout.decisions import MEANING, Decision, Reason
 from pytest_rollout.judgement import GateVerdict, judge_part
 from pytest_rollout.quantities import format_duration
+from pytest_rollout.reports.escape import no_command
 from pytest_rollout.reports.table import fitted, plain
 from pytest_rollout.rollout import Conclusion, Rollout
 from pytest_rollout.verdict import Because, RunVerdict, Verdict
@@ -257,7 +258,7 @@ def _write_wrapped(screen: Screen, text: str, width: int) -> None:
         width, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
     )
     for line in wrapper.wrap(_kept(text)):
-        screen.write_line(line)
+        screen.write_line(no_command(line))
 
 
 def _kept(text: str) -> str:

@@ -90,6 +90,8 @@ LAYERS = (
         "cli",
         "reports",
         "telling",
+        "stored",
+        "report_commands",
     },
 )
 PUBLIC = [

@@ -35,7 +35,7 @@ CHANGE = "\n  say from what: 'against: baseline' at the budget; or write the lev
             "rollout: demo\ntitel: x",
             "2:1: titel: unknown key 'titel'\n"
             "  keys: baseline, budgets, confidence, environment, environments, every, evidence_age, experiment, looks, "
-            "metrics, owner, percentage, phases, rollout, runbook, title\n"
+            "metrics, owner, percentage, phases, reports, rollout, runbook, title\n"
             "  did you mean 'title'?",
             id="unknown-key",
         ),

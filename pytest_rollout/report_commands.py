@@ -1,0 +1,91 @@
+"""Commands of reports: `rollout report` and `rollout message`; a stored run in, a page or a message out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_rollout.errors import UsageError
+from pytest_rollout.reports.files import FORMATS
+from pytest_rollout.reports.messages import BUILT_IN, Message, known_messages, post, render
+from pytest_rollout.subject import named, plan_of
+
+if TYPE_CHECKING:
+    from pytest_rollout.plan.model import Plan
+    from pytest_rollout.record import Record
+
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add_reports(commands: Commands) -> None:
+    """Add the two commands to those of `rollout`."""
+    report = commands.add_parser("report", help="a run as a page: Markdown, a comment, or HTML to be signed")
+    _subject(report)
+    report.add_argument("--format", choices=list(FORMATS), default="markdown", help="which page (markdown)")
+    report.set_defaults(run=_report)
+    message = commands.add_parser("message", help="a message about a run, from a template and its evidence")
+    _subject(message)
+    message.add_argument("name", metavar="NAME", help=f"{', '.join(BUILT_IN)}, or one of the plan's templates")
+    message.add_argument("--post", type=named, metavar="URL", help="send it there, too; may hold ${NAME}")
+    message.set_defaults(run=_message)
+
+
+def _subject(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="the rollout's folder")
+    parser.add_argument("--verdict", type=Path, default=Path(".rollout/verdict.json"), help="the run's receipt")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write it there, not to the screen")
+
+
+def _report(options: argparse.Namespace) -> int:
+    _, record = _stored(options)
+    return _left(FORMATS[options.format](record), options.output)
+
+
+def _message(options: argparse.Namespace) -> int:
+    plan, record = _stored(options)
+    if options.name not in known_messages(plan.reports.templates):
+        known = ", ".join(known_messages(plan.reports.templates))
+        raise UsageError(f"there is no message '{options.name}'\n  messages: {known}")
+    message = render(record, options.name, templates=plan.reports.templates)
+    code = _left(message.text, options.output)
+    if options.post:
+        _post(message, options.post, plan)
+    return code
+
+
+def _post(message: Message, url: str, plan: Plan) -> None:
+    from pytest_rollout.environment import open_environment, secrets_of
+    from pytest_rollout.errors import RolloutError
+    from pytest_rollout.plan.expand import expand_text
+    from pytest_rollout.plan.model import Place
+    from pytest_rollout.sources import BUILT_IN as KINDS
+
+    address = expand_text(url, os.environ, Place(Path("--post"), 1, 1, "--post"))
+    secrets: set[str] = set()
+    for declared in plan.environments.values():
+        try:
+            secrets |= secrets_of(open_environment(declared), KINDS)
+        except RolloutError:
+            continue  # its variables are not set here, so nothing of them can be in the message
+    post(message, address, secrets=secrets)
+
+
+def _stored(options: argparse.Namespace) -> tuple[Plan, Record]:
+    from pytest_rollout.rollout import utc_now
+    from pytest_rollout.stored import stored_record
+
+    plan = plan_of(options.folder)
+    return plan, stored_record(plan, options.verdict, now=utc_now())
+
+
+def _left(text: str, output: Path | None) -> int:
+    if output is None:
+        print(text, end="" if text.endswith("\n") else "\n")
+        return 0
+    try:
+        output.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise UsageError(f"{output} cannot be written: {error.strerror}") from error
+    return 0
