@@ -125,6 +125,7 @@ def _remembered(facts: PhaseFacts, phase: Phase, memory: Memory, *, live: bool) 
         earlier=earlier,
         started=past.started,
         steps=past.traffic,
+        looked_at=memory.at,
     )
 
 

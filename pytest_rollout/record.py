@@ -127,7 +127,7 @@ class PhaseFacts:
 
     `folder` is the rollout's, absolute; None where it is not at hand. `steps`
     are the percentages of traffic since the phase began (`started`), each
-    with its beginning.
+    with its beginning; `looked_at` is as of when signatures counted.
     """
 
     rollout_title: str = ""
@@ -140,6 +140,7 @@ class PhaseFacts:
     earlier: tuple[Earlier, ...] = ()
     started: datetime | None = None
     steps: tuple[tuple[float, datetime], ...] = ()
+    looked_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

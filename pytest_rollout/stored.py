@@ -84,11 +84,11 @@ def _beside(plan: Plan, document: dict[str, Any], data: bytes, output: Path, now
 def _facts(plan: Plan, verdict: dict[str, Any], environment: str, now: datetime) -> PhaseFacts:
     facts, phase = named_facts(plan, verdict["phase"]), plan.phases.get(verdict["phase"])
     declared = plan.environments.get(environment)
-    if phase is None or declared is None:
-        return facts
+    if phase is None or declared is None or declared.world is not None:
+        return facts  # nobody has signed for an embedded world but people who went with it
     stands = Standing(phase=phase, percent=verdict["current_percentage"], since=None, reached=None, at=now)
     stage = stands.stage.name if stands.stage else ""
-    asked = replace(facts, roles=roles_of(stands.roles, {}, {}), statements=statements_of(phase, {}, {}))
+    asked = replace(facts, looked_at=now, roles=roles_of(stands.roles, {}, {}), statements=statements_of(phase, {}, {}))
     try:
         # What a service or a source needs is not asked of somebody who looks at signatures.
         opened = open_environment(replace(declared, target="", flags=None, sources={}, ledger=""))
@@ -100,4 +100,4 @@ def _facts(plan: Plan, verdict: dict[str, Any], environment: str, now: datetime)
         unknown = (f"no signature can be looked at: {str(error).replace(chr(10), '; ')}",)
         return replace(asked, roles=tuple(replace(role, refused=unknown) for role in asked.roles))
     roles = roles_of(stands.roles, signed, approvals)
-    return replace(facts, roles=roles, statements=statements_of(phase, said, refused))
+    return replace(asked, roles=roles, statements=statements_of(phase, said, refused))

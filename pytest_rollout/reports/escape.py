@@ -13,8 +13,16 @@ import unicodedata
 
 from pytest_rollout.reports.table import plain
 
-_MARKUP = re.compile(r"[\\`*_{}\[\]|<>~$&]")
-_BEGINS = re.compile(r"^(?:[#+=-]|\d+(?=[.)]))")
+_MARKUP = re.compile(
+    r"[\\`*\[|~$]"
+    r"|<(?=[A-Za-z/!?])"  # a tag; in `< 5` it is only less
+    r"|&(?=#|\w+;)"  # an entity
+    r"|(?<!\w)_|_(?!\w)"  # inside of a word it is only a letter
+    r"|^[>=]|^:(?=:)"
+    r"|^[#+-](?=[\s#-]|$)"  # a heading, a list, a rule; in `-5` it is only minus
+    r"|(?<=^\d)[.)](?=\s|$)|(?<=^\d\d)[.)](?=\s|$)|(?<=^\d\d\d)[.)](?=\s|$)"
+)
+_COMMAND = re.compile(r"(?m)(^\s*|##)(:(?=:)|(?<=##)\[)")
 _ALIVE = re.compile(r"@(?=\w)|#(?=\d)|:(?=//)|(?i:www)(?=\.)|(?i:gh)(?=-\d)|:(?=[\w+-]+:)")
 
 
@@ -29,12 +37,7 @@ def markdown_text(text: str, most: int = 1000) -> str:
     An empty comment stands behind what GitHub makes alive after it has read
     the Markdown: mentions, references, addresses and signs between colons.
     """
-    shown = _MARKUP.sub(r"\\\g<0>", shortened(plain(text), most))
-    return _ALIVE.sub(r"\g<0><!-- -->", _BEGINS.sub(_as_entities, shown))
-
-
-def _as_entities(found: re.Match[str]) -> str:
-    return "".join(f"&#{ord(each)};" for each in found[0])
+    return _ALIVE.sub(r"\g<0><!-- -->", _MARKUP.sub(r"\\\g<0>", shortened(plain(text), most)))
 
 
 def markdown_code(text: str, most: int = 1000) -> str:
@@ -42,12 +45,14 @@ def markdown_code(text: str, most: int = 1000) -> str:
     shown = shortened(plain(text), most)
     if not shown:
         return ""
-    return f"<code>{markdown_text(shown, most * 2)}</code>" if "`" in shown or "|" in shown else f"`{shown}`"
+    marked = any(each in shown for each in ("`", "|", "##["))
+    return f"<code>{markdown_text(shown, most * 2)}</code>" if marked else f"`{shown}`"
 
 
 def html_text(text: str) -> str:
     """Text in an element or an attribute of HTML; line breaks are kept, control characters are shown as �."""
-    return html.escape("\n".join(_shown(line) for line in text.splitlines()))
+    shown = html.escape("\n".join(_shown(line) for line in text.splitlines()))
+    return _COMMAND.sub(lambda found: f"{found[1]}&#{ord(found[2])};", shown)
 
 
 def _shown(line: str) -> str:

@@ -51,12 +51,10 @@ def _header(record: Record) -> str:
     decision = record.decision
     codes = f" <small>[{text(', '.join(words.codes(record)))}]</small>" if record.all_reasons else ""
     when = f"{words.where(record)} · {words.moment(record.evaluated_at)} · exit {record.exit_code}"
-    nothing = "This releases nothing: it did not judge a real system as it is now."
-    note = f'<p class="note">{nothing}</p>\n' if record.embedded or record.mode != "live" else ""
     orders = "".join(f"<li>{text(line)}</li>\n" for line in words.orders(record))
     return (
         f'<header class="{decision.value}">\n<h1>{words.MARK[decision]} {decision.value}{codes}</h1>\n'
-        f'<p class="what"><strong>{text(words.subject(record))}</strong></p>\n<p>{text(when)}</p>\n{note}'
+        f'<p class="what"><strong>{text(words.subject(record))}</strong></p>\n<p>{text(when)}</p>\n'
         f"<ul>\n{orders}</ul>\n</header>\n"
     )
 
@@ -106,7 +104,7 @@ def _signoff(phase: PhaseRecord) -> Iterator[str]:
     roles, statements = phase.facts.roles, phase.facts.statements
     if not roles and not statements:
         return
-    yield f"<h2>Sign-off of {text(words.about(phase))}</h2>\n"
+    yield f"<h2>{text(words.signoff_title(phase))}</h2>\n"
     if roles:
         heads = ("role", "who", "signed", "counts until", "remark")
         yield _table(heads, (row for role in roles for row in _signatures(role)), "sign")

@@ -71,8 +71,6 @@ def _decision(record: Record) -> str:
         "",
         f"{text(words.where(record), 300)} · {words.moment(record.evaluated_at)} · exit {record.exit_code}",
     ]
-    if record.embedded or record.mode != "live":
-        lines += ["", "> **This releases nothing:** it did not judge a real system as it is now."]
     lines += ["", *(f"- **{text(line, 400)}**" for line in words.orders(record)[:12])]
     return "\n".join(lines) + "\n"
 
@@ -106,7 +104,7 @@ def _table(phase: PhaseRecord) -> str:
 
 
 def _signoff(phase: PhaseRecord) -> str:
-    lines = ["", f"### Sign-off of {text(words.about(phase), 200)}", ""]
+    lines = ["", f"### {text(words.signoff_title(phase), 300)}", ""]
     if phase.facts.roles:
         lines += ["| role | who | signed | counts until | remark |", "|---|---|---|---|---|"]
     for role in phase.facts.roles:

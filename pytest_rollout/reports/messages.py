@@ -88,6 +88,7 @@ def render(record: Record, name: str, *, templates: Path | None = None) -> Messa
         text = environment.get_template(file).render(facts_of(record))
         if kind == "json":
             text = json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n"
+            text = text.replace("##[", "##\\u005b")  # which a runner would take for a command, were it printed
     except jinja2.TemplateSyntaxError as error:
         raise MessageError(f"{error.filename or file}:{error.lineno}: {error.message}") from None
     except jinja2.TemplateNotFound as error:

@@ -56,6 +56,12 @@ def title_of(phase: PhaseRecord) -> str:
     return f"{phase.facts.rollout_title or phase.rollout}: {phase.facts.phase_title or phase.phase}"
 
 
+def signoff_title(phase: PhaseRecord) -> str:
+    """Of what the sign-off is, and as of when its signatures were looked at."""
+    as_of = f", as of {moment(phase.facts.looked_at)}" if phase.facts.looked_at else ""
+    return f"Sign-off of {about(phase)}{as_of}"
+
+
 def where(record: Record) -> str:
     """Environment, and what keeps it from being live and real."""
     parts = [f"environment {record.environment}" + (f" ({EMBEDDED})" if record.embedded else "")]
@@ -95,6 +101,17 @@ def tally_line(gates: Sequence[GateRecord]) -> str:
 
 def orders(record: Record) -> tuple[str, ...]:
     """What is to be done now, the most urgent first."""
+    found = _all_orders(record)
+    if record.embedded or record.mode != "live":
+        what = "an embedded world" if record.embedded else "the past" if record.mode == "past" else "recorded evidence"
+        return (
+            f"Change nothing: this judged {what}, not your system as it is now.",
+            *(f"Live, it would say: {each}" for each in found),
+        )
+    return found
+
+
+def _all_orders(record: Record) -> tuple[str, ...]:
     found = [line for phase in sorted(record.phases, key=_urgency) for line in _orders(record, phase)]
     if record.decision is Decision.PROCEED:
         return tuple(found)
