@@ -184,20 +184,27 @@ def approvals_of(
 
 
 def _earlier(memory: Memory, phase: Phase) -> tuple[Earlier, ...]:
-    from pytest_rollout.ledger.entries import Kind
-
-    found: list[Entry] = []
+    found: list[Earlier] = []
 
     def read(ledger: Ledger) -> None:
-        rollout, environment, since = memory.plan.rollout, memory.environment.name, memory.at - _LOOKED_BACK
-        found.extend(
-            ledger.entries(
-                rollout, environment, kinds=[Kind.EVALUATION], phase=phase.name, since=since, until=memory.at
-            )
-        )
+        found.extend(earlier_of(ledger, memory.plan.rollout, memory.environment.name, phase.name, before=memory.at))
 
     memory._opened(read)
-    return tuple(_decided(entry) for entry in found if entry.at < memory.at)
+    return tuple(found)
+
+
+def earlier_of(ledger: Ledger, rollout: str, environment: str, phase: str, *, before: datetime) -> tuple[Earlier, ...]:
+    """What was decided on a phase in the thirty days before an instant.
+
+    Raises:
+        LedgerError: The ledger is not what was written.
+    """
+    from pytest_rollout.ledger.entries import Kind
+
+    found = ledger.entries(
+        rollout, environment, kinds=[Kind.EVALUATION], phase=phase, since=before - _LOOKED_BACK, until=before
+    )
+    return tuple(_decided(entry) for entry in found if entry.at < before)
 
 
 def _decided(entry: Entry) -> Earlier:

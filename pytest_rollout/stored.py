@@ -20,6 +20,7 @@ from pytest_rollout.evidence import EVIDENCE_NAME
 from pytest_rollout.gathering import (
     RECORD_NAME,
     approvals_of,
+    earlier_of,
     gates_from_json,
     named_facts,
     roles_of,
@@ -68,7 +69,9 @@ def _beside(plan: Plan, document: dict[str, Any], data: bytes, output: Path, now
         gates = gates_from_json((output / RECORD_NAME).read_text(encoding="utf-8"), digest)
     evidence = output / EVIDENCE_NAME
     phases = {
-        (plan.rollout, each["phase"]): _facts(plan, each, document["environment"], now)
+        (plan.rollout, each["phase"]): _with_ledger(
+            _facts(plan, each, document["environment"], now), plan, each["phase"], document
+        )
         for each in document["verdicts"]
         if each["rollout"] == plan.rollout
     }
@@ -79,6 +82,24 @@ def _beside(plan: Plan, document: dict[str, Any], data: bytes, output: Path, now
         output=output,
         evidence=evidence if evidence.is_file() else None,
     )
+
+
+def _with_ledger(facts: PhaseFacts, plan: Plan, phase: str, document: dict[str, Any]) -> PhaseFacts:
+    """Earlier decisions, and when the phase began, where the environment's ledger is at hand."""
+    from pytest_rollout.subject import ledger_of
+
+    at, name = datetime.fromisoformat(document["evaluated_at"]), document["environment"]
+    if name not in plan.environments or phase not in plan.phases:
+        return facts
+    with suppress(RolloutError), ledger_of(plan, name, "", create=False) as ledger:
+        stands = ledger.status(plan.rollout, name, phase, at=at)
+        return replace(
+            facts,
+            earlier=earlier_of(ledger, plan.rollout, name, phase, before=at),
+            started=stands.phase_started,
+            steps=tuple((share.percentage, share.since) for share in stands.shares),
+        )
+    return facts
 
 
 def _facts(plan: Plan, verdict: dict[str, Any], environment: str, now: datetime) -> PhaseFacts:

@@ -132,7 +132,7 @@ def _past(phase: PhaseRecord) -> Iterator[str]:
     if not phase.facts.earlier:
         return
     shown = phase.facts.earlier[-10:]
-    yield f"<h2>Before ({len(phase.facts.earlier)} evaluations in 30 days)</h2>\n<ul>\n"
+    yield f"<h2>Decided before, in 30 days ({len(phase.facts.earlier)})</h2>\n<ul>\n"
     for each in reversed(shown):
         codes = f"[{', '.join(each.reasons)}]" if each.reasons else ""
         aside = "" if each.mode == "live" else f" ({each.mode}, does not count)"

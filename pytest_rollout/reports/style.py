@@ -25,8 +25,8 @@ td.decision{white-space:nowrap;font-weight:600}.sign td{height:3rem}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem;margin:.5rem 0}dd{margin:0}
 dt{color:var(--soft)}
 @media (max-width:40rem){thead{position:absolute;left:-200vw}tr{display:block;border-bottom:2px solid var(--line);
-padding:.4rem 0}td{display:block;border:0;padding:.15rem 0}td:empty{display:none}.sign td:empty{display:block;
-height:2.5rem;border-bottom:1px dotted var(--soft)}td[data-of]::before{content:attr(data-of) ": ";color:var(--soft);
+padding:.4rem 0}td{display:block;border:0;padding:.15rem 0}td:empty{display:none}.sign td{height:auto}
+td[data-of]::before{content:attr(data-of) ": ";color:var(--soft);
 font-weight:400}
 td.decision{white-space:normal}dl{display:block}dd{margin-bottom:.4rem}h1{font-size:1.6rem}}
 @media print{:root{color-scheme:light;--page:#fff;--ink:#000;--soft:#444;--line:#999;--band:#eee;--go:#116329;

@@ -87,9 +87,9 @@ def ordered(gates: Iterable[GateRecord]) -> list[GateRecord]:
 
 def tally(gates: Iterable[GateRecord]) -> dict[str, int]:
     """How many gates decided what; those that do not count apart."""
-    found = {**{each.value: 0 for each in Decision}, "do not count": 0}
+    found = {**{each.value: 0 for each in Decision}, "not counted": 0}
     for gate in gates:
-        found[gate.decision.value if gate.counts else "do not count"] += 1
+        found[gate.decision.value if gate.counts else "not counted"] += 1
     return found
 
 

@@ -138,7 +138,9 @@ def test_every_command_is_explained():
         word for row in tables_of(DOCS / "exit-code.md", "command") for word in re.findall(r"rollout (\w+)", row[0])
     }
 
-    modules = [PACKAGE / f"{name}.py" for name in ("cli", "chronicle", "records", "signoff_commands")]
+    modules = [
+        PACKAGE / f"{name}.py" for name in ("cli", "chronicle", "records", "report_commands", "signoff_commands")
+    ]
     words = [re.findall(r'\bcommands\.add_parser\(\s*"(\w+)"', each.read_text("utf-8")) for each in modules]
     assert rows == {word for each in words for word in each}
 

@@ -337,7 +337,7 @@ def test_the_counts_of_a_page_are_those_of_the_gates():
         "PROCEED": 1,
         "HOLD": 1,
         "ROLLBACK": 0,
-        "do not count": 1,
+        "not counted": 1,
     }
 
 
