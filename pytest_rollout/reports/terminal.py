@@ -100,7 +100,7 @@ def _write_phase(screen: Screen, verdict: Verdict, width: int) -> None:
         lines = fitted(list(_rows(verdict)), width - 2)
         colours = [None, *(_colour(gate) for gate in _ordered(verdict.gates))]
         for line, colour in zip(lines, colours, strict=True):
-            screen.write_line(f"  {line}", **({colour: True} if colour else {}))
+            screen.write_line(f"  {no_command(line)}", **({colour: True} if colour else {}))
     _write_bad(screen, verdict.gates, width)
     if screen.verbosity > 0:
         for gate in _ordered(gate for gate in verdict.gates if gate.decision is Decision.PROCEED):
