@@ -128,6 +128,10 @@ class JudgingHooks:
         for item in session.items:
             self._enter(item)
         self._config.pluginmanager.register(Witness(self._rollout, travels=self._workerinput is not None))
+        if self._config.pluginmanager.has_plugin("allure_listener"):  # with --alluredir only
+            from pytest_rollout.reports.allure_run import report_to_allure
+
+            report_to_allure(self._config, self._rollout, str((self._workerinput or {}).get("workerid", "")))
         if self._workerinput is not None and self._rollout.folder:
             self._rollout.book.write_page(self._rollout.folder, str(self._workerinput["workerid"]))
 

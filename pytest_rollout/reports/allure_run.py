@@ -1,0 +1,241 @@
+"""Allure, the run: its verdict, the gates that never ran, and what the report says of where it comes from.
+
+On the controller only, when every worker has written its results. A gate's
+result is what its own process knew; here it meets the verdict, which may know
+better (a trigger that Holm's correction does not let fire, a gate that
+answered twice), and is made to say the same.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import allure_commons
+import pytest
+from allure_commons.logger import AllureFileLogger
+from allure_commons.model2 import (
+    Attachment,
+    GlobalAttachment,
+    GlobalError,
+    Globals,
+    Label,
+    StatusDetails,
+    TestResult,
+    TestStepResult,
+)
+from allure_commons.utils import md5, now, uuid4
+
+from pytest_rollout.decisions import Decision
+from pytest_rollout.judgement import GateVerdict
+from pytest_rollout.receipt import Run, receipt
+from pytest_rollout.reports.allure import GATE_LABEL, RUN_LABEL, AllureGates, dress
+from pytest_rollout.reports.allure_files import allurerc, categories, environment_of, executor_of, properties
+from pytest_rollout.reports.wording import description_of, line, message_of, status_of
+from pytest_rollout.rollout import Rollout
+from pytest_rollout.verdict import Verdict
+
+_STATUS = {Decision.PROCEED: "passed", Decision.HOLD: "broken", Decision.ROLLBACK: "failed"}
+_VERDICT = "Verdict"
+
+
+def report_to_allure(config: pytest.Config, rollout: Rollout, worker: str) -> None:
+    """Hear gates, and on the controller the verdict, for the Allure report that this run writes.
+
+    Args:
+        config: pytest's, with allure-pytest's listener.
+        rollout: The run.
+        worker: The xdist worker's name; empty on the controller.
+    """
+    gates = AllureGates(rollout, worker)
+    config.pluginmanager.register(gates, "rollout-allure-gates")
+    allure_commons.plugin_manager.register(gates)
+    config.add_cleanup(lambda: allure_commons.plugin_manager.unregister(gates))
+    if not worker:
+        config.pluginmanager.register(AllureRun(config, rollout, gates), "rollout-allure")
+
+
+class AllureRun:
+    """Hears the verdict, and leaves it with the results.
+
+    Args:
+        config: pytest's.
+        rollout: The run.
+        gates: The one who dresses gates in this process.
+    """
+
+    def __init__(self, config: pytest.Config, rollout: Rollout, gates: AllureGates) -> None:
+        self._config, self._rollout, self._gates = config, rollout, gates
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
+        """Settle the results; what goes wrong with that is said, and changes nothing."""
+        folder = Path(self._config.option.allure_report_dir).absolute()
+        try:
+            conclusion = self._rollout.conclude(int(exitstatus))
+            if conclusion.judged:
+                settle(folder, self._rollout, self._rollout.run_of(conclusion), self._config.rootpath)
+        except Exception as error:  # noqa: BLE001 - a report is no part of a decision, whatever breaks in it
+            self._gates.trouble = self._gates.trouble or f"{type(error).__name__}: {line(str(error), 300)}"
+        for trouble in self._troubles():
+            terminalreporter.write_line(f"the Allure report is not whole: {trouble}", yellow=True)
+
+    def _troubles(self) -> list[str]:
+        shared = self._rollout.folder
+        paths = sorted(shared.glob("*.allure")) if shared else []
+        return [*filter(None, [self._gates.trouble]), *(path.read_text("utf-8") for path in paths)]
+
+
+def settle(folder: Path, rollout: Rollout, run: Run, root: Path) -> None:
+    """Make a folder of results say what the verdict says.
+
+    Args:
+        folder: allure-pytest's.
+        rollout: The run.
+        run: How it ended.
+        root: From where pytest names its tests.
+
+    Raises:
+        OSError: A file cannot be read or written.
+    """
+    logger = AllureFileLogger(folder)
+    found = {key: (path, data) for path, data, key in _results(folder, run.run_id)}
+    plans = {plan.rollout: plan for plan in rollout.plans}
+    for verdict in run.verdict.verdicts:
+        plan = plans[verdict.rollout]
+        for gate in verdict.gates:
+            written = found.get(f"{verdict.rollout}/{verdict.phase}/{gate.gate.id}")
+            if written:
+                _agree(*written, gate)
+                continue
+            result = TestResult(uuid=uuid4(), name=gate.gate.id, start=now(), stop=now())
+            name = _full_name((plan.folder / gate.gate.id.partition("::")[0]), gate.gate.id, root)
+            result.fullName, result.testCaseId, result.historyId = name, md5(name), md5(name)
+            dress(result, gate, plan, verdict.phase, environment=run.environment, run_id=run.run_id)
+            result.description = description_of(gate)
+            logger.report_result(result)
+        logger.report_result(_verdict_result(verdict, run, plan.title or plan.rollout, logger))
+    _leave_files(folder, run, logger)
+
+
+def _results(folder: Path, run_id: str) -> Iterator[tuple[Path, dict[str, Any], str]]:
+    """This run's results in a folder that may hold others', each with its gate."""
+    for path in sorted(folder.glob("*-result.json")):
+        text = path.read_text("utf-8")
+        if run_id in text:
+            data = json.loads(text)
+            labels = {each["name"]: each["value"] for each in data.get("labels", [])}
+            if labels.get(RUN_LABEL) == run_id and GATE_LABEL in labels:
+                yield path, data, labels[GATE_LABEL]
+
+
+def _agree(path: Path, data: dict[str, Any], gate: GateVerdict) -> None:
+    """Let a result say what the verdict says of its gate, where it said something else."""
+    status, message = status_of(gate), message_of(gate)
+    details = data.get("statusDetails") or {}
+    if (data.get("status"), details.get("message", "")) == (status, message):
+        return
+    data["status"] = status
+    data["statusDetails"] = {**details, "message": message} if message else {}
+    data["description"] = description_of(gate)
+    _write(path, json.dumps(data, ensure_ascii=False))
+
+
+def _full_name(file: Path, gate_id: str, root: Path) -> str:
+    """A test's full name as allure-pytest makes it, so that a gate that did not run keeps its history."""
+    relative = file.relative_to(root) if root in file.parents else file
+    inside = gate_id.split("::")[1:]
+    classes = "".join(f".{each}" for each in inside[:-1])
+    test = inside[-1].partition("[")[0] if inside else ""
+    return f"{'.'.join(relative.with_suffix('').parts)}{classes}#{test}"
+
+
+def _verdict_result(verdict: Verdict, run: Run, title: str, logger: AllureFileLogger) -> TestResult:
+    """The verdict itself as a result: what holds a release without being any gate's has no other place."""
+    own = f"{verdict.rollout} {verdict.phase}"
+    result = TestResult(uuid=uuid4(), start=now(), stop=now(), name=f"VERDICT {verdict.decision.value}: {own}")
+    result.fullName = f"verdict of {own}"
+    result.testCaseId, result.historyId = md5(result.fullName), md5(result.fullName, run.environment)
+    result.status = _STATUS[verdict.decision]
+    lines = verdict_lines(verdict, run)
+    result.description = "\n\n".join(f"`{each.replace('`', ' ')}`" for each in lines)
+    if verdict.decision is not Decision.PROCEED:
+        result.statusDetails = StatusDetails(message="\n".join(lines))
+    for because in verdict.reasons:
+        name = line(f"{because.code}: {because.sentence} {because.gate}", 300)
+        status = "failed" if verdict.decision is Decision.ROLLBACK and _fired(verdict, because.gate) else "broken"
+        result.steps.append(TestStepResult(name=name, status=status, start=result.start, stop=result.stop))
+    labels = {"epic": line(title, 100), "feature": verdict.phase, "parentSuite": f" {_VERDICT}", "suite": own}
+    labels |= {"severity": "blocker", RUN_LABEL: run.run_id, "tag": "verdict"}
+    result.labels = [Label(name=name, value=line(value, 300)) for name, value in labels.items()]
+    result.attachments = [Attachment(name="verdict.json", source=_verdict_json(run, logger), type="application/json")]
+    return result
+
+
+def _fired(verdict: Verdict, gate_id: str) -> bool:
+    return any(gate.gate.id == gate_id and gate.decision is Decision.ROLLBACK for gate in verdict.gates)
+
+
+def _verdict_json(run: Run, logger: AllureFileLogger) -> str:
+    source = f"{uuid4()}-attachment.json"
+    logger.report_attached_data(body=json.dumps(receipt(run), indent=1, default=str), file_name=source)
+    return source
+
+
+def verdict_lines(verdict: Verdict, run: Run) -> list[str]:
+    """One phase's verdict in lines: the decision, where and when, the traffic, how many gates said what, and why."""
+    traffic = verdict.traffic
+    counted = [gate for gate in verdict.gates if gate.counts]
+    said = ", ".join(
+        f"{len(found)} {decision.value}"
+        for decision in Decision
+        if (found := [gate for gate in counted if gate.decision is decision])
+    )
+    where = f"environment {run.environment}" + (" (embedded world, not your system)" if run.embedded else "")
+    where += f" · fault {run.fault}" if run.fault else ""
+    shares = {"traffic": traffic.current, "next": traffic.next, "back to": traffic.back}
+    told = [
+        f"VERDICT  {verdict.decision.value}  {verdict.rollout} {verdict.phase} · {where} · exit {run.exit_code}",
+        f"{run.mode}, as of {run.evaluated_at:%Y-%m-%d %H:%M:%S} UTC",
+        " · ".join(f"{name} {share:g} %" for name, share in shares.items() if share is not None),
+        f"gates: {said or 'none'}" + _apart(verdict),
+        *(f"{each.code}: {each.sentence}" + (f" ({each.gate})" if each.gate else "") for each in verdict.reasons),
+    ]
+    return [line(each) for each in told if each]
+
+
+def _apart(verdict: Verdict) -> str:
+    apart = len([gate for gate in verdict.gates if not gate.counts])
+    return f"; {apart} more that do not count (in shadow, or for another stage)" if apart else ""
+
+
+def _leave_files(folder: Path, run: Run, logger: AllureFileLogger) -> None:
+    """What Allure reads beside results, and the verdict as an attachment of the whole report."""
+    told = [each for verdict in run.verdict.verdicts for each in (*verdict_lines(verdict, run), "")]
+    told += [f"{each.code}: {line(each.sentence)}" for each in run.verdict.reasons]
+    source = f"{uuid4()}-attachment.txt"
+    logger.report_attached_data(body="\n".join(told), file_name=source)
+    attachments = [
+        GlobalAttachment(name="Verdict", source=source, type="text/plain", timestamp=now()),
+        GlobalAttachment(
+            name="verdict.json", source=_verdict_json(run, logger), type="application/json", timestamp=now()
+        ),
+    ]
+    decision = run.verdict.decision
+    wrong = [GlobalError(message="\n".join(told), timestamp=now())] if decision is not Decision.PROCEED else []
+    logger.report_globals(Globals(attachments=attachments, errors=wrong))
+    levels = {gate.reason for verdict in run.verdict.verdicts for gate in verdict.gates if gate.reason}
+    rules = categories(levels)
+    _write(folder / "environment.properties", properties(environment_of(run)))
+    _write(folder / "executor.json", json.dumps(executor_of(run, os.environ), indent=1))
+    _write(folder / "categories.json", json.dumps(rules, indent=1))
+    _write(folder / "allurerc.json", json.dumps(allurerc(run, rules), indent=1))
+
+
+def _write(path: Path, text: str) -> None:
+    unfinished = path.with_name(f".{path.name}.part")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
