@@ -30,13 +30,15 @@ from allure_commons.model2 import (
 from allure_commons.utils import md5, now, uuid4
 
 from pytest_rollout.decisions import Decision
+from pytest_rollout.errors import RolloutError
 from pytest_rollout.judgement import GateVerdict
 from pytest_rollout.receipt import Run, receipt
+from pytest_rollout.record import Record
 from pytest_rollout.reports.allure import GATE_LABEL, RUN_LABEL, AllureGates, dress
 from pytest_rollout.reports.allure_files import allurerc, categories, environment_of, executor_of, properties
 from pytest_rollout.reports.wording import description_of, line, message_of, status_of
-from pytest_rollout.rollout import Rollout
-from pytest_rollout.verdict import Verdict
+from pytest_rollout.rollout import Conclusion, Rollout
+from pytest_rollout.verdict import RunVerdict, Verdict
 
 _STATUS = {Decision.PROCEED: "passed", Decision.HOLD: "broken", Decision.ROLLBACK: "failed"}
 _VERDICT = "Verdict"
@@ -70,18 +72,24 @@ class AllureRun:
     def __init__(self, config: pytest.Config, rollout: Rollout, gates: AllureGates) -> None:
         self._config, self._rollout, self._gates = config, rollout, gates
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
-        """Settle the results; what goes wrong with that is said, and changes nothing."""
-        folder = Path(self._config.option.allure_report_dir).absolute()
-        try:
-            conclusion = self._rollout.conclude(int(exitstatus))
-            if conclusion.judged:
-                settle(folder, self._rollout, self._rollout.run_of(conclusion), self._config.rootpath)
-        except Exception as error:  # noqa: BLE001 - a report is no part of a decision, whatever breaks in it
-            self._gates.trouble = self._gates.trouble or f"{type(error).__name__}: {line(str(error), 300)}"
-        for trouble in self._troubles():
-            terminalreporter.write_line(f"the Allure report is not whole: {trouble}", yellow=True)
+    def pytest_rollout_report(self, record: Record) -> None:
+        """Settle the results, now that nothing changes the decision any more.
+
+        Raises:
+            RolloutError: Some gates could not be dressed; said on the terminal, and no more.
+        """
+        # Gates as they were judged, beside what was decided last of all.
+        verdict = RunVerdict(verdicts=self._rollout.judge().verdicts, reasons=record.reasons)
+        conclusion = Conclusion(verdict=verdict, exit_code=record.exit_code, judged=True)
+        folder = Path(self._config.option.allure_report_dir)
+        settle(
+            self._config.invocation_params.dir / folder,
+            self._rollout,
+            self._rollout.run_of(conclusion),
+            self._config.rootpath,
+        )
+        if troubles := self._troubles():
+            raise RolloutError(f"the Allure report is not whole: {'; '.join(troubles)}")
 
     def _troubles(self) -> list[str]:
         shared = self._rollout.folder
