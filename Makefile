@@ -1,4 +1,5 @@
-# Two commands: `make gates` judges a phase of the demo, `make test` runs every test.
+# Three commands: `make gates` judges a phase of the demo, `make report` does and draws what it found,
+# `make test` runs every test.
 #
 # make itself ends with 2 whenever a recipe fails. A pipeline that acts on the
 # verdict calls pytest directly, whose exit code tells HOLD from ROLLBACK.
@@ -18,10 +19,34 @@ WORKERS = -n auto --dist worksteal
 # many pytest runs would then compile this package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: gates test promises traps mutations mutations-fast lint types format lock benchmarks constraints clean
+# A report's phase and environment, and where npm puts the tools that draw it: outside of the repository.
+PHASE ?= phase1
+ENVIRONMENT ?= demo
+ALLURE = $(HOME)/.cache/pytest-rollout/allure
+
+.PHONY: gates report allure test promises traps mutations mutations-fast lint types format lock benchmarks constraints clean
 
 gates: $(VENV)/.gates
 	$(BIN)/python -m pytest gates/dual_memory -m phase1 --rollout-env demo
+
+# Judges a phase and builds one HTML file of it, whatever the verdict; says which, and is its exit code to make.
+report: $(VENV)/.report allure
+	@rm -rf allure-results
+	@status=0; $(BIN)/python -m pytest gates/dual_memory -m $(PHASE) --rollout-env $(ENVIRONMENT) \
+		--alluredir allure-results || status=$$?; \
+	$(BIN)/python -m pytest_rollout.reports.allure_html allure-results allure-report --tools $(ALLURE) \
+		|| { [ $$status -ne 0 ] || status=1; }; \
+	echo "the gates ended with exit code $$status (0 PROCEED, 1 and 10 HOLD, 20 ROLLBACK)"; exit $$status
+
+# The tools of Allure, from npm, which Debian has as `npm`; Allure 2 needs a Java, Allure 3 none.
+allure: $(ALLURE)/.installed
+
+$(ALLURE)/.installed: pytest_rollout/reports/allure_html.py
+	@command -v npm >/dev/null || { echo "no npm here: apt-get install -y --no-install-recommends npm"; exit 1; }
+	@mkdir -p $(ALLURE)
+	npm install --no-save --no-package-lock --no-audit --no-fund --loglevel error --prefix $(ALLURE) \
+		$$(sed -n 's/^VERSIONS = (\(.*\))/\1/p' $< | tr -d '",')
+	@touch $@
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(WORKERS) tests
@@ -71,7 +96,7 @@ constraints: $(VENV)/.test
 		--python-version 3.11 pyproject.toml --output-file constraints.txt
 
 clean:
-	rm -rf $(VENV) .rollout .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .rollout allure-results allure-report .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -79,6 +104,10 @@ $(VENV)/bin/python:
 
 $(VENV)/.gates: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(INSTALL) --editable '.[duckdb]'
+	@touch $@
+
+$(VENV)/.report: $(VENV)/.gates
+	$(INSTALL) --editable '.[duckdb,allure]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.gates

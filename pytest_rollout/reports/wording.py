@@ -54,7 +54,7 @@ def message_of(gate: GateVerdict) -> str:
     first = f"{headline(gate)} {line(gate.sentence)}"
     told = [each for claim in gate.claims if claim.truth is not Truth.PROVEN for each in describe(claim)]
     more = gate.message.splitlines() if gate.message else told
-    shown = [first, *(f"  {line(each)}" for each in dict.fromkeys(more) if each.strip() and each != gate.sentence)]
+    shown = [first, *(f"  {line(each)}" for each in dict.fromkeys(more) if each.strip() and line(each) not in first)]
     if not gate.counts:
         shown[0] = f"IN SHADOW {shown[0]}"
         shown.append(f"  in shadow until {gate.gate.shadow_until}, so it cannot block: {line(gate.gate.shadow_why)}")
