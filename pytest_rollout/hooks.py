@@ -67,6 +67,10 @@ class JudgingHooks:
                 self._rollout.start()
             except RolloutError as error:
                 raise pytest.UsageError(str(error)) from error
+            if self._config.pluginmanager.has_plugin("allure_listener"):
+                from pytest_rollout.reports.allure_run import AllureRun
+
+                self._config.pluginmanager.register(AllureRun(self._config, self._rollout), "rollout-allure")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: WorkerNode) -> None:
@@ -129,9 +133,9 @@ class JudgingHooks:
             self._enter(item)
         self._config.pluginmanager.register(Witness(self._rollout, travels=self._workerinput is not None))
         if self._config.pluginmanager.has_plugin("allure_listener"):  # with --alluredir only
-            from pytest_rollout.reports.allure_run import report_to_allure
+            from pytest_rollout.reports.allure_run import dress_gates
 
-            report_to_allure(self._config, self._rollout, str((self._workerinput or {}).get("workerid", "")))
+            dress_gates(self._config, self._rollout, str((self._workerinput or {}).get("workerid", "")))
         if self._workerinput is not None and self._rollout.folder:
             self._rollout.book.write_page(self._rollout.folder, str(self._workerinput["workerid"]))
 

@@ -51,16 +51,15 @@ class AllureGates:
 
     Args:
         rollout: The run.
-        worker: The xdist worker's name; empty on the controller.
+        process: The name under which trouble of this process is left in the run's shared folder.
     """
 
-    def __init__(self, rollout: Rollout, worker: str) -> None:
-        self._rollout, self._worker = rollout, worker
+    def __init__(self, rollout: Rollout, process: str) -> None:
+        self._rollout, self._process = rollout, process
         self._answers: dict[str, list[Answer]] = {}
         self._gate: Gate | None = None
         self._description = ""
         self._asked: dict[str, Asked] = {}
-        self.trouble = ""
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -85,9 +84,9 @@ class AllureGates:
             self._troubled(error)
 
     def _troubled(self, error: Exception) -> None:
-        self.trouble = self.trouble or f"{type(error).__name__}: {line(str(error), 300)}"
-        if self._worker and self._rollout.folder:
-            (self._rollout.folder / f"{self._worker}.allure").write_text(self.trouble, encoding="utf-8")
+        if folder := self._rollout.folder:
+            said = f"{type(error).__name__}: {line(str(error), 300)}"
+            (folder / f"{self._process}.allure").write_text(said, encoding="utf-8")
 
     def _dress(self, result: TestResult, gate: Gate, verdict: GateVerdict) -> None:
         planned, plan = gate.planned, gate.scope.plan

@@ -108,7 +108,10 @@ def categories(seen: Collection[str] = ()) -> list[dict[str, object]]:
         seen: Codes of this run: levels of a plan's own are no reasons that are known before.
     """
     levels = sorted({str(each) for each in seen} - {str(each) for each in Reason})
-    rules = [_category(Decision.ROLLBACK, code, MEANING[code]) for code in Reason if code in _ROLLBACK]
+    rules: list[dict[str, object]] = [
+        {"name": "The verdict itself", "matchedStatuses": ["failed", "broken"], "messageRegex": "(?s)^VERDICT.*"}
+    ]
+    rules += [_category(Decision.ROLLBACK, code, MEANING[code]) for code in Reason if code in _ROLLBACK]
     rules += [_category(Decision.ROLLBACK, level, f"proven to be beyond the {level} level") for level in levels]
     rules += [_category(Decision.HOLD, level, f"proven to be beyond the {level} level") for level in levels]
     rules += [_category(Decision.HOLD, code, MEANING[code]) for code in Reason]

@@ -44,33 +44,30 @@ _STATUS = {Decision.PROCEED: "passed", Decision.HOLD: "broken", Decision.ROLLBAC
 _VERDICT = "Verdict"
 
 
-def report_to_allure(config: pytest.Config, rollout: Rollout, worker: str) -> None:
-    """Hear gates, and on the controller the verdict, for the Allure report that this run writes.
+def dress_gates(config: pytest.Config, rollout: Rollout, worker: str) -> None:
+    """Hear gates of this process, for the Allure report that this run writes.
 
     Args:
         config: pytest's, with allure-pytest's listener.
         rollout: The run.
-        worker: The xdist worker's name; empty on the controller.
+        worker: The xdist worker's name; empty where there are none.
     """
-    gates = AllureGates(rollout, worker)
+    gates = AllureGates(rollout, worker or "this process")
     config.pluginmanager.register(gates, "rollout-allure-gates")
     allure_commons.plugin_manager.register(gates)
     config.add_cleanup(lambda: allure_commons.plugin_manager.unregister(gates))
-    if not worker:
-        config.pluginmanager.register(AllureRun(config, rollout, gates), "rollout-allure")
 
 
 class AllureRun:
-    """Hears the verdict, and leaves it with the results.
+    """Hears the verdict on the controller, and leaves it with the results.
 
     Args:
         config: pytest's.
         rollout: The run.
-        gates: The one who dresses gates in this process.
     """
 
-    def __init__(self, config: pytest.Config, rollout: Rollout, gates: AllureGates) -> None:
-        self._config, self._rollout, self._gates = config, rollout, gates
+    def __init__(self, config: pytest.Config, rollout: Rollout) -> None:
+        self._config, self._rollout = config, rollout
 
     def pytest_rollout_report(self, record: Record) -> None:
         """Settle the results, now that nothing changes the decision any more.
@@ -94,7 +91,7 @@ class AllureRun:
     def _troubles(self) -> list[str]:
         shared = self._rollout.folder
         paths = sorted(shared.glob("*.allure")) if shared else []
-        return [*filter(None, [self._gates.trouble]), *(path.read_text("utf-8") for path in paths)]
+        return [f"{path.stem}: {path.read_text('utf-8')}" for path in paths]
 
 
 def settle(folder: Path, rollout: Rollout, run: Run, root: Path) -> None:
@@ -205,14 +202,20 @@ def verdict_lines(verdict: Verdict, run: Run) -> list[str]:
     where = f"environment {run.environment}" + (" (embedded world, not your system)" if run.embedded else "")
     where += f" · fault {run.fault}" if run.fault else ""
     shares = {"traffic": traffic.current, "next": traffic.next, "back to": traffic.back}
+    decision = f"{verdict.decision.value}{_codes(verdict)}"
     told = [
-        f"VERDICT  {verdict.decision.value}  {verdict.rollout} {verdict.phase} · {where} · exit {run.exit_code}",
+        f"VERDICT  {decision}  {verdict.rollout} {verdict.phase} · {where} · exit {run.exit_code}",
         f"{run.mode}, as of {run.evaluated_at:%Y-%m-%d %H:%M:%S} UTC",
         " · ".join(f"{name} {share:g} %" for name, share in shares.items() if share is not None),
         f"gates: {said or 'none'}" + _apart(verdict),
         *(f"{each.code}: {each.sentence}" + (f" ({each.gate})" if each.gate else "") for each in verdict.reasons),
     ]
     return [line(each) for each in told if each]
+
+
+def _codes(verdict: Verdict) -> str:
+    codes = dict.fromkeys(str(each.code) for each in verdict.reasons)
+    return f"[{', '.join(codes)}]" if codes else ""
 
 
 def _apart(verdict: Verdict) -> str:
@@ -233,8 +236,12 @@ def _leave_files(folder: Path, run: Run, logger: AllureFileLogger) -> None:
         ),
     ]
     decision = run.verdict.decision
-    wrong = [GlobalError(message="\n".join(told), timestamp=now())] if decision is not Decision.PROCEED else []
-    logger.report_globals(Globals(attachments=attachments, errors=wrong))
+    first = (
+        " · ".join(verdict_lines(verdict, run)[0] for verdict in run.verdict.verdicts) or f"VERDICT {decision.value}"
+    )
+    # Shown on top of the report, in red and as one paragraph, so only what matters most; the rest unfolds.
+    wrong = GlobalError(message=first, trace="\n".join(told), timestamp=now())
+    logger.report_globals(Globals(attachments=attachments, errors=[wrong] if decision is not Decision.PROCEED else []))
     levels = {gate.reason for verdict in run.verdict.verdicts for gate in verdict.gates if gate.reason}
     rules = categories(levels)
     _write(folder / "environment.properties", properties(environment_of(run)))

@@ -75,7 +75,10 @@ class Page:
     def shows(self, *words, seconds=30.0):
         """Wait until all words stand on the page, whatever their case."""
         wanted = json.dumps([word.lower() for word in words])
-        self.until(f"(text => {wanted}.every(word => text.includes(word)))((document.body?.innerText ?? \"\").toLowerCase())", seconds)
+        self.until(
+            f'(text => {wanted}.every(word => text.includes(word)))((document.body?.innerText ?? "").toLowerCase())',
+            seconds,
+        )
 
     def click(self, words, *, within="*"):
         """Click on the innermost element that holds these words and is seen."""
@@ -153,7 +156,11 @@ def running(binary, profile):
     command = [binary, *SWITCHES, f"--user-data-dir={profile}"]
     # The parent's other files are closed by Chromium's own start, which keeps 3 and 4.
     process = subprocess.Popen(
-        command, preexec_fn=place, close_fds=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command,
+        preexec_fn=place,  # noqa: PLW1509 - it makes two system calls, and no thread can be in their way
+        close_fds=False,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     for end in (theirs_in, theirs_out):
         os.close(end)

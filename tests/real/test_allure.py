@@ -1,0 +1,205 @@
+"""Reports of real runs by the real Allure tools, looked at in a real browser."""
+
+from __future__ import annotations
+
+import http.server
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from pytest_rollout.reports.allure_html import INSTALL, TOOLS, VERSIONS, build
+
+ROOT = Path(__file__).parents[2]
+PICTURES = ROOT / "allure-report" / "screenshots"
+"""Where pictures of what was seen are left for people to look at."""
+
+PLAN = """
+rollout: shop
+title: A new checkout
+owner: checkout-team
+runbook: docs/runbook.md
+metrics:
+  latency_ms: {title: P99 latency, unit: ms, better: lower, source: telemetry, query: latency}
+  errors: {title: Errors, unit: 1/h, better: lower, source: telemetry, query: errors}
+  orders: {title: Orders, unit: 1/h, better: higher, source: telemetry, query: orders}
+budgets:
+  latency_ms: {phases: [phase1], warning: 40 ms, critical: {limit: 60 ms, action: turn the flag off, runbook: "#slow"}}
+phases:
+  phase1: {title: Canary}
+environments:
+  test:
+    sources:
+      telemetry: {kind: memory, answers: answers.yaml}
+"""
+
+GATES = '''
+"""May the checkout stay on for one per cent?"""
+import pytest
+
+pytestmark = pytest.mark.phase1
+
+
+@pytest.mark.gate(severity="blocker")
+def test_no_errors(metrics):
+    """No <img src=x onerror="window.entered=1"> errors, `ever` | *not one*.
+
+    <script>window.entered = 1</script> An error is *money*.
+    """
+    assert metrics("errors") == 0
+
+
+@pytest.mark.rollback
+def test_orders_keep_coming(metrics):
+    """Orders do not collapse."""
+    assert metrics("orders") > 100
+
+
+@pytest.mark.shadow(until="2099-01-01", why="the limit is a guess")
+def test_many_orders(metrics):
+    """Very many people order."""
+    assert metrics("orders") > 1000
+'''
+
+HEALTHY = {"latency": 25, "errors": 0, "orders": 500}
+HOLDING = {"latency": 50, "errors": None, "orders": 500}
+ROLLING_BACK = {"latency": 70, "errors": 0, "orders": 50}
+
+
+def _chromium():
+    """`tests/real/chromium.py`; test folders are no packages."""
+    spec = importlib.util.spec_from_file_location("real_chromium", Path(__file__).with_name("chromium.py"))
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@dataclass(frozen=True)
+class Reports:
+    """A project, the results of its runs, and where their pages are served."""
+
+    folder: Path
+    url: str
+
+    def run(self, name, answers, *words):
+        """One run, with its results in a folder of its own; its exit code."""
+        (self.folder / "gates" / "shop" / "answers.yaml").write_text(json.dumps(answers))
+        asked = ["gates", "-m", "phase1", "--rollout-env", "test", "--alluredir", str(self.folder / name), *words]
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "ROLLOUT_"))}
+        command = [sys.executable, "-m", "pytest", "-p", "no:randomly", *asked]
+        done = subprocess.run(
+            command, cwd=self.folder, env=clean, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert "Allure report is not whole" not in done.stdout
+        assert "REPORT" not in done.stdout, done.stdout
+        return done.returncode
+
+    def page(self, name, results, allure):
+        """A page of a folder of results, served on loopback."""
+        build(self.folder / results, self.folder / "pages" / name, allure=allure)
+        return f"{self.url}/{name}/index.html"
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serves files, and says nothing of it."""
+
+    def log_message(self, *_):
+        """Nothing."""
+
+    def do_GET(self):
+        """A file; browsers ask for an icon that nobody has."""
+        if self.path == "/favicon.ico":
+            self.send_response(204)
+            self.end_headers()
+        else:
+            super().do_GET()
+
+
+@pytest.fixture(scope="module")
+def chromium(servers, tmp_path_factory):
+    """A browser."""
+    binary = servers.need("chromium", package="chromium")
+    with _chromium().running(binary, tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def reports(servers, tmp_path_factory):
+    """Three runs: one healthy, one that holds, and one that rolls back, on two workers."""
+    servers.need("java", package="default-jre-headless")
+    servers.need("node", package="nodejs")
+    if not (TOOLS / "node_modules" / "allure").is_dir():
+        line = f"no Allure here: {INSTALL.format(tools=TOOLS, versions=' '.join(VERSIONS))}"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(line)
+    folder = tmp_path_factory.mktemp("reports")
+    gates = folder / "gates" / "shop"
+    gates.mkdir(parents=True)
+    (gates / "rollout.yaml").write_text(PLAN)
+    (gates / "test_phase1.py").write_text(GATES)
+    (gates / "answers.yaml").write_text(json.dumps(HEALTHY))
+    (folder / "pytest.ini").write_text("[pytest]\nstrict_markers = true\n")
+    (folder / "pages").mkdir()
+    lock = [sys.executable, "-m", "pytest_rollout.cli", "lock", "gates"]
+    subprocess.run(lock, cwd=folder, check=True, capture_output=True, timeout=60)
+    handler = partial(Quiet, directory=str(folder / "pages"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        found = Reports(folder, f"http://127.0.0.1:{server.server_port}")
+        assert found.run("healthy", HEALTHY) == 0
+        assert found.run("holding", HOLDING) == 1
+        assert (
+            found.run("back", ROLLING_BACK, "-n", "2", "--deselect", "gates/shop/test_phase1.py::test_no_errors") == 20
+        )
+        shutil.rmtree(PICTURES, ignore_errors=True)
+        PICTURES.mkdir(parents=True)
+        yield found
+        server.shutdown()
+
+
+def stayed_here(page, reports):
+    """Nothing was asked of anybody but the loopback server, nothing complained, and no text became code."""
+    elsewhere = [url[:200] for url in page.requests if not url.startswith((reports.url, "data:", "blob:"))]
+
+    assert page.requests
+    assert elsewhere == []
+    assert page.complaints == []
+    assert page.value("window.entered") is None
+
+
+def opened(page, *path):
+    """Go down a tree of suites, to a gate."""
+    for step in path:
+        page.click(step)
+
+
+def test_allure_2_after_a_healthy_run_and_a_rollback(reports, chromium):
+    """What was decided and why stands on the first page; every gate has its claims, their numbers and pictures."""
+    reports.page("two", "healthy", 2)
+    url, page = reports.page("two", "back", 2), chromium.page()
+
+    page.go(url)
+    page.shows("VERDICT ROLLBACK", "shop phase1", "A new checkout", "Verdict", "ROLLBACK critical", "HOLD deselected")
+    page.picture(PICTURES / "allure-2-overview.png")
+    assert "Test defects" not in page.text()
+    assert "Product defects" not in page.text()
+    assert (
+        page.value("document.querySelectorAll('.history-trend svg, .trend__chart svg, [class*=trend] svg').length") > 0
+    )
+
+    page.go(f"{url}#suites")
+    opened(page, "A new checkout", "Canary", "rollout.yaml", "P99 latency")
+    page.shows("ROLLBACK[critical]", "latency_ms = 70 ms", "checkout-team", "docs/runbook.md#slow", "What would change")
+    page.click("latency_ms = 70 ms limit ≤ 60 ms (critical)", within=".step, .step *, [class*=step], [class*=step] *")
+    page.shows("Bounds against the limit", "Numbers", "Question and answer", "refuted")
+    page.click("Bounds against the limit")
+    page.until("document.querySelector('img[src], svg[viewBox], object, iframe') !== null")
+    page.picture(PICTURES / "allure-2-gate.png", height=1300)
+    stayed_here(page, reports)
