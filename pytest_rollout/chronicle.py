@@ -18,6 +18,7 @@ from pytest_rollout.ledger.ledger import Ledger, open_ledger
 from pytest_rollout.ledger.streaks import Streak, clean_hours, green_days, policy_of
 from pytest_rollout.ledger.timeline import Status
 from pytest_rollout.reports.history import history_lines, status_lines
+from pytest_rollout.reports.past_pictured import add_picture, save_picture, standing_of, timeline_of
 from pytest_rollout.subject import add_subject, environment_of, ledger_of, named, plan_of, width
 
 if TYPE_CHECKING:
@@ -30,10 +31,12 @@ def add_chronicle(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     history.add_argument("folder", type=Path, metavar="FOLDER", help="the rollout's folder")
     history.add_argument("--kind", action="append", type=Kind, choices=list(Kind), help="only entries of this kind")
     history.add_argument("--phase", type=named, help="only entries about this phase")
+    add_picture(history)
     add_subject(history)
     history.set_defaults(run=_history)
     status = commands.add_parser("status", help="where rollouts stand, from their ledgers")
     status.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="a rollout's folder")
+    add_picture(status)
     add_subject(status)
     status.set_defaults(run=_status)
     ledger = commands.add_parser("ledger", help="check, export or import a ledger")
@@ -58,6 +61,10 @@ def _history(options: argparse.Namespace) -> int:
         entries = ledger.entries(plan.rollout, environment, kinds=options.kind, phase=options.phase)
     for line in history_lines(entries, width()):
         print(line)
+    if options.picture:
+        from pytest_rollout.rollout import utc_now
+
+        save_picture(timeline_of(entries, f"{plan.rollout} · {environment}", utc_now()), options.picture)
     return 0
 
 
@@ -66,6 +73,8 @@ def _status(options: argparse.Namespace) -> int:
     from pytest_rollout.rollout import utc_now
 
     at = utc_now()
+    if options.picture and len(options.folders) > 1:
+        raise UsageError("a picture shows one rollout: name one folder")
     for folder in options.folders:
         plan = plan_of(folder)
         environment = environment_of(plan, options.rollout_env)
@@ -78,6 +87,9 @@ def _status(options: argparse.Namespace) -> int:
             people = list(awaited_lines(plan, declared, ledger, statuses))
         for line in status_lines(plan.rollout, environment, phases, width(), people):
             print(line)
+        if options.picture:
+            conditions = {phase.name: phase.conditions.minimum for phase in plan.phases.values()}
+            save_picture(standing_of(f"{plan.rollout} · {environment}", phases, conditions), options.picture)
     return 0
 
 

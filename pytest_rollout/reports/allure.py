@@ -131,6 +131,7 @@ def dress(result: TestResult, verdict: GateVerdict, plan: Plan, phase: str, *, e
         GATE_LABEL: f"{plan.rollout}/{phase}/{planned.id}",
         RUN_LABEL: run_id,
     }
+    result.titlePath = [titles[0], titles[1] or "no phase", planned.id.partition("::")[0]]  # Allure 3's tree
     kept = [each for each in result.labels if each.name not in labels]
     result.labels = kept + [Label(name=name, value=line(value, 300)) for name, value in labels.items() if value]
     result.labels += [Label(name="tag", value=tag) for tag in tags_of(planned, verdict.claims)]
@@ -143,10 +144,13 @@ def dress(result: TestResult, verdict: GateVerdict, plan: Plan, phase: str, *, e
 
 
 def links_of(verdict: GateVerdict) -> list[tuple[str, str]]:
-    """Where to read on: runbook sections, as addresses or as paths in the repository."""
-    claimed = [claim.runbook for claim in verdict.claims]
-    found = [each for each in dict.fromkeys([verdict.gate.runbook, *claimed]) if each]
-    return [(f"runbook {each.rpartition('#')[2]}" if "#" in each else "runbook", each) for each in found]
+    """Where to read on: runbook sections, as addresses or as paths in the repository; `#section` is of the gate's."""
+    own = verdict.gate.runbook
+    claimed = [own + claim.runbook if claim.runbook.startswith("#") else claim.runbook for claim in verdict.claims]
+    found = [each for each in dict.fromkeys([own, *claimed]) if each]
+    return [
+        (f"runbook: {each.rpartition('#')[2].replace('-', ' ')}" if "#" in each else "runbook", each) for each in found
+    ]
 
 
 def _step(claim: ClaimFacts, gate_id: str, phase: Phase | None, records: Sequence[Told]) -> TestStepResult:

@@ -165,6 +165,7 @@ def _verdict_result(verdict: Verdict, run: Run, title: str, logger: AllureFileLo
     result.fullName = f"verdict of {own}"
     result.testCaseId, result.historyId = md5(result.fullName), md5(result.fullName, run.environment)
     result.status = _STATUS[verdict.decision]
+    result.titlePath = [_VERDICT, own]
     lines = verdict_lines(verdict, run)
     result.description = "\n\n".join(f"`{each.replace('`', ' ')}`" for each in lines)
     if verdict.decision is not Decision.PROCEED:

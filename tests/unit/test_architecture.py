@@ -214,7 +214,7 @@ def test_packages_that_never_meet(package, never):
     assert found == set()
 
 
-HEAVY = {"numpy", "scipy", "httpx", "yaml", "duckdb", "jmespath", "filelock", "matplotlib", "jinja2"}
+HEAVY = {"numpy", "scipy", "httpx", "yaml", "duckdb", "jmespath", "filelock", "matplotlib", "jinja2", "allure_commons"}
 HEAVY |= {"prometheus_client", "sqlalchemy", "psycopg"}
 
 
