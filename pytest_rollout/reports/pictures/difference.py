@@ -15,6 +15,7 @@ from pytest_rollout.claims import Truth
 from pytest_rollout.decisions import Decision
 from pytest_rollout.quantities import format_number, with_unit
 from pytest_rollout.reports.pictures.canvas import (
+    AMBER,
     COLOUR,
     FAINT,
     GREEN,
@@ -101,14 +102,15 @@ def draw(facts: Difference) -> Figure:
 
 
 def _shade(axes: Axes, facts: Difference) -> None:
-    """What is inside the claim's own limit, and what is outside of it."""
+    """Green inside every level, amber beyond some, red beyond all."""
     left, right = axes.get_xlim()
-    if not facts.marks or not facts.marks[0].ends:
-        return
-    inside = max(facts.marks[0].low, left), min(facts.marks[0].high, right)
-    axes.axvspan(left, right, color=RED, alpha=0.10, lw=0)
-    axes.axvspan(*inside, color="white", lw=0)
-    axes.axvspan(*inside, color=GREEN, alpha=0.16, lw=0)
+    inside = [(max(mark.low, left), min(mark.high, right)) for mark in facts.marks if mark.ends]
+    inside.sort(key=lambda ends: ends[0] - ends[1])  # the widest first
+    if inside:
+        axes.axvspan(left, right, color=RED, alpha=0.10, lw=0)
+    for number, ends in enumerate(inside, 1):
+        axes.axvspan(*ends, color=PAPER, lw=0)
+        axes.axvspan(*ends, color=GREEN if number == len(inside) else AMBER, alpha=0.16, lw=0)
 
 
 def _limits(axes: Axes, marks: Sequence[Mark]) -> None:
