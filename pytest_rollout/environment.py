@@ -89,6 +89,7 @@ def world_environment(declared: Environment, endpoints: Endpoints) -> Environmen
         sources=sources,
         ledger=endpoints.ledger,
         approvals=Path(endpoints.approvals) if endpoints.approvals else None,
+        flags_file=Path(endpoints.flags_file) if endpoints.flags_file else None,
     )
 
 

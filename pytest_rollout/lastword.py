@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -124,16 +125,21 @@ def _unopened(config: pytest.Config, status: int) -> int:
 
 
 def _decide(config: pytest.Config, rollout: Rollout, status: int) -> int:
+    from pytest_rollout.reports.acted import outcome_lines
     from pytest_rollout.reports.terminal import last_line
 
+    told: list[str] = []
     try:
-        conclusion, unwritten = rollout.conclude(status), ""
+        conclusion, unwritten, since = rollout.conclude(status), "", time.monotonic()
         if conclusion.judged:
+            rollout.show_actions(conclusion)
             conclusion, unwritten = _left_behind(config, rollout, conclusion)
         line, code = last_line(conclusion, rollout), conclusion.exit_code
         if unwritten:
             line = f"{line.partition(' · exit ')[0]} · not all could be written: {unwritten} · exit {code}"
         if conclusion.judged:
+            line = _with_actions(config, rollout, conclusion, since, line)
+            told = [*outcome_lines(rollout.outcomes)]
             _tell(config, rollout, conclusion)
     except Exception as error:  # noqa: BLE001 - whatever breaks here, a release must not go out for it
         code = status if status not in {0, 1} else 1
@@ -141,8 +147,9 @@ def _decide(config: pytest.Config, rollout: Rollout, status: int) -> int:
         line = f"VERDICT  HOLD[error]  no verdict could be written: {found} · exit {code}"
     finally:
         rollout.stop()
-    if line:
-        _say(config, line)
+    for each in (*told, line):
+        if each:
+            _say(config, each)
     return code
 
 
@@ -155,6 +162,25 @@ def _tell(config: pytest.Config, rollout: Rollout, conclusion: Conclusion) -> No
             _say(config, complaint)
     except BaseException as error:  # noqa: BLE001 - the decision is made, and a report is no part of it
         _say(config, f"REPORT  not made: {type(error).__name__}: {'; '.join(str(error).splitlines())}")
+
+
+def _with_actions(config: pytest.Config, rollout: Rollout, conclusion: Conclusion, since: float, line: str) -> str:
+    """Do what the plans say, now that the verdict stands and has its receipt; the last line, with what failed.
+
+    Nothing that goes wrong here changes the exit code, which is the verdict's.
+    """
+    from pytest_rollout.receipt import write_receipt
+    from pytest_rollout.reports.acted import failures
+
+    found = []
+    try:
+        if rollout.act(conclusion, since):
+            write_receipt(output_folder(config), rollout.run_of(conclusion))
+    except Exception as error:  # noqa: BLE001 - the verdict stands, whatever its actions break
+        found.append(f"what was done could not be written: {type(error).__name__}: {_in_one_line(error)}")
+    found = [each for each in (failures(rollout.outcomes), *found) if each]
+    decided, separator, end = line.rpartition(" · exit ")
+    return f"{decided} · {' · '.join(found)}{separator}{end}" if found and separator else line
 
 
 def _in_one_line(error: Exception) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pytest_rollout.decisions import Reason
+from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.errors import LedgerError, RolloutError, SignoffError, SourceError
 from pytest_rollout.estimates import Estimate
 from pytest_rollout.plan.model import Environment, Metric, Phase, Plan
@@ -27,6 +27,7 @@ from pytest_rollout.verdict import Pin
 from pytest_rollout.waiting import Waiting
 
 if TYPE_CHECKING:
+    from pytest_rollout.actions.outcome import Outcome
     from pytest_rollout.ledger.checking import Head
     from pytest_rollout.ledger.drafts import Run as Told
     from pytest_rollout.ledger.entries import Draft
@@ -211,6 +212,30 @@ class Memory:
         except SignoffError as error:
             return replace(past, unsigned=str(error))
         return replace(past, signed=signed, statements=statements, refused=refused)
+
+    def record_outcome(self, verdict: Verdict, outcome: Outcome, *, run_id: str, at: datetime) -> None:
+        """Write what was done about a verdict, and where the traffic is since, once that was seen.
+
+        Raises:
+            LedgerError: The ledger could not take it, and nothing of it was written.
+        """
+        if not self.environment.ledger:
+            return
+        from pytest_rollout.ledger import drafts
+        from pytest_rollout.ledger.ledger import open_ledger
+
+        about = {"rollout": self.plan.rollout, "environment": self.environment.name, "phase": verdict.phase}
+        by, stage = f"run {run_id}", verdict.traffic.stage
+        written = [drafts.action(**about, stage=stage, at=at, outcome=outcome, by=by)]
+        if outcome.seconds is not None and outcome.percentage is not None:
+            if verdict.decision is Decision.ROLLBACK:
+                codes = sorted({str(each.code) for each in verdict.reasons})
+                why = f"on_rollback of {verdict.phase}: {', '.join(codes)}"
+                written.append(drafts.rollback(**about, stage=stage, at=at, to=outcome.percentage, by=by, why=why))
+            else:
+                written.append(drafts.percentage(**about, at=at, percentage=outcome.percentage, by=by))
+        with closing(open_ledger(self.environment.ledger, self.plan.folder)) as ledger:
+            ledger.append_all(written, recorded_at=at)
 
     def _percent(self, phase: Phase) -> Estimate | None:
         if not self.plan.percentage or (not phase.stages and phase.traffic is None):

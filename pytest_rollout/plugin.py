@@ -28,11 +28,12 @@ MARKERS = (
 )
 _SAID_ALOUD = {
     "--rollout-fault": "judges a world with a fault",
+    "--rollout-act": "changes the system that is judged",
     "--rollout-explore": "judges nothing",
     "--rollout-at": "judges the past",
     "--rollout-replay": "judges another run's evidence",
 }
-"""Options that take a run away from what is live; none of them may hide in an ini file."""
+"""Options that take a run away from what is live, or change it; none of them may hide in an ini file."""
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -48,6 +49,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--rollout-fault", metavar="NAME", default="", help="fault to inject into the embedded world")
     group.addoption("--rollout-at", metavar="TIME", default="", help="judge the past, as of TIME (ISO 8601)")
     group.addoption("--rollout-replay", metavar="BUNDLE", default="", help="judge an evidence bundle again, offline")
+    act = "do what the plan says on a final verdict: on_rollback, on_proceed"
+    group.addoption("--rollout-act", action="store_true", help=act)
     group.addoption("--rollout-explore", action="store_true", help="run gates without judging any phase")
 
 

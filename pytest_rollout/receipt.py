@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
+from pytest_rollout.actions.outcome import Outcome
 from pytest_rollout.claims import Truth
 from pytest_rollout.decisions import WAITING, Decision, ExitCode
 from pytest_rollout.judgement import GateVerdict
@@ -33,7 +34,7 @@ _CLOCKS_MAY_DIFFER = timedelta(seconds=60)
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One run as its receipt tells it."""
+    """One run as its receipt tells it; `outcomes` is what was done, or would be, by rollout and phase."""
 
     run_id: str
     mode: str
@@ -45,6 +46,7 @@ class Run:
     verdict: RunVerdict
     versions: Mapping[str, str]
     git: Mapping[str, object] | None
+    outcomes: Mapping[tuple[str, str], Outcome] = field(default_factory=dict)
 
 
 def receipt(run: Run) -> dict[str, object]:
@@ -62,11 +64,11 @@ def receipt(run: Run) -> dict[str, object]:
         "versions": dict(run.versions),
         "git": run.git,
         "reasons": [_reason(because) for because in run.verdict.reasons],
-        "verdicts": [_verdict(verdict) for verdict in run.verdict.verdicts],
+        "verdicts": [_verdict(each, run.outcomes.get((each.rollout, each.phase))) for each in run.verdict.verdicts],
     }
 
 
-def _verdict(verdict: Verdict) -> dict[str, object]:
+def _verdict(verdict: Verdict, outcome: Outcome | None) -> dict[str, object]:
     return {
         "rollout": verdict.rollout,
         "phase": verdict.phase,
@@ -82,6 +84,7 @@ def _verdict(verdict: Verdict) -> dict[str, object]:
         "evidence_digest": verdict.evidence_digest or None,
         "ledger": vars(verdict.ledger) if verdict.ledger else None,
         "gates": [_gate(gate) for gate in verdict.gates],
+        "actions": outcome.as_json() if outcome is not None else None,
     }
 
 

@@ -6,6 +6,7 @@ suite against it. Keys are added in later versions, never taken away.
 
 from __future__ import annotations
 
+from pytest_rollout.actions.outcome import State
 from pytest_rollout.claims import Truth
 from pytest_rollout.decisions import MEANING, Decision
 from pytest_rollout.receipt import SCHEMA
@@ -72,8 +73,53 @@ def _verdict() -> Schema:
                 "description": "The end of the ledger that was relied on; null where there is none.",
             },
             "gates": _array(_gate(), "Every gate that was collected, planned or locked for the phase."),
+            "actions": {
+                "anyOf": [_outcome(), {"type": "null"}],
+                "description": "What was done, or would be with --rollout-act; null where the plan says nothing.",
+            },
         }
     )
+
+
+def _outcome() -> Schema:
+    return _object(
+        {
+            "event": {"enum": ["on_rollback", "on_proceed"]},
+            "state": _state("How it ended; 'shown' where nothing was done."),
+            "why": _maybe("string", "Why nothing was done, or what went wrong."),
+            "percentage": _maybe("number", "Where the traffic goes, in %."),
+            "rto_seconds": {"type": "number", "description": "How long it may take from the decision."},
+            "seconds": _maybe("number", "How long it took until all conditions held; null where they never did."),
+            "steps": _array(
+                _object(
+                    {
+                        "kind": _text("As in the plan."),
+                        "does": _text("In a line, without secrets."),
+                        "state": _state("How it ended."),
+                        "what": _maybe("string", "What it changed, or what went wrong."),
+                        "backup": _maybe("string", "Where what was there before is kept."),
+                        "before": _maybe("string", "SHA-256 of the file before."),
+                        "after": _maybe("string", "SHA-256 of the file after."),
+                    }
+                ),
+                "The actions, in their order.",
+            ),
+            "verified": _array(
+                _object(
+                    {
+                        "text": _text("The condition."),
+                        "held": {"type": ["boolean", "null"], "description": "Null where nothing was done."},
+                        "seen": _maybe("string", "What was read."),
+                    }
+                ),
+                "What had to hold afterwards.",
+            ),
+        }
+    )
+
+
+def _state(description: str) -> Schema:
+    return {"enum": [each.value for each in State], "description": description}
 
 
 def _gate() -> Schema:

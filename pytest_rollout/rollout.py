@@ -18,6 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_rollout.acting import Clocks, Occasion, act, hindrance, shown
+from pytest_rollout.actions.outcome import Outcome
 from pytest_rollout.ahead import Ask, Progress, ask_ahead
 from pytest_rollout.book import Book, PlannedGate
 from pytest_rollout.claims import GateClaims
@@ -92,6 +94,7 @@ class Rollout:
         self._passed_over: dict[Path, list[Stray]] = {}
         self._judged: tuple[tuple[object, ...], RunVerdict] | None = None
         self._doubted: set[Path] = set()
+        self.outcomes: dict[tuple[str, str], Outcome] = {}
 
     @property
     def at(self) -> datetime:
@@ -345,11 +348,61 @@ class Rollout:
             pin = None if doubted else memory.record(judged, told, recorded_at=utc_now())
             pinned.append(replace(verdict, ledger=pin if pin and verdict.ledger else verdict.ledger))
         found = replace(conclusion, verdict=replace(conclusion.verdict, verdicts=tuple(pinned)))
-        digest = receipt_digest(self.run_of(found))
-        for (memory, doubted), verdict in zip(pairs, pinned, strict=True):
-            if not doubted:
-                memory.record_receipt(verdict.phase, digest, told, recorded_at=utc_now())
+        self._remember_receipt(found)
         return found
+
+    def _remember_receipt(self, conclusion: Conclusion) -> None:
+        """Write which receipt says what was decided, so that no other one can be approved."""
+        run = self.run_of(conclusion)
+        digest, told = receipt_digest(run), _told(run)
+        for (plan, _), verdict in zip(self.pairs, conclusion.verdict.verdicts, strict=True):
+            if plan.path not in self._doubted:
+                self.surroundings.memory_of(plan).record_receipt(verdict.phase, digest, told, recorded_at=utc_now())
+
+    def show_actions(self, conclusion: Conclusion) -> None:
+        """Note what would be done about each verdict, for the receipt and the screen."""
+        live = "it is about to be done" if self.settings.act else "--rollout-act does it"
+        why = live if self.settings.mode == "live" else f"a {self.settings.mode} run does nothing"
+        for occasion in self._occasions(conclusion):
+            wanted = hindrance(occasion, exit_code=conclusion.exit_code) if self.settings.mode == "live" else ""
+            outcome = shown(occasion, wanted or why)
+            if outcome is not None:
+                self.outcomes[occasion.plan.rollout, occasion.verdict.phase] = outcome
+
+    def act(self, conclusion: Conclusion, since: float) -> bool:
+        """Do what the plans say about final verdicts, where that was asked for; whether anything was tried.
+
+        Raises:
+            LedgerError: It was done, and a ledger could not take it.
+        """
+        if not self.settings.act or self.settings.mode != "live" or self.settings.replay:
+            return False
+        tried = False
+        for occasion in self._occasions(conclusion):
+            if occasion.response is None or hindrance(occasion, exit_code=conclusion.exit_code):
+                continue
+            outcome = act(occasion, since=since, clocks=Clocks(now=utc_now))
+            self.outcomes[occasion.plan.rollout, occasion.verdict.phase] = outcome
+            tried = True
+            if occasion.plan.path not in self._doubted:
+                memory = self.surroundings.memory_of(occasion.plan)
+                memory.record_outcome(occasion.verdict, outcome, run_id=self.run_id, at=utc_now())
+        if tried:
+            self._remember_receipt(conclusion)
+        return tried
+
+    def _occasions(self, conclusion: Conclusion) -> list[Occasion]:
+        return [
+            Occasion(
+                plan=plan,
+                verdict=verdict,
+                environment=self.surroundings.opened(plan),
+                run_id=self.run_id,
+                at=self.at,
+                read=partial(self.surroundings.anew, plan),
+            )
+            for (plan, _), verdict in zip(self.pairs, conclusion.verdict.verdicts, strict=True)
+        ]
 
     def write_evidence(self, folder: Path) -> None:
         """Write the bundle of everything that the run was told.
@@ -372,6 +425,7 @@ class Rollout:
             verdict=conclusion.verdict,
             versions=versions(),
             git=git_facts(self.plans[0].folder),
+            outcomes=self.outcomes,
         )
 
 

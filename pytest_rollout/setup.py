@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_rollout.acting import check_actions
 from pytest_rollout.discovery import misnamed_plans
 from pytest_rollout.environment import check_environment, ci_variable, open_environment
 from pytest_rollout.errors import PlanError, Problem, RolloutError, UsageError
@@ -46,6 +47,8 @@ def open_rollout(config: pytest.Config, paths: Sequence[Path]) -> Rollout:
         rollout.run_id = _named_run() or rollout.run_id
         if asked:
             _check(rollout)
+        if settings.act:
+            _check_acting(rollout)
     except RolloutError as error:
         raise pytest.UsageError(str(error)) from error
     config.stash[ROLLOUT] = rollout
@@ -101,12 +104,40 @@ def _check(rollout: Rollout) -> None:
             open_environment(declared)
 
 
+def _check_acting(rollout: Rollout) -> None:
+    """Refuse to act where no verdict can be final, or nobody said what to do.
+
+    Raises:
+        UsageError: A run of the past, a replay, one that asks for no phase or
+            for several of one rollout; or no plan that says what to do.
+        PlanError: Variables of actions that are not set.
+    """
+    settings, asked = rollout.settings, rollout.asked
+    if settings.mode != "live" or settings.replay:
+        raise UsageError("--rollout-act acts on what is judged now: remove --rollout-at and --rollout-replay")
+    if not asked:
+        raise UsageError("--rollout-act acts on a verdict, and -m asks for no phase")
+    found = 0
+    for plan in rollout.judged_plans:
+        phases = tuple(phase for phase in asked if phase in plan.phases)
+        if len(phases) > 1:
+            raise UsageError(
+                f"--rollout-act acts on one phase of a rollout: {plan.rollout} is asked for {', '.join(phases)}"
+            )
+        world = plan.environments[rollout.surroundings.environment_of(plan)].world
+        stated = (plan.phases[phase].responses.values() for phase in phases)
+        found += sum(map(len, stated)) if world is not None else check_actions(plan, phases)
+    if not found:
+        raise UsageError("--rollout-act, and no plan of this run says on_rollback or on_proceed for its phase")
+
+
 def _settings(config: pytest.Config) -> Settings:
     return Settings(
         environment=_named_environment(config),
         fault=config.option.rollout_fault,
         past=_past(config.option.rollout_at, utc_now()),
         replay=_bundle(config),
+        act=config.option.rollout_act,
         explore=config.option.rollout_explore or _somebody_looks(config),
         pinned=config.stash.get(PINNED, {}),
     )

@@ -50,6 +50,7 @@ class Settings:
     replay: Path | None = None
     pinned: Mapping[tuple[str, str], Pin] = field(default_factory=dict)
     """The ends of ledgers as an earlier run saw them, by rollout and environment."""
+    act: bool = False
 
     @property
     def mode(self) -> str:
@@ -188,6 +189,16 @@ class Surroundings:
     def memory_of(self, plan: Plan) -> Memory:
         """What is remembered of a rollout in this environment."""
         return Memory(plan, self._opened(plan), self.at, self.readings_of(plan))
+
+    def opened(self, plan: Plan) -> Environment:
+        """The environment of a rollout, as it was opened for this run."""
+        return self._opened(plan)
+
+    def anew(self, plan: Plan, at: datetime) -> Readings:
+        """What the sources of a rollout say at another instant, asked anew and kept in no evidence."""
+        environment = self._opened(plan)
+        answers = AnswerBook(secrets=secrets_of(environment, self.kinds))
+        return Readings(plan, environment, at, answers, kinds=self.kinds)
 
     def _opened(self, plan: Plan) -> Environment:
         declared = self._declared(plan)

@@ -11,7 +11,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
+from pytest_rollout.actions.outcome import Outcome
 from pytest_rollout.judgement import GateVerdict
 from pytest_rollout.ledger.entries import JSON, Draft, Kind, canonical, content_digest
 from pytest_rollout.verdict import Verdict
@@ -176,6 +178,22 @@ def rollback(
         stage=stage,
         at=at,
         body={"percentage": _percentage(to), "by": by, "why": why},
+    )
+
+
+def action(*, rollout: str, environment: str, at: datetime, phase: str, stage: str, outcome: Outcome, by: str) -> Draft:
+    """What was done about a verdict, how it ended, and how long that took from the decision."""
+    told = outcome.as_json()
+    steps, verified = told.pop("steps"), told.pop("verified")
+    return Draft(
+        kind=Kind.ACTION,
+        rollout=rollout,
+        environment=environment,
+        phase=phase,
+        stage=stage,
+        at=at,
+        body=cast(Mapping[str, JSON], {**told, "by": by}),
+        detail=cast(JSON, {"steps": steps, "verified": verified}),
     )
 
 

@@ -61,6 +61,7 @@ class Kind(StrEnum):
     REVOCATION = "revocation"
     STATEMENT = "statement"
     RECEIPT = "receipt"
+    ACTION = "action"
 
 
 _KINDS = frozenset(kind.value for kind in Kind)

@@ -23,6 +23,7 @@ from pytest_rollout.plan.model import (
     change_name,
 )
 from pytest_rollout.plan.nodes import Findings, Kind, Node, quoted
+from pytest_rollout.plan.responses import build_responses, check_rto
 
 
 def build_phases(checked: Node, written: Node, metrics: Metrics, findings: Findings) -> dict[str, Phase]:
@@ -36,6 +37,9 @@ def build_phases(checked: Node, written: Node, metrics: Metrics, findings: Findi
             if budget is not None:
                 general[phase][name] = budget
     phases: dict[str, Phase] = {}
+    units = {name: metric.unit for name, metric in metrics.sound.items() if metric.samples is None}
+    responses = build_responses(checked, units, findings)
+    check_rto(checked, written, findings)
     general_experiment = build_experiment(checked.fields.get("experiment"), None, findings)
     for name, node in checked.fields_of("phases").items():
         if name == PREFLIGHT:
@@ -55,6 +59,7 @@ def build_phases(checked: Node, written: Node, metrics: Metrics, findings: Findi
             stages=build_stages(node, findings),
             experiment=build_experiment(node.fields.get("experiment"), general_experiment, findings),
             own_experiment="experiment" in node.fields,
+            responses=responses | build_responses(node, units, findings),
         )
         _check_experiment(phases[name], findings, node)
     return phases

@@ -8,7 +8,7 @@ filled in, because most of them are secrets.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pytest_rollout.errors import PlanError, Problem
@@ -41,6 +41,21 @@ def expand(environment: Environment, environ: Mapping[str, str], *, shown: str |
         ledger=filler.text(environment.ledger, environment.ledger_place or environment.place),
         change_since=filler.text(environment.change_since, environment.change_since_place or environment.place),
     )
+    if filler.problems:
+        raise PlanError(list(dict.fromkeys(filler.problems)))
+    return expanded
+
+
+def expand_actions(actions: Sequence[SourceConfig], environ: Mapping[str, str]) -> tuple[SourceConfig, ...]:
+    """Actions with every variable filled in.
+
+    Raises:
+        PlanError: As for an environment.
+    """
+    if not actions:
+        return ()
+    filler = _Filler(environ, shown_path(actions[0].place.file))
+    expanded = tuple(map(filler.source, actions))
     if filler.problems:
         raise PlanError(list(dict.fromkeys(filler.problems)))
     return expanded

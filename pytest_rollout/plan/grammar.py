@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from pytest_rollout.actions import ACTION_KINDS
 from pytest_rollout.plan.conditions import PERCENT, PHASE_KEYS, parse_percent
 from pytest_rollout.plan.experiments import experiment_shape
 from pytest_rollout.plan.model import BASELINE, CONTROL, REPORT_FILES
@@ -20,7 +21,7 @@ from pytest_rollout.plan.numbers import (
     parse_summary,
 )
 from pytest_rollout.plan.shape import Choice, Name, Parsed, Shape, Text
-from pytest_rollout.plan.structures import ByKind, Either, Fields, ListOf, MapOf, Others, Refusal, Split, Tree
+from pytest_rollout.plan.structures import ByKind, Either, Fields, ListOf, MapOf, Others, Refusal, RowsOf, Split, Tree
 from pytest_rollout.plan.thresholds import NUMBER_PATTERN, PATTERN, parse_limit, parse_number
 from pytest_rollout.quantities import Quantity, Unit, parse_duration
 from pytest_rollout.sources.protocol import Kind, Option
@@ -32,14 +33,10 @@ _HOOKS = "comes with hooks on verdicts"
 
 NOT_JUDGED_YET: Mapping[str, Mapping[str, str]] = {
     "plan": {
-        "on_proceed": _HOOKS,
         "on_hold": _HOOKS,
-        "on_rollback": _HOOKS,
     },
     "phase": {
-        "on_proceed": _HOOKS,
         "on_hold": _HOOKS,
-        "on_rollback": _HOOKS,
     },
 }
 """Keys of the full plan that this version does not judge, and what they come with."""
@@ -79,6 +76,8 @@ def plan_shape(kinds: Mapping[str, Kind[object]], flag_kinds: Mapping[str, Kind[
             "baseline": _BASELINE,
             "reports": _REPORTS,
             "evidence_age": _duration("how old a verdict may be whose approval still counts (7d if not said)"),
+            "rto": _duration("how long it may take from a decision until its actions are verified, such as 15m"),
+            **_RESPONSES,
             "metrics": MapOf(about="metrics by name", names=_METRIC_NAME, values=_METRIC),
             "budgets": MapOf(about="limits by the metric they judge", names=_METRIC_NAME, values=_BUDGET),
         },
@@ -273,11 +272,55 @@ _PHASE_BUDGET = _budget(
     {},
     {"phases": ("a phase's own budget holds in that phase alone", "remove 'phases'")},
 )
+
+
+def _by_kind(about: str, kinds: Mapping[str, Kind[object]]) -> ByKind:
+    return ByKind(about=about, forms=_Forms(kinds))
+
+
+class _Forms(Mapping[str, Fields]):
+    """The form of each kind, made when a plan names it: a kind is imported to be looked at."""
+
+    def __init__(self, kinds: Mapping[str, Kind[object]]) -> None:
+        self._kinds = kinds
+
+    def __getitem__(self, name: str) -> Fields:
+        return _form(self._kinds[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kinds)
+
+    def __len__(self) -> int:
+        return len(self._kinds)
+
+
+_VALUE = Text(about="the value, in the metric's unit, or '{percentage}': where the traffic goes")
+_RESPONSE = Fields(
+    about="what is done, with --rollout-act, once a verdict is final, and how it is seen that it worked",
+    required={
+        "actions": RowsOf(about="what is done, in this order", rows=_by_kind("one thing to do", ACTION_KINDS)),
+        "verify": RowsOf(
+            about="what must hold afterwards",
+            rows=Fields(
+                about="one condition: of a metric or a flag, read again",
+                optional={
+                    "metric": Text(about="the metric that is read again"),
+                    "flag": Text(about="the flag that is read again"),
+                    "is": _VALUE,
+                    "at_most": _VALUE,
+                    "at_least": _VALUE,
+                },
+            ),
+        ),
+    },
+)
+_RESPONSES: Mapping[str, Shape] = {"on_rollback": _RESPONSE, "on_proceed": _RESPONSE}
 _PHASE = Fields(
     about="one phase of the rollout",
     optional={
         "title": Text(about="what the phase is, for readers"),
         **PHASE_KEYS,
+        **_RESPONSES,
         "experiment": experiment_shape("what of the experiment is otherwise in this phase", whole=False),
         "budgets": MapOf(about="limits by the metric they judge", names=_METRIC_NAME, values=_PHASE_BUDGET),
     },
@@ -320,26 +363,6 @@ def _environment(kinds: Mapping[str, Kind[object]], flag_kinds: Mapping[str, Kin
             },
         ),
     )
-
-
-def _by_kind(about: str, kinds: Mapping[str, Kind[object]]) -> ByKind:
-    return ByKind(about=about, forms=_Forms(kinds))
-
-
-class _Forms(Mapping[str, Fields]):
-    """The form of each kind, made when a plan names it: a kind is imported to be looked at."""
-
-    def __init__(self, kinds: Mapping[str, Kind[object]]) -> None:
-        self._kinds = kinds
-
-    def __getitem__(self, name: str) -> Fields:
-        return _form(self._kinds[name])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._kinds)
-
-    def __len__(self) -> int:
-        return len(self._kinds)
 
 
 def _form(kind: Kind[object]) -> Fields:

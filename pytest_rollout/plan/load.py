@@ -23,6 +23,7 @@ from pytest_rollout.plan.metrics import build_metrics
 from pytest_rollout.plan.model import Plan, Reports
 from pytest_rollout.plan.nodes import Findings, Kind, Node, Spot, shown_path
 from pytest_rollout.plan.numbers import parse_confidence
+from pytest_rollout.plan.responses import EVENTS
 from pytest_rollout.plan.structures import Fields
 from pytest_rollout.quantities import parse_duration
 from pytest_rollout.sources.protocol import FlagKind, SourceKind
@@ -99,6 +100,7 @@ def _plan(written: Node, shape: Fields, digest: str, findings: Findings) -> Plan
         baseline_window=parse_duration(_text(checked, "baseline", "window") or "14d"),
         baseline_age=parse_duration(_text(checked, "baseline", "max_age") or "90d"),
         reports=_reports(checked, written, findings),
+        rto=parse_duration(checked.text_of("rto")) if checked.text_of("rto") else None,
     )
 
 
@@ -116,17 +118,16 @@ def _text(node: Node, *names: str) -> str:
 
 
 def _check_variables(written: Node, findings: Findings) -> None:
-    """A variable outside the environments would stay the text that it is, and be judged by."""
+    """A variable outside of environments and actions would stay the text that it is, and be judged by."""
     for name, below in written.fields.items():
-        for node in _texts(below) if name != "environments" else ():
+        for node in _texts(below) if name not in {"environments", *EVENTS} else ():
             if _VARIABLE.search(node.text):
-                findings.at(
-                    node, "environment variables are filled in below environments: only", "write the value itself"
-                )
+                found = "environment variables are filled in below environments: and in actions only"
+                findings.at(node, found, "write the value itself")
 
 
 def _texts(node: Node) -> Iterator[Node]:
     if node.kind is Kind.TEXT:
         yield node
-    for below in (*node.items, *node.fields.values()):
-        yield from _texts(below)
+    for name, below in (*(("", item) for item in node.items), *node.fields.items()):
+        yield from _texts(below) if name not in EVENTS else ()

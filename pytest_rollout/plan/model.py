@@ -218,11 +218,37 @@ class Stage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Condition:
+    """What must hold after actions: a metric or a flag, read again, `is`, `at_most` or `at_least` a value.
+
+    `number` is the value in the metric's unit; None where it is the
+    percentage that the traffic goes to, and for a flag that is no number.
+    """
+
+    metric: str
+    flag: str
+    what: str
+    value: object
+    place: Place
+    number: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Response:
+    """What is done once a verdict is final: actions as the plan states them, and how it is seen that they worked."""
+
+    actions: tuple[SourceConfig, ...]
+    verify: tuple[Condition, ...]
+    place: Place
+
+
+@dataclass(frozen=True, kw_only=True)
 class Phase:
     """One phase of a rollout, with the budgets that hold in it (a phase's own replaces the general one).
 
     `traffic` is the percentage that the phase is about, None where it does
-    not say; a phase with `stages` goes through theirs.
+    not say; a phase with `stages` goes through theirs. `responses` says what
+    is done, by `on_rollback` and `on_proceed`.
     """
 
     name: str
@@ -234,6 +260,7 @@ class Phase:
     stages: tuple[Stage, ...] = ()
     experiment: Experiment | None = None
     own_experiment: bool = False
+    responses: Mapping[str, Response] = field(default_factory=dict)
 
     @property
     def compares(self) -> bool:
@@ -333,7 +360,7 @@ class Environment:
     of the signatures and of who may sign, None for the plan's own. The
     change is what git has between `change_since` and now in `change_paths`:
     its authors cannot approve it. `stage` is what an embedded world shows of
-    a phase with stages.
+    a phase with stages, and `flags_file` its own file of flags, once it runs.
     """
 
     name: str
@@ -350,6 +377,7 @@ class Environment:
     change_since_place: Place | None = field(default=None, repr=False)
     change_paths: tuple[str, ...] = (".",)
     stage: str = ""
+    flags_file: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -375,7 +403,8 @@ class Plan:
     looks back so far and no spike falls between two looks. `percentage` is
     the metric that says how much traffic is served now; `evidence_age` how
     old a verdict may be whose approval still counts; `baseline_window` over
-    what a baseline is recorded, and `baseline_age` how old one may be.
+    what a baseline is recorded, and `baseline_age` how old one may be. `rto`
+    is how long it may take from a decision until its actions are verified.
     """
 
     path: Path
@@ -396,6 +425,7 @@ class Plan:
     baseline_window: timedelta = timedelta(days=14)
     baseline_age: timedelta = timedelta(days=90)
     reports: Reports = Reports()
+    rto: timedelta | None = None
 
     @property
     def folder(self) -> Path:

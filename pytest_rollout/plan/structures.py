@@ -47,7 +47,7 @@ class ListOf(Shape):
 class RowsOf(Shape):
     """A list of mappings of one shape, at least one of them."""
 
-    rows: Fields
+    rows: Shape
     kinds: ClassVar[tuple[Kind, ...]] = (Kind.LIST,)
 
     def _read(self, node: Node, findings: Findings) -> Node | None:

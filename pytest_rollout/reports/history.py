@@ -95,6 +95,8 @@ def said(entry: Entry) -> str:
             return _noted(_share(body), body, "note")
         case Kind.ROLLBACK:
             return _noted(f"back to {_share(body)}", body, "why")
+        case Kind.ACTION:
+            return _action(body)
         case Kind.PHASE_START:
             return _noted("begins", body, "note")
         case Kind.INTERVENTION:
@@ -114,6 +116,14 @@ def _evaluation(body: Mapping[str, JSON]) -> str:
     text = _text(body, "decision") + (f"[{plain(codes)}]" if codes else "")
     mode, fault = _text(body, "mode"), _text(body, "fault")
     return text + (f" ({mode}, does not count)" if mode != LIVE else "") + (f" (fault {fault})" if fault else "")
+
+
+def _action(body: Mapping[str, JSON]) -> str:
+    seconds, rto = body.get("seconds"), body.get("rto_seconds")
+    timed = isinstance(seconds, int | float) and isinstance(rto, int | float)
+    took = f" in {seconds:.1f} s of {rto:g} s" if timed else ""
+    where = f" to {_share(body)}" if body.get("percentage") is not None else ""
+    return _noted(f"{_text(body, 'event')}{where} {_text(body, 'state')}{took}", body, "why")
 
 
 def _noted(text: str, body: Mapping[str, JSON], key: str) -> str:

@@ -18,12 +18,12 @@ K = TypeVar("K")
 class Shelf(Mapping[str, K]):
     """Kinds by name, each imported when it is first looked at: a run asks one or two of them."""
 
-    def __init__(self, homes: Mapping[str, str]) -> None:
-        self._homes = homes
+    def __init__(self, homes: Mapping[str, str], package: str = "pytest_rollout.sources") -> None:
+        self._homes, self._package = homes, package
 
     def __getitem__(self, name: str) -> K:
         module, _, attribute = self._homes[name].partition(".")
-        return cast(K, getattr(import_module(f"pytest_rollout.sources.{module}"), attribute))
+        return cast(K, getattr(import_module(f"{self._package}.{module}"), attribute))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._homes)

@@ -21,7 +21,7 @@ PACKAGE = Path(pytest_rollout.__file__).parent
 LAYERS = (
     {"decisions", "errors", "quantities", "asserts", "literals", "provenance"},
     {"claims", "held", "intervals", "estimates", "facts", "limits"},
-    {"stats", "experiment", "windows", "sources", "discovery", "versions"},
+    {"stats", "experiment", "windows", "sources", "actions", "discovery", "versions"},
     {
         "plan",
         "ledger",
@@ -61,6 +61,7 @@ LAYERS = (
         "world_past",
         "world_shown",
         "world_signers",
+        "acting",
         "arms",
         "soundness",
         "winner",
