@@ -160,7 +160,9 @@ def _target(standing: Standing, wanted: str) -> float:
         return now / 2
     if wanted in {"", PREVIOUS}:
         return standing.previous
-    return min(parse_percent(wanted), now)
+    stated = parse_percent(wanted)
+    # What is served already is nowhere to go back to: a trigger that fires takes the traffic down.
+    return stated if stated < now else standing.previous
 
 
 def parse_target(text: str) -> str:

@@ -30,7 +30,7 @@ YOUNG = "young"
 UNSIGNED = "unsigned"
 OPEN = "previous_phase_open"
 YOUNG_AGE = timedelta(days=2, hours=12)
-"""The third day."""
+"""The third day; of a shorter phase a fifth."""
 _SPARE = timedelta(hours=1)
 _DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
 
@@ -59,9 +59,10 @@ class Lived:
 
     def started(self, phase: Phase) -> datetime:
         """When a phase began that is on its last day now."""
+        length = length_of(phase, self.here(phase))
         if self.fault == YOUNG:
-            return self.at - YOUNG_AGE
-        return self.at - length_of(phase, self.here(phase)) - _SPARE
+            return self.at - (YOUNG_AGE if length > YOUNG_AGE else length / 5)
+        return self.at - length - _SPARE
 
     def here(self, phase: Phase) -> Stage | None:
         """The stage that a phase is at; None where it has none."""
@@ -116,7 +117,7 @@ def length_of(phase: Phase, here: Stage | None) -> timedelta:
     # A day that is begun is not green yet, and neither is the one in which the phase began.
     green = _DAY * (stated.green + 1) if stated.green else timedelta(0)
     clean = timedelta(hours=stated.clean + 1) if stated.clean else timedelta(0)
-    gathering = _DAY * 6 if phase.traffic and not phase.stages else timedelta(0)
+    gathering = _DAY * 6 if phase.traffic and not phase.stages and phase.compares else timedelta(0)
     return max(stated.minimum or timedelta(0), (stages if phase.stages else gathering) + max(green, clean))
 
 

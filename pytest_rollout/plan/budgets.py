@@ -10,6 +10,7 @@ from pytest_rollout.plan.conditions import build_conditions, build_stages, traff
 from pytest_rollout.plan.experiments import Compared, build_experiment, difference_sides
 from pytest_rollout.plan.grammar import BUDGET_KEYS
 from pytest_rollout.plan.levels import build_levels, change_sides, own_sides
+from pytest_rollout.plan.looks import build_checkpoint, build_schedule
 from pytest_rollout.plan.metrics import Metrics
 from pytest_rollout.plan.model import (
     BASELINE,
@@ -59,6 +60,8 @@ def build_phases(checked: Node, written: Node, metrics: Metrics, findings: Findi
             stages=build_stages(node, findings),
             experiment=build_experiment(node.fields.get("experiment"), general_experiment, findings),
             own_experiment="experiment" in node.fields,
+            schedule=build_schedule(node, findings),
+            checkpoint=build_checkpoint(node),
             responses=responses | build_responses(node, units, findings),
         )
         _check_experiment(phases[name], findings, node)

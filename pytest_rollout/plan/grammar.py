@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pytest_rollout.actions import ACTION_KINDS
 from pytest_rollout.plan.conditions import PERCENT, PHASE_KEYS, parse_percent
 from pytest_rollout.plan.experiments import experiment_shape
+from pytest_rollout.plan.looks import LOOK_KEYS
 from pytest_rollout.plan.model import BASELINE, CONTROL, REPORT_FILES
 from pytest_rollout.plan.numbers import (
     SUMMARY_PATTERN,
@@ -320,6 +321,7 @@ _PHASE = Fields(
     optional={
         "title": Text(about="what the phase is, for readers"),
         **PHASE_KEYS,
+        **LOOK_KEYS,
         **_RESPONSES,
         "experiment": experiment_shape("what of the experiment is otherwise in this phase", whole=False),
         "budgets": MapOf(about="limits by the metric they judge", names=_METRIC_NAME, values=_PHASE_BUDGET),

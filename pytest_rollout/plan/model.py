@@ -243,6 +243,22 @@ class Response:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Look:
+    """One stretch of a phase in which it is looked at so often; without an end where `lasting` is None."""
+
+    every: timedelta
+    lasting: timedelta | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """What is written up at the end of a phase: its name, and how much longer a HOLD means there."""
+
+    name: str
+    held: timedelta | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Phase:
     """One phase of a rollout, with the budgets that hold in it (a phase's own replaces the general one).
 
@@ -261,6 +277,8 @@ class Phase:
     experiment: Experiment | None = None
     own_experiment: bool = False
     responses: Mapping[str, Response] = field(default_factory=dict)
+    schedule: tuple[Look, ...] = ()
+    checkpoint: Checkpoint | None = None
 
     @property
     def compares(self) -> bool:

@@ -25,7 +25,7 @@ ANY_WORLD = {
     "metrics_down": "the telemetry cannot be asked at all",
     "stale": "the telemetry ended two hours ago",
     "nan": "the newest value of every series is NaN",
-    "young": "the phase is in its third day",
+    "young": "the phase is in its third day, or has lasted a fifth of its time",
     "unsigned": "nobody has signed anything",
     "previous_phase_open": "the phase before this one was last judged HOLD",
 }
@@ -77,7 +77,7 @@ class Fault:
         ends_minutes_ago: When the series came back to their own levels; 0 where they have not.
             What drifts does so until now.
         state: New values in the service's state, by dotted path (`"stats.bindings_per_hour"`).
-        flags: New values of flags.
+        flags: New values of flags, by name, or by dotted path inside one.
         files: Other content of files, by their source.
         events: Other rows of experiments, by their phase.
         without_alerts: Alert rules that are not there.
@@ -115,18 +115,25 @@ class Fault:
 class Phase:
     """What is otherwise in one phase of the rollout that a world is of: values of flags, and of the state by path.
 
-    `percentage` is the flag that holds how much traffic is treated, empty for none.
+    `percentage` is the flag that holds how much traffic is treated, or all flags that do; empty for none.
     """
 
     flags: Mapping[str, object] = field(default_factory=dict)
     state: Mapping[str, object] = field(default_factory=dict)
-    percentage: str = ""
+    percentage: str | Sequence[str] = ""
+
+    @property
+    def percentages(self) -> tuple[str, ...]:
+        """Every flag that holds how much traffic is treated."""
+        named = (self.percentage,) if isinstance(self.percentage, str) else self.percentage
+        return tuple(name for name in named if name)
 
     def under(self, fault: Fault) -> Phase:
         """The same under a fault, which has the last word."""
         flags = {name: value for name, value in self.flags.items() if name not in fault.flags}
         state = {path: value for path, value in self.state.items() if path not in fault.state}
-        return Phase(flags=flags, state=state, percentage="" if self.percentage in fault.flags else self.percentage)
+        percentages = tuple(name for name in self.percentages if name not in fault.flags)
+        return Phase(flags=flags, state=state, percentage=percentages)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,7 +210,7 @@ class World:
             ]
             raise WorldError("\n  ".join(lines))
         chosen = self.faults[fault]
-        self._refuse_unknown(fault, "flag", chosen.flags, self.flags)
+        self._refuse_unknown(fault, "flag", chosen.flags, {**self.flags, **dict.fromkeys(_paths(self.flags))})
         levels = {series.metric: series for series in self.series}
         self._refuse_unknown(fault, "series", {**chosen.series, **chosen.drifts}, levels)
         self._refuse_unknown(fault, "file", chosen.files, self.files)
@@ -213,7 +220,7 @@ class World:
         return replace(
             self,
             state=_changed_state(self.state, chosen.state, fault),
-            flags={**self.flags, **chosen.flags},
+            flags=_changed_flags(self.flags, chosen.flags, fault),
             series=tuple(map(chosen.done_to, self.series)),
             files={**self.files, **chosen.files},
             events={**self.events, **chosen.events},
@@ -225,10 +232,10 @@ class World:
     def showing(self, phase: str, percent: float = 0.0) -> World:
         """The world as it is in one phase with so much traffic; as it is without any where a phase has nothing own."""
         shown = self.phases.get(phase, Phase())
-        treated = {shown.percentage: percent} if shown.percentage else {}
+        treated = dict.fromkeys(shown.percentages, percent)
         return replace(
             self,
-            flags={**self.flags, **shown.flags, **treated},
+            flags=_changed_flags(self.flags, {**shown.flags, **treated}, f"phase {phase}"),
             state=_changed_state(self.state, shown.state, f"phase {phase}"),
             events={phase: self.events[phase]} if phase in self.events else {},
             faults={},
@@ -266,6 +273,13 @@ def _changed_state(state: Mapping[str, object], changes: Mapping[str, object], f
             )
         inner[last] = value
     return changed
+
+
+def _changed_flags(flags: Mapping[str, object], changes: Mapping[str, object], whose: str) -> dict[str, object]:
+    """Flags with other values: whole ones by their name, and parts of one by dotted path."""
+    whole = {name: value for name, value in changes.items() if name in flags}
+    parts = {name: value for name, value in changes.items() if name not in flags}
+    return _changed_state({**flags, **whole}, parts, whose)
 
 
 def _paths(state: Mapping[str, object], prefix: str = "") -> list[str]:

@@ -22,9 +22,7 @@ PLAN_FILE = "gates/shop/rollout.yaml"
         pytest.param("phase2: {title", "phase1: {title", "13:3:", "for the second time", id="key-twice"),
         pytest.param("phase2: {title", "phase2: {minimum: 3d, title", "15:3:", "names no ledger", id="no-memory"),
         pytest.param("answers.yaml", '"${SHOP_ANSWERS}"', "17:42:", "'SHOP_ANSWERS' is not set", id="variable-missing"),
-        pytest.param(
-            "owner: checkout-team", "owner: ${OWNER}", "3:8:", "below environments: only", id="variable-astray"
-        ),
+        pytest.param("owner: checkout-team", "owner: ${OWNER}", "3:8:", "and in actions only", id="variable-astray"),
     ],
 )
 def test_a_mistake_is_named_where_it_stands(project, old, new, place, said):

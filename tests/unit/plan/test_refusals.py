@@ -35,7 +35,7 @@ CHANGE = "\n  say from what: 'against: baseline' at the budget; or write the lev
             "rollout: demo\ntitel: x",
             "2:1: titel: unknown key 'titel'\n"
             "  keys: baseline, budgets, confidence, environment, environments, every, evidence_age, experiment, looks, "
-            "metrics, owner, percentage, phases, reports, rollout, runbook, title\n"
+            "metrics, on_proceed, on_rollback, owner, percentage, phases, reports, rollout, rto, runbook, title\n"
             "  did you mean 'title'?",
             id="unknown-key",
         ),
@@ -73,13 +73,14 @@ CHANGE = "\n  say from what: 'against: baseline' at the budget; or write the lev
         pytest.param(
             "rollout: demo",
             "rollout: demo\nowner: ${USER}",
-            "2:8: owner: environment variables are filled in below environments: only\n  write the value itself",
+            "2:8: owner: environment variables are filled in below environments: and in actions only\n"
+            "  write the value itself",
             id="variable",
         ),
         pytest.param(
             "query: rss",
             'query: "up{env=${ENV:-prod}}"',
-            "3:60: metrics.rss.query: environment variables are filled in below environments: only\n"
+            "3:60: metrics.rss.query: environment variables are filled in below environments: and in actions only\n"
             "  write the value itself",
             id="variable-in-query",
         ),

@@ -1,0 +1,106 @@
+"""hybrid_rag, fault by fault: the table in its docs says who must say what, and where the traffic goes back to.
+
+A choice of its rows runs always, and all with ROLLOUT_ALL_FAULTS=1.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from pytest_rollout.receipt_schema import receipt_schema
+
+REPOSITORY = Path(__file__).parents[2]
+PAGE = REPOSITORY / "docs" / "rollouts" / "hybrid_rag" / "index.md"
+ROW = re.compile(
+    r"^\| (?:`(?P<fault>\w+)`|none) \| [^|]* \| (?P<phases>[\d, ]+) \| (?P<environment>demo[-\d]*) \| (?P<exit>\d+)"
+    r" \| (?P<reason>[^ |]+) \| (?P<back>[^|]+) \| (?P<gates>[^|]+) \|$"
+)
+DASH = "\N{EN DASH}"
+TELEMETRY = {"metrics_down", "stale", "nan"}
+ALWAYS = {
+    ("", "phase0", "demo"),
+    ("", "phase3", "demo"),
+    ("", "phase4", "demo-15"),
+    ("errors_03", "phase1", "demo"),
+    ("errors_07", "phase2", "demo"),
+    ("spike_4min", "phase2", "demo"),
+    ("spike_6min", "phase4", "demo"),
+    ("latency_350", "phase1", "demo"),
+    ("health_down", "phase3", "demo"),
+    ("spontaneous_activation", "phase0", "demo"),
+    ("young", "phase1", "demo"),
+    ("stale", "phase2", "demo"),
+}
+
+
+def rows():
+    """The table, a case for each fault, phase and environment."""
+    found = []
+    for match in filter(None, map(ROW.match, PAGE.read_text("utf-8").splitlines())):
+        fault, environment = match["fault"] or "", match["environment"]
+        back = None if match["back"].strip() == DASH else float(match["back"].removesuffix(" %"))
+        gates = re.findall(r"`([\w.]+)`", match["gates"])
+        for phase in (f"phase{number.strip()}" for number in match["phases"].split(",")):
+            case = (fault, phase, environment, int(match["exit"]), match["reason"], back, gates)
+            found.append(pytest.param(*case, id=f"{fault or 'healthy'}-{phase}-{environment}"))
+    return found
+
+
+CHOSEN = [case for case in rows() if os.environ.get("ROLLOUT_ALL_FAULTS") == "1" or tuple(case.values[:3]) in ALWAYS]
+
+
+@pytest.fixture
+def judged(warm, tmp_path):
+    """Run a phase in the demo world, in a fork of a Python that has read its modules; how it ended, and its receipt."""
+    foreign = ("PYTEST_", "ROLLOUT_", "PYTHONDONTWRITE")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+
+    def judge(fault, phase, environment, *words):
+        injected = ["--rollout-fault", fault] if fault else []
+        asked = ["gates/hybrid_rag", "-m", phase, "--rollout-env", environment, *injected, *words]
+        options = ["--rollout-out", str(tmp_path), "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
+        done = warm.run("pytest", [*asked, *options], cwd=REPOSITORY, env=clean, timeout=120)
+        receipt = json.loads((tmp_path / "verdict.json").read_text("utf-8"))
+        jsonschema.validate(receipt, receipt_schema())
+        return done, receipt
+
+    return judge
+
+
+def test_the_table_is_read():
+    """An empty table would prove nothing; neither would a choice of rows that are not there, nor rows twice."""
+    cases = [tuple(case.values[:3]) for case in rows()]
+
+    assert len(cases) >= 140
+    assert len(set(cases)) == len(cases)
+    assert {phase for _, phase, _ in cases} == {f"phase{number}" for number in range(5)}
+    assert set(cases) >= ALWAYS
+
+
+@pytest.mark.parametrize(("fault", "phase", "environment", "exit_code", "reason", "back", "gates"), CHOSEN)
+def test_every_fault_gets_its_verdict(judged, fault, phase, environment, exit_code, reason, back, gates):
+    """Exit code, reason, gates, and where a rollback goes, are those of the table."""
+    done, receipt = judged(fault, phase, environment)
+    (verdict,) = receipt["verdicts"]
+    counting = [gate for gate in verdict["gates"] if gate["counts"]]
+    bad = {gate["id"].rpartition("::")[2]: gate["reason"] for gate in counting if gate["decision"] != "PROCEED"}
+
+    assert done.returncode == exit_code == receipt["exit_code"], done.stdout
+    assert reason in {DASH, *bad.values()}
+    assert verdict["rollback_percentage"] == back
+    if fault in TELEMETRY:
+        asking = {
+            gate["id"].rpartition("::")[2]
+            for gate in counting
+            if "telemetry" in {claim["source"] for claim in gate["claims"]}
+        }
+        assert bad.keys() == asking
+        assert set(bad.values()) == {reason}
+    else:
+        assert set(bad) == set(gates)
