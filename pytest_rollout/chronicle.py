@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from pytest_rollout.ledger.streaks import Streak, clean_hours, green_days, polic
 from pytest_rollout.ledger.timeline import Status
 from pytest_rollout.reports.history import history_lines, status_lines
 from pytest_rollout.reports.past_pictured import add_picture, save_picture, standing_of, timeline_of
+from pytest_rollout.schedule import due
 from pytest_rollout.subject import add_subject, environment_of, ledger_of, named, plan_of, width
 
 if TYPE_CHECKING:
@@ -90,7 +92,22 @@ def _status(options: argparse.Namespace) -> int:
         if options.picture:
             conditions = {phase.name: phase.conditions.minimum for phase in plan.phases.values()}
             save_picture(standing_of(f"{plan.rollout} · {environment}", phases, conditions), options.picture)
+        for line in _looks(plan, [status for status, *_ in phases]):
+            print(line)
     return 0
+
+
+def _looks(plan: Plan, phases: Sequence[Status]) -> Iterator[str]:
+    """When the phase that began last is looked at next, where its plan says so."""
+    begun = [status for status in phases if status.phase_started is not None]
+    if not begun:
+        return
+    status = max(begun, key=lambda each: each.phase_started or each.at)
+    since = max([each for each in (status.phase_started, status.share.since if status.share else None) if each])
+    judged = status.evaluated.at if status.evaluated else None
+    next_look = due(plan.phases[status.phase].schedule, since=since, judged=judged)
+    if next_look is not None:
+        yield f"{status.phase}: next look {next_look.said(status.at)}"
 
 
 def _streak(

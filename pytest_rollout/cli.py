@@ -7,6 +7,7 @@ rollout baseline record gates/x --rollout-env production   write the days before
 rollout power gates/x phase3 --rollout-env production      what each comparison of a phase can see
 rollout schema plan|verdict        print a JSON Schema, for editors and for readers of the file
 rollout world gates/x [--fault F]  keep an embedded world running, to look around in
+rollout checkpoint gates/x PHASE --rollout-env E  print what a checkpoint holds, from a run's receipt
 rollout approve gates/x PHASE --role R   sign that a phase may go on; also `statement` and `revoke`
 rollout report gates/x [--format html]   a run as a page, from the files that it left; also `message`
 
@@ -23,6 +24,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pytest_rollout.checkpoints import add_checkpoints
 from pytest_rollout.chronicle import add_chronicle
 from pytest_rollout.errors import RolloutError
 from pytest_rollout.quantities import parse_duration
@@ -100,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     add_chronicle(commands)
     add_records(commands)
     add_reports(commands)
+    add_checkpoints(commands)
     return parser
 
 

@@ -1,0 +1,47 @@
+"""Checkpoints: the command that writes one up.
+
+rollout checkpoint FOLDER PHASE --rollout-env NAME   the evidence of a checkpoint, as JSON
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from datetime import timedelta
+from pathlib import Path
+
+from pytest_rollout.errors import UsageError
+from pytest_rollout.quantities import parse_duration
+from pytest_rollout.subject import named, plan_of
+
+
+def add_checkpoints(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The parser of this command."""
+    parser = commands.add_parser("checkpoint", help="print what a checkpoint holds, from a run's receipt")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="the rollout's folder")
+    parser.add_argument("phase", type=named, metavar="PHASE", help="the phase that ends with it")
+    parser.add_argument("--rollout-env", required=True, type=named, metavar="NAME", help="where it was judged")
+    parser.add_argument("--receipt", type=Path, default=Path(".rollout/verdict.json"), metavar="FILE")
+    parser.add_argument("--max-age", type=named, default="1h", help="how old the receipt may be, such as 15m (1h)")
+    parser.set_defaults(run=_checkpoint)
+
+
+def _checkpoint(options: argparse.Namespace) -> int:
+    from pytest_rollout.checkpoint import checkpoint
+    from pytest_rollout.receipt import NOT_A_RECEIPT, Wanted, examine
+    from pytest_rollout.rollout import utc_now
+
+    plan = plan_of(options.folder)
+    age: timedelta = parse_duration(options.max_age)
+    wanted = Wanted(rollout=plan.rollout, phase=options.phase, environment=options.rollout_env, max_age=age)
+    try:
+        document, objections = examine(options.receipt.read_bytes(), wanted, now=utc_now())
+        if objections:
+            raise UsageError("\n".join(objections))
+        found = checkpoint(document, plan, options.phase)
+    except OSError as error:
+        raise UsageError(f"no receipt, no checkpoint: {options.receipt}: {error.strerror}") from None
+    except NOT_A_RECEIPT as error:
+        raise UsageError(f"{options.receipt} is not a receipt: {type(error).__name__}: {error}") from None
+    print(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False))
+    return 0
