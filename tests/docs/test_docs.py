@@ -15,6 +15,7 @@ from blocks import LANGUAGES, ROOT, blocks_of, matches, pages, prose_of, tables_
 from page_project import Project
 
 from pytest_rollout import decisions, plugin
+from pytest_rollout.actions import ACTION_KINDS
 from pytest_rollout.errors import SourceError
 from pytest_rollout.plan.grammar import NOT_JUDGED_YET, plan_shape
 from pytest_rollout.plan.numbers import SUMMARY_PATTERN
@@ -265,9 +266,16 @@ def test_every_kind_of_source_is_explained():
     assert had == KINDS.keys() | FLAG_KINDS.keys()
 
 
-def _options_on_the_page(heading: str) -> set[tuple[str, str]]:
+def test_every_kind_of_action_is_explained():
+    """With each of its options."""
+    assert _options_on_the_page("action kind", DOCS / "actions.md") == {
+        (name, option.name) for name, kind in ACTION_KINDS.items() for option in kind.options
+    }
+
+
+def _options_on_the_page(heading: str, page: Path = SOURCES) -> set[tuple[str, str]]:
     """(kind, option) of a table whose rows may be about several kinds; none is there twice."""
-    rows = [(kind.strip(" `"), row[1].strip("`")) for row in tables_of(SOURCES, heading) for kind in row[0].split(",")]
+    rows = [(kind.strip(" `"), row[1].strip("`")) for row in tables_of(page, heading) for kind in row[0].split(",")]
     assert len(rows) == len(set(rows))
     return set(rows)
 

@@ -5,6 +5,7 @@ A choice of its rows runs always, and all with ROLLOUT_ALL_FAULTS=1.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import jsonschema
 import pytest
 
 from pytest_rollout.receipt_schema import receipt_schema
+from pytest_rollout.world.load import load_world
 
 REPOSITORY = Path(__file__).parents[2]
 PAGE = REPOSITORY / "docs" / "rollouts" / "hybrid_rag" / "index.md"
@@ -104,3 +106,63 @@ def test_every_fault_gets_its_verdict(judged, fault, phase, environment, exit_co
         assert set(bad.values()) == {reason}
     else:
         assert set(bad) == set(gates)
+
+
+@pytest.mark.parametrize(
+    ("fault", "phase", "percent"),
+    [("errors_07", "phase2", "5"), ("spike_6min", "phase4", "0")],
+    ids=["sustained-to-5", "emergency-to-0"],
+)
+def test_a_rollback_sets_the_world_s_own_flags_and_nothing_else(judged, fault, phase, percent):
+    """Byte for byte what the plan says, served within the objective, and memory compression as it was."""
+    done, receipt = judged(fault, phase, "demo", "--rollout-act")
+    told = receipt["verdicts"][0]["actions"]
+    served = {"phase2": 10.0, "phase4": 25.0}[phase]
+    world = load_world(REPOSITORY / "gates" / "hybrid_rag" / "world.py").showing(phase, served)
+    before = json.dumps(dict(world.flags), indent=1) + "\n"
+    after = before.replace(f'_percentage": {served}', f'_percentage": {percent}')
+
+    assert done.returncode == 20, done.stdout
+    assert told["state"] == "done"
+    assert told["seconds"] <= told["rto_seconds"] == 120
+    assert [each["held"] for each in told["verified"]] == [True, True]
+    (step,) = told["steps"]
+    assert before.count(f'_percentage": {served}') == 18
+    assert step["before"] == hashlib.sha256(before.encode()).hexdigest()
+    assert step["after"] == hashlib.sha256(after.encode()).hexdigest()
+    assert step["backup"].startswith(str(Path(step["backup"]).parent / "flags.json."))
+
+
+def test_a_checkpoint_holds_what_was_measured_and_nothing_else(judged, warm, tmp_path):
+    """Its numbers are the receipt's own; a phase without a checkpoint, and another receipt, are refused."""
+    _, receipt = judged("latency_250", "phase3", "demo")
+    receipt_file = str(tmp_path / "verdict.json")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "ROLLOUT_"))}
+
+    def write_up(phase):
+        words = ["checkpoint", "gates/hybrid_rag", phase, "--rollout-env", "demo", "--receipt", receipt_file]
+        return warm.run("pytest_rollout.cli", words, cwd=REPOSITORY, env=clean, timeout=60)
+
+    found = json.loads(write_up("phase3").stdout)
+    claims = [claim for gate in receipt["verdicts"][0]["gates"] for claim in gate["claims"]]
+
+    assert (found["checkpoint"], found["percentage"], found["decision"]) == ("hour 48", 10, "HOLD")
+    assert found["recommendation"] == "hold for 1 d more"
+    assert found["next_milestone"].startswith("phase4: ")
+    assert found["counted"].keys() == {
+        "hours_in_phase",
+        "clean_hours",
+        "open_incidents",
+        "interventions",
+        "rollbacks",
+    }
+    assert [issue["code"] for issue in found["issues"]] == ["warning"]
+    assert {each["what"] for each in found["measured"]} >= {"error_rate", "latency_p95", "cache_hits", "cost"}
+    for each in found["measured"]:
+        assert any(claim["value"] == each["value"] and claim["limit"] == each["limit"] for claim in claims)
+    assert {"says": "the cohort is Builder, Deploy, QA, Support, Marketing", "truth": "proven"}.items() <= next(
+        fact for fact in found["facts"] if "cohort" in fact["says"]
+    ).items()
+    refused = write_up("phase1")
+    assert refused.returncode == 4
+    assert "it does not judge hybrid-rag phase1" in refused.stderr
