@@ -299,7 +299,7 @@ def _holds(condition: Condition, value: object, occasion: Occasion) -> bool:
 
 def _said(condition: Condition, percentage: float | None) -> str:
     words = {"is": "is", "at_most": "is at most", "at_least": "is at least"}
-    percent = "the percentage" if percentage is None else f"{percentage:g}"
+    percent = "the percentage" if percentage is None else f"{percentage:g}" + (" %" if condition.metric else "")
     value = percent if words_in(condition.value) else written(condition.value)
     return f"{condition.metric or condition.flag} {words[condition.what]} {value}"
 

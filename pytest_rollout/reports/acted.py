@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from pytest_rollout.actions.outcome import LOUD, Outcome, State
 from pytest_rollout.reports.table import plain
 
+_LONGEST = 160
+
 
 def outcome_lines(outcomes: Mapping[tuple[str, str], Outcome]) -> Iterator[str]:
     """What stands above the last line of a run."""
@@ -14,7 +16,7 @@ def outcome_lines(outcomes: Mapping[tuple[str, str], Outcome]) -> Iterator[str]:
         yield f"{headline(outcome)} · {plain(rollout)} {plain(phase)}"
         for step in outcome.steps:
             state = "" if step.state is State.SHOWN else f" · {step.state}"
-            yield f"  {plain(step.does)}{state}" + (f" · {plain(step.what)}" if step.what else "")
+            yield f"  {_short(step.does)}{state}" + (f" · {_short(step.what)}" if step.what else "")
             if step.backup:
                 yield f"    backup: {plain(step.backup)}"
         for seen in outcome.verified:
@@ -36,6 +38,15 @@ def failures(outcomes: Mapping[tuple[str, str], Outcome]) -> str:
     """What the last line says of actions that failed; empty where none did."""
     loud = [f"{each.event} {each.state.upper()}" for each in outcomes.values() if each.state in LOUD]
     return " · ".join(dict.fromkeys(loud))
+
+
+def _short(text: str) -> str:
+    """A text that fits a screen; the receipt has all of it."""
+    text = plain(text)
+    if len(text) <= _LONGEST:
+        return text
+    cut = max(text.rfind(mark, 0, _LONGEST) for mark in (", ", "; ", " "))
+    return f"{text[: cut if cut > 0 else _LONGEST].rstrip(' ,;')} … (all of it: verdict.json)"
 
 
 def _held(held: bool | None, seen: str) -> str:

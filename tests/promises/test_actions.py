@@ -164,7 +164,7 @@ def test_one_that_is_not_seen_to_work_has_failed(shop):
 
     assert result.ret == 20
     assert told(result)["state"] == "failed"
-    assert "it was done, and is not seen to have worked: served is 0, not 10 %" in told(result)["why"]
+    assert "it was done, and is not seen to have worked: served is 0 %, not 10 %" in told(result)["why"]
     assert (project.gates / "flags.json").read_bytes() == AFTER.encode()
 
 

@@ -125,7 +125,7 @@ def test_how_long_it_took_is_measured_from_the_decision(occasion, tmp_path, sinc
     if within is not None:
         assert max(follows_at, 100.0) - since <= outcome.seconds <= within
     else:
-        assert "served is at most 0, not 10 %" in outcome.why
+        assert "served is at most 0 %, not 10 %" in outcome.why
 
 
 @pytest.mark.parametrize("served", [None, float("nan")])
