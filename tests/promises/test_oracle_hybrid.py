@@ -103,8 +103,8 @@ def test_every_fault_gets_its_verdict(judged, fault, phase, environment, exit_co
             if "telemetry" in {claim["source"] for claim in gate["claims"]}
         }
         assert bad.keys() == asking
-        windowed = {"no-data"} if fault == "stale" else set()  # the last 15 minutes hold no sample at all
-        assert set(bad.values()) == {reason} | windowed
+        # A window that is empty has no data, and one whose newest samples are no numbers is stale.
+        assert {reason} <= set(bad.values()) <= {reason, *({"no-data", "stale"} if fault != "metrics_down" else ())}
     else:
         assert set(bad) == set(gates)
 
