@@ -12,7 +12,7 @@ import pytest
 PLAN = """
 rollout: shop
 percentage: served
-rto: 2s
+rto: {rto}
 metrics:
   served: {{unit: "%", source: telemetry, query: served}}
   errors: {{unit: "%", better: lower, source: telemetry, query: errors}}
@@ -53,9 +53,9 @@ ILL, WELL = {"served": 10, "errors": 0.7}, {"served": 5, "errors": 0.05}
 def shop(project):
     """A rollout with flags in a file; `shop(responses, **answers)` writes its plan and what its source says."""
 
-    def write(responses: str = BACK, **answers: object):
+    def write(responses: str = BACK, rto: str = "30s", **answers: object):
         (project.gates / "test_phase1.py").unlink(missing_ok=True)
-        project.write("gates/shop/rollout.yaml", PLAN.format(responses=responses))
+        project.write("gates/shop/rollout.yaml", PLAN.format(responses=responses, rto=rto))
         project.write("gates/shop/answers.yaml", json.dumps(answers or ILL))
         (project.gates / "flags.json").write_text(FLAGS, "utf-8")
         return project
@@ -107,7 +107,7 @@ def test_the_file_is_what_the_plan_says_byte_for_byte(shop, workers):
     done = told(result)
     assert done["state"] == "done"
     assert done["percentage"] == 0
-    assert 0 < done["seconds"] <= done["rto_seconds"] == 2
+    assert 0 < done["seconds"] <= done["rto_seconds"] == 30
     (step,) = done["steps"]
     assert step["after"] == hashlib.sha256(AFTER.encode()).hexdigest()
     assert step["backup"] == str(backup)
@@ -141,7 +141,7 @@ def test_doing_it_twice_changes_nothing_the_second_time(shop):
 )
 def test_an_action_that_fails_is_loud_and_the_exit_code_stays(shop, flags, said):
     """Nothing of the file changes, the last line says it, and the code is the verdict's."""
-    project = shop()
+    project = shop(rto="1s")
     path = project.gates / "flags.json"
     path.unlink() if flags is None else path.write_text(flags, "utf-8")
 
@@ -158,7 +158,7 @@ def test_an_action_that_fails_is_loud_and_the_exit_code_stays(shop, flags, said)
 
 def test_one_that_is_not_seen_to_work_has_failed(shop):
     """The percentage that is served stays what it was: the file alone proves nothing."""
-    project = shop(BACK.replace("{flag: shop.percentage", "{metric: served"))
+    project = shop(BACK.replace("{flag: shop.percentage", "{metric: served"), rto="1s")
 
     result = project.run("--rollout-act")
 
@@ -223,7 +223,7 @@ def test_what_is_not_now_or_not_one_verdict_is_refused(shop, words, said):
 def test_a_plan_that_says_nothing_to_do_is_refused(shop):
     project = shop("")
     plan = project.gates / "rollout.yaml"
-    plan.write_text(plan.read_text("utf-8").replace("rto: 2s\n", ""), "utf-8")
+    plan.write_text(plan.read_text("utf-8").replace("rto: 30s\n", ""), "utf-8")
 
     result = project.run("--rollout-act")
 

@@ -26,17 +26,13 @@ ROW = re.compile(
 DASH = "\N{EN DASH}"
 TELEMETRY = {"metrics_down", "stale", "nan"}
 ALWAYS = {
-    ("", "phase0", "demo"),
     ("", "phase3", "demo"),
     ("", "phase4", "demo-15"),
-    ("errors_03", "phase1", "demo"),
     ("errors_07", "phase2", "demo"),
     ("spike_4min", "phase2", "demo"),
     ("spike_6min", "phase4", "demo"),
-    ("latency_350", "phase1", "demo"),
     ("health_down", "phase3", "demo"),
     ("spontaneous_activation", "phase0", "demo"),
-    ("young", "phase1", "demo"),
     ("stale", "phase2", "demo"),
 }
 
