@@ -178,6 +178,17 @@ class GateClaims:
         self._claimed_itself = False
         self._older_threads: frozenset[int | None] = frozenset()
         self.calling = False
+        self.excused = ""
+
+    def excuse(self, why: str) -> None:
+        """The hardware cannot answer what the gate is about: then it says nothing, if it has claimed nothing yet.
+
+        Raises:
+            QuestionError: It has claimed something: a gate is about its hardware as a whole, or not at all.
+        """
+        if self._claims:
+            raise QuestionError(f"{why}: say what a gate needs in its first line, before it claims anything")
+        self.excused = why
 
     def called(self) -> None:
         """The gate's function begins: what threads of its fixtures claim from now on is not its own word."""

@@ -11,7 +11,7 @@
     ├── SignoffError     approvers, their keys or what they signed; or it could not be checked at all
     ├── Inconclusive     the data cannot tell; never an AssertionError
     ├── Unclaimed        a gate ended without a proven, asserted claim
-    └── NotApplicable    a gate is for another stage of its phase
+    └── NotApplicable    a gate is for another stage of its phase, or other hardware
 
 A message names where, what was found, what would do, and the likely fix.
 """
@@ -86,7 +86,7 @@ class Unclaimed(RolloutError):  # noqa: N818 - as above
 
 
 class NotApplicable(RolloutError):  # noqa: N818 - as above
-    """The gate is for another stage of its phase: it says nothing now, for or against."""
+    """The gate is for another stage of its phase, or for other hardware: it says nothing now, for or against."""
 
 
 @dataclass(frozen=True, order=True)

@@ -19,6 +19,9 @@ from pytest_rollout.scope import Ab, Budgets, Flags, Metrics, Scope
 if TYPE_CHECKING:
     import httpx
 
+    from pytest_rollout.load import Load
+    from pytest_rollout.machine import Machine
+
 
 @pytest.fixture
 def metrics(pytestconfig: pytest.Config) -> Metrics:
@@ -73,6 +76,18 @@ def baseline(pytestconfig: pytest.Config) -> Baselines:
 def ab(pytestconfig: pytest.Config) -> Ab:
     """`ab("name").p99.delta`: a metric of the phase's experiment, treatment against control."""
     return _scope(pytestconfig, "ab").ab
+
+
+@pytest.fixture
+def load(pytestconfig: pytest.Config) -> Load:
+    """`load("GET /health", n=1000, at_once=100)`: a bounded load test of a host that the environment names."""
+    return _scope(pytestconfig, "load").load()
+
+
+@pytest.fixture
+def machine(pytestconfig: pytest.Config) -> Machine:
+    """`machine.cpu`, `.memory_free`, `.disk_free("/var")`: the host on which the gates run."""
+    return _scope(pytestconfig, "machine").machine()
 
 
 def _scope(config: pytest.Config, name: str) -> Scope:

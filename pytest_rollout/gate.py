@@ -87,7 +87,11 @@ class Gate:
         with self.watching("call"):
             self._refuse_elsewhere()
             with judging(self.claims, calling=True):
-                yield
+                try:
+                    yield
+                except NotApplicable as why:
+                    self.applies = not (self.claims.excused and str(why) == self.claims.excused)
+                    raise
             self._demand_proof(before)
 
     def _refuse_elsewhere(self) -> None:
@@ -160,7 +164,7 @@ class Gate:
             raised = pytest.xfail.Exception("it was expected to fail, and passed")
         ended, reason = _ended(raised)
         if ended is Ended.NOT_APPLICABLE and self.applies:
-            ended = Ended.ERROR  # only the plan's stages say so, and no gate of itself
+            ended = Ended.ERROR  # only the plan's stages say so, or what the host cannot do, and no gate of itself
         if ended is Ended.FAILED and not self._failed_itself(raised):
             ended = Ended.ERROR  # a library's own assert, or a fixture's: the gate has not judged
         message = "" if raised is None else _message(ended, raised) + self._where(ended, raised)

@@ -96,6 +96,21 @@ class Readings:
         """The base URL of the service; empty when the environment names none."""
         return self._environment.target
 
+    @property
+    def at(self) -> datetime:
+        """The run's instant, UTC."""
+        return self._at
+
+    @property
+    def environment(self) -> str:
+        """The name of the environment."""
+        return self._environment.name
+
+    @property
+    def load_hosts(self) -> tuple[str, ...]:
+        """Further addresses whose hosts the environment allows to be loaded."""
+        return self._environment.load
+
     def metric(self, name: str) -> Estimate:
         """The value of a plan's metric: a reading, or an estimate where it is a ratio or a summary.
 

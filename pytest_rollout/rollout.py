@@ -43,7 +43,9 @@ from pytest_rollout.versions import git_facts, versions
 if TYPE_CHECKING:
     from pytest_rollout.ledger import drafts
 
-GATE_FIXTURES = frozenset({"metrics", "budget", "target", "flags", "baseline", "history", "approvals", "stage", "ab"})
+GATE_FIXTURES = frozenset(
+    ("metrics", "budget", "target", "flags", "baseline", "history", "approvals", "stage", "ab", "load", "machine")
+)
 GATE_MARKERS = frozenset({"rollback", "shadow", "gate", "stage"})
 
 

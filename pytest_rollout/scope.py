@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     import httpx
 
     from pytest_rollout.arms import Arms, LiveComparison
+    from pytest_rollout.load import Load
+    from pytest_rollout.machine import Machine
 
 
 def _no_memory() -> Memory:
@@ -188,6 +190,19 @@ class Scope:
 
         readings = self.readings()
         return service_client(readings.target, self.claims, readings.answers, self.gate)
+
+    def load(self) -> Load:
+        """Load tests of the environment's hosts."""
+        from pytest_rollout.load import Load
+
+        readings = self.readings()
+        return Load(readings, self.claims, gate=self.gate, at=readings.at, confidence=self.plan.confidence)
+
+    def machine(self) -> Machine:
+        """This host."""
+        from pytest_rollout.machine import Machine
+
+        return Machine(self.readings(), self.claims)
 
 
 @dataclass(frozen=True)

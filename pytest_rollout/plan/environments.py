@@ -64,7 +64,7 @@ def _check_kinds(environment: str, source: Node, metric: Node, findings: Finding
 def _environment(name: str, node: Node, findings: Findings) -> Environment:
     world, flags, target = node.text_of("world"), node.get("flags"), node.get("target")
     ledger, approvals, since = node.get("ledger"), node.text_of("approvals"), node.get("change", "since")
-    paths = node.get("change", "paths")
+    paths, load = node.get("change", "paths"), node.get("load")
     if "${" in world:
         findings.at(node.fields["world"], "environment variables are not filled in here", "write the path itself")
     return Environment(
@@ -81,6 +81,7 @@ def _environment(name: str, node: Node, findings: Findings) -> Environment:
         change_since_place=findings.place_of_value(since) if since is not None else None,
         change_paths=tuple(item.text for item in paths.items) if paths is not None else (".",),
         stage=percent_text(parse_percent(node.text_of("stage"))) if node.text_of("stage") else "",
+        load=tuple(item.text for item in load.items) if load is not None else (),
         approvals=(findings.file.parent / approvals).resolve() if approvals else None,
     )
 

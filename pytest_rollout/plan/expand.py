@@ -39,6 +39,7 @@ def expand(environment: Environment, environ: Mapping[str, str], *, shown: str |
         flags=filler.source(environment.flags) if environment.flags is not None else None,
         sources={name: filler.source(source) for name, source in environment.sources.items()},
         ledger=filler.text(environment.ledger, environment.ledger_place or environment.place),
+        load=tuple(filler.text(each, environment.place) for each in environment.load),
         change_since=filler.text(environment.change_since, environment.change_since_place or environment.place),
     )
     if filler.problems:

@@ -353,7 +353,7 @@ def _environment(kinds: Mapping[str, Kind[object]], flag_kinds: Mapping[str, Kin
             about="an embedded world",
             required={"world": Text(about="the file of the embedded world, beside the plan")},
             optional={"stage": PERCENT, **_MEMORY},
-            refused=dict.fromkeys(("target", "flags", "sources"), alone),
+            refused=dict.fromkeys(("target", "flags", "sources", "load"), alone),
         ),
         lacking=Fields(
             about="a real system",
@@ -361,6 +361,10 @@ def _environment(kinds: Mapping[str, Kind[object]], flag_kinds: Mapping[str, Kin
                 "target": Text(about="the address of the service under rollout"),
                 "flags": _by_kind("where feature flags are read", flag_kinds),
                 "sources": sources,
+                "load": ListOf(
+                    about="addresses besides the target whose hosts may be put under load",
+                    items=Text(about="an address, such as https://staging.example.org"),
+                ),
                 **_MEMORY,
             },
         ),

@@ -379,6 +379,7 @@ class Environment:
     change is what git has between `change_since` and now in `change_paths`:
     its authors cannot approve it. `stage` is what an embedded world shows of
     a phase with stages, and `flags_file` its own file of flags, once it runs.
+    `load` has addresses besides the target whose hosts may be put under load.
     """
 
     name: str
@@ -396,6 +397,7 @@ class Environment:
     change_paths: tuple[str, ...] = (".",)
     stage: str = ""
     flags_file: Path | None = None
+    load: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
