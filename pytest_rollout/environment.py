@@ -18,6 +18,7 @@ from pytest_rollout.plan.expand import expand
 from pytest_rollout.plan.model import Environment, Plan, SourceConfig
 from pytest_rollout.sources import Kinds
 from pytest_rollout.world.running import Endpoints
+from pytest_rollout.world.switches import ENV
 
 _CI_VARIABLES = (
     "BUILDKITE",
@@ -81,7 +82,9 @@ def world_environment(declared: Environment, endpoints: Endpoints) -> Environmen
         name: config(name, options["kind"], {key: value for key, value in options.items() if key != "kind"})
         for name, options in endpoints.sources.items()
     }
-    flags = config("flags", "http", {"url": endpoints.flags})
+    is_env = endpoints.flags_file.endswith(ENV)
+    options = {"path": endpoints.flags_file} if is_env else {"url": endpoints.flags}
+    flags = config("flags", "env_file" if is_env else "http", options)
     return replace(
         declared,
         target=endpoints.target,

@@ -66,7 +66,15 @@ class Memory:
         served = None if percent is None or math.isnan(percent.value) else percent.value
         past = self.past(declared, served)
         before = Reached(percent=past.reached, over=past.over)
-        standing = Standing(phase=declared, percent=served, since=past.since, at=self.at, reached=before)
+        standing = Standing(
+            phase=declared,
+            percent=served,
+            since=past.since,
+            reached=before,
+            at=self.at,
+            steps=self.plan.partial_steps,
+            watch=self.plan.partial_watch,
+        )
         return Waiting(phase=declared, standing=standing, past=past, at=self.at, percent=percent)
 
     def past(self, phase: Phase, percent: float | None) -> Remembered:

@@ -43,6 +43,8 @@ class Standing:
         since: Since when it is; None where the ledger does not say.
         at: The instant.
         reached: How far it had come before.
+        steps: The percentages that a rollback by half may rest on; none said: any.
+        watch: How long the traffic is watched there.
     """
 
     phase: Phase
@@ -50,6 +52,22 @@ class Standing:
     since: datetime | None
     at: datetime
     reached: Reached = Reached()
+    steps: tuple[float, ...] = ()
+    watch: timedelta = timedelta(0)
+
+    @property
+    def resting(self) -> bool:
+        """Whether the traffic is at a step that only a partial rollback leads to."""
+        planned = self.stage is not None or _same(
+            self.phase.traffic if self.phase.traffic is not None else -1, self.percent
+        )
+        full = max([self.phase.traffic or 0.0, *(each.percent for each in self.phase.stages)])
+        return not planned and any(_same(step, self.percent) and step < full for step in self.steps)
+
+    @property
+    def watched(self) -> timedelta | None:
+        """How much of the watch after a partial rollback is left; None where nobody knows since when it is."""
+        return None if self.since is None else max(timedelta(0), self.since + self.watch - self.at)
 
     @property
     def stage(self) -> Stage | None:
@@ -157,7 +175,8 @@ def _target(standing: Standing, wanted: str) -> float:
     if now is None:
         return 0.0
     if wanted == HALF:
-        return now / 2
+        lower = [step for step in standing.steps if step <= now / 2 + TOLERANCE]
+        return max(lower, default=0.0) if standing.steps else now / 2
     if wanted in {"", PREVIOUS}:
         return standing.previous
     stated = parse_percent(wanted)

@@ -97,6 +97,11 @@ def _stage(waiting: Waiting) -> Claim:
         first = percent_text(back) if back is not None else phase.stages[0].name
         percent = replace(percent, why=why, needs=f"go back to {first}, and through every stage from there on")
         return claim_about(percent, Truth.REFUTED, text=text, limit="one stage after the other", near=math.nan, alpha=0)
+    if not planned and standing.resting and standing.watched != timedelta(0):
+        left = standing.watched or standing.watch
+        why = f"a partial rollback took the traffic to {percent_text(standing.percent)}, where it is watched"
+        watching = replace(percent, why=why, reason=Reason.HOLD_TIME, needs=f"{format_duration(left)} more")
+        return claim_about(watching, Truth.INCONCLUSIVE, text=text, limit=limit, near=math.nan)
     truth = Truth.PROVEN if planned else Truth.REFUTED
     return claim_about(percent, truth, text=text, limit=limit, near=math.nan, alpha=0.0 if not planned else 1.0)
 

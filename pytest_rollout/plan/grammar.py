@@ -69,6 +69,7 @@ def plan_shape(kinds: Mapping[str, Kind[object]], flag_kinds: Mapping[str, Kind[
             ),
             "every": _duration("how often the gates are judged, such as 1h"),
             "percentage": Text(about="the metric that says how much traffic is served now, in %"),
+            "partial": _PARTIAL,
             "looks": Choice(
                 about="whether bounds hold however often gates run, or at one look (continuous if not said)",
                 words=("continuous", "once"),
@@ -146,6 +147,11 @@ _REPORTS = Fields(
         ),
         "templates": Text(about="a folder of messages of one's own, from the plan's folder on"),
     },
+)
+_PARTIAL = Fields(
+    about="where a rollback by half may rest, between the stages",
+    required={"steps": ListOf(about="the percentages, such as [50 %, 25 %, 10 %]", items=PERCENT)},
+    optional={"watch": _duration("how long the traffic is watched there, such as 2h")},
 )
 _NO_DATA = Fields(
     about="what an empty answer means, while another metric shows that the source is alive",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pytest_rollout.errors import PlanError
 from pytest_rollout.plan.budgets import build_phases
-from pytest_rollout.plan.conditions import check_percentage
+from pytest_rollout.plan.conditions import check_percentage, parse_percent
 from pytest_rollout.plan.document import MAX_BYTES, read_document
 from pytest_rollout.plan.environments import build_environments
 from pytest_rollout.plan.grammar import plan_shape
@@ -98,6 +98,8 @@ def _plan(written: Node, shape: Fields, digest: str, findings: Findings) -> Plan
         percentage=check_percentage(checked, written, findings),
         evidence_age=parse_duration(checked.text_of("evidence_age") or "7d"),
         baseline_window=parse_duration(_text(checked, "baseline", "window") or "14d"),
+        partial_steps=tuple(parse_percent(each.text) for each in _items(checked, "partial", "steps")),
+        partial_watch=parse_duration(_text(checked, "partial", "watch") or "0s"),
         baseline_age=parse_duration(_text(checked, "baseline", "max_age") or "90d"),
         reports=_reports(checked, written, findings),
         rto=parse_duration(checked.text_of("rto")) if checked.text_of("rto") else None,
@@ -115,6 +117,11 @@ def _reports(checked: Node, written: Node, findings: Findings) -> Reports:
 def _text(node: Node, *names: str) -> str:
     below = node.get(*names)
     return below.text if below is not None else ""
+
+
+def _items(node: Node, *names: str) -> tuple[Node, ...]:
+    below = node.get(*names)
+    return tuple(below.items) if below is not None else ()
 
 
 def _check_variables(written: Node, findings: Findings) -> None:

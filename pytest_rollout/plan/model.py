@@ -425,6 +425,8 @@ class Plan:
     old a verdict may be whose approval still counts; `baseline_window` over
     what a baseline is recorded, and `baseline_age` how old one may be. `rto`
     is how long it may take from a decision until its actions are verified.
+    `partial_steps` are the percentages that a rollback by half may rest on,
+    and `partial_watch` is how long one is watched there.
     """
 
     path: Path
@@ -446,6 +448,8 @@ class Plan:
     baseline_age: timedelta = timedelta(days=90)
     reports: Reports = Reports()
     rto: timedelta | None = None
+    partial_steps: tuple[float, ...] = ()
+    partial_watch: timedelta = timedelta(0)
 
     @property
     def folder(self) -> Path:

@@ -11,6 +11,7 @@ from pytest_rollout.world.exposition import Counter, Gauge, Histogram
 from pytest_rollout.world.files import Benchmark, Benchmarks, Junit, Log, Rows
 from pytest_rollout.world.model import Call, Fault, Phase, Reply, World
 from pytest_rollout.world.series import Series
+from pytest_rollout.world.tables import Table, Tables
 
 __all__ = [
     "Alert",
@@ -30,5 +31,7 @@ __all__ = [
     "Reply",
     "Rows",
     "Series",
+    "Table",
+    "Tables",
     "World",
 ]

@@ -33,7 +33,7 @@ _P92 = 1.4050715603096329
 """The quantile of the normal distribution at 0.92."""
 _VIEW = """
 CREATE VIEW recalls AS
-SELECT to_timestamp({start} + seconds) AS "at", query_id, {space} AS space_id, mode, latency_ms, timed_out,
+SELECT to_timestamp({start} + seconds) AS "at", query_id, {space} AS {column}, mode, latency_ms, timed_out,
     confidence, error, result_count
 FROM rows{names}
 """
@@ -82,7 +82,7 @@ def make_events(events: Events, shown: Shown, *, seed: int, file: Path, cache: P
 
     names = " JOIN names USING (space)" if events.named else ""
     space = "names.name" if events.named else "space"
-    view = _VIEW.format(start=shown.start.timestamp(), space=space, names=names)
+    view = _VIEW.format(start=shown.start.timestamp(), space=space, names=names, column=events.unit_column)
 
     def make(target: Path) -> None:
         with duckdb.connect(str(target)) as connection:

@@ -45,6 +45,7 @@ class Events:
         units: How many units there are.
         named: Their names, where they have any; `units` is then not looked at.
         flatness: The larger, the more alike are the weights of units.
+        unit_column: What the column of the units is called.
         by_row: Whether rows, and not units, are assigned to arms.
         salt: Of the assignment.
         labels: Each arm with its label in the column `mode`.
@@ -73,6 +74,7 @@ class Events:
     units: int = 0
     named: Sequence[str] = ()
     flatness: float = 500.0
+    unit_column: str = "space_id"
     by_row: bool = False
     salt: str
     labels: Mapping[str, str]
@@ -102,6 +104,8 @@ class Events:
         for name, number in shares.items():
             if not 0 <= number <= 1:
                 raise WorldError(f"events: {name} is {number}; it is a share, between 0 and 1")
+        if not self.unit_column.isidentifier():
+            raise WorldError(f"events: '{self.unit_column}' is no name of a column: use letters, digits and _")
         if not self.named and self.units < 1:
             raise WorldError("events: say how many units there are, or name them")
         if "control" not in self.labels:

@@ -40,6 +40,7 @@ class Call:
 
     `query` holds the last value of each parameter; `at` is the run's instant.
     `state` and `flags` are shared by all requests and may be changed.
+    `connections` is how many clients hold a connection to the service now.
     """
 
     method: str
@@ -49,6 +50,7 @@ class Call:
     at: datetime
     state: dict[str, object]
     flags: dict[str, object]
+    connections: int = 1
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,8 @@ class World:
         routes: `"GET /path"` to a function of a `Call`.
         state: What the routes answer from; each run has its own copy.
         flags: Feature flags, served at `/flags`; `PUT /flags/NAME` sets one while it runs.
+        flags_file: The file that they are in as well; one whose name ends in `.env` has them as environment
+            variables, and is then what gates read.
         series: The telemetry: a table of series is a source of that name.
         files: What lies beside it, each a source of that name.
         exposition: What its `/metrics` says; the source `metrics`.
@@ -164,6 +168,7 @@ class World:
     routes: Mapping[str, Route] = field(default_factory=dict)
     state: Mapping[str, object] = field(default_factory=dict)
     flags: Mapping[str, object] = field(default_factory=dict)
+    flags_file: str = "flags.json"
     series: Sequence[Series] = ()
     files: Mapping[str, WorldFile] = field(default_factory=dict)
     exposition: Sequence[Exposed] = ()

@@ -84,7 +84,7 @@ def _started(options: argparse.Namespace) -> tuple[Service, dict[str, object]]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WorldError(f"{folder}: nothing can be written there: {error.strerror}") from error
-    flags_file = folder / "flags.json"
+    flags_file = folder / world.flags_file
     service = Service(
         world, at=options.at, port=options.port, dies_at=described.dies_at(options.fault), flags_file=flags_file
     )

@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import socketserver
+import threading
 import time
 import traceback
 from datetime import datetime
@@ -46,6 +47,8 @@ class Service(ThreadingHTTPServer):
         self.state: dict[str, object] = copy.deepcopy(dict(world.state))
         self.switches = Switches(world.flags, flags_file)
         self._began = time.time(), time.monotonic()
+        self._connected = 0
+        self._counting = threading.Lock()
         try:
             super().__init__((_HOST, port), _Handler)
         except OSError as error:
@@ -67,6 +70,11 @@ class Service(ThreadingHTTPServer):
         """Bind without the look-up of a host name that http.server does, which may take seconds."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = _HOST, int(self.server_address[1])
+
+    def connected(self, more: int) -> None:
+        """A client connected (1) or left (-1)."""
+        with self._counting:
+            self._connected += more
 
     def answer(self, method: str, path: str, query: str, body: bytes) -> Reply:
         """What a request is answered with; a route that raises is a 500 that says so."""
@@ -96,6 +104,7 @@ class Service(ThreadingHTTPServer):
                 at=self.at,
                 state=self.state,
                 flags=self.flags,
+                connections=self._connected,
             )
             answer = route(call)
         except Exception as error:  # noqa: BLE001 - whatever a route raises is the service's own failure
@@ -133,6 +142,14 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1
     disable_nagle_algorithm = True
+
+    def handle(self) -> None:
+        """All requests of one connection."""
+        self.server.connected(1)
+        try:
+            super().handle()
+        finally:
+            self.server.connected(-1)
 
     def _reply(self) -> None:
         length = self.headers.get("Content-Length", "0")

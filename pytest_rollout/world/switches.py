@@ -1,4 +1,4 @@
-"""Switches: a world's flags, which are also a JSON file that anybody may write.
+"""Switches: a world's flags, which are also a file that anybody may write: JSON, or variables in an env file.
 
 What a request sets stands in the file, and what somebody writes into the
 file holds from the next request on.
@@ -12,7 +12,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from pytest_rollout.errors import WorldError
+from pytest_rollout.errors import SourceError, WorldError
+from pytest_rollout.sources.env_file import variables_of
+
+ENV = ".env"
+"""How the name of a file of environment variables ends."""
 
 
 class Switches:
@@ -31,25 +35,39 @@ class Switches:
 
     def load(self) -> None:
         """Take what the file says, if somebody changed it; what is no set of these flags changes nothing."""
-        with self._guard, suppress(OSError, ValueError):
+        with self._guard, suppress(OSError, ValueError, SourceError):
             if self.file is None or (stamp := _stamp(self.file)) == self._stamp:
                 return
             text = self.file.read_text(encoding="utf-8")
-            found = json.loads(text)
+            found = variables_of(text, str(self.file)) if self._is_env else json.loads(text)
             if isinstance(found, dict) and found.keys() == self.live.keys():
                 self.live.update(found)
-                self._stamp, self._written = stamp, json.dumps(self.live, indent=1)
+                self._stamp, self._written = stamp, self._text()
 
     def save(self) -> None:
         """Write what changed, in one step."""
         with self._guard:
-            text = json.dumps(self.live, indent=1)
+            text = self._text()
             if self.file is None or text == self._written:
                 return
             new = self.file.with_name(f".{self.file.name}.new")
             new.write_text(text + "\n", encoding="utf-8")
             new.replace(self.file)
             self._stamp, self._written = _stamp(self.file), text
+
+    @property
+    def _is_env(self) -> bool:
+        return self.file is not None and self.file.suffix == ENV
+
+    def _text(self) -> str:
+        """The flags as their file has them, without the end of the last line."""
+        if not self._is_env:
+            return json.dumps(self.live, indent=1)
+        return "\n".join(f"{name}={_as_variable(value)}" for name, value in self.live.items())
+
+
+def _as_variable(value: object) -> str:
+    return f"'{value}'" if isinstance(value, str) else json.dumps(value)
 
 
 def _stamp(file: Path) -> tuple[int, int, int]:
