@@ -19,6 +19,7 @@ from pytest_rollout.scope import Ab, Budgets, Flags, Metrics, Scope
 if TYPE_CHECKING:
     import httpx
 
+    from pytest_rollout.drill import Drill
     from pytest_rollout.load import Load
     from pytest_rollout.machine import Machine
 
@@ -82,6 +83,12 @@ def ab(pytestconfig: pytest.Config) -> Ab:
 def load(pytestconfig: pytest.Config) -> Load:
     """`load("GET /health", n=1000, at_once=100)`: a bounded load test of a host that the environment names."""
     return _scope(pytestconfig, "load").load()
+
+
+@pytest.fixture
+def drill(pytestconfig: pytest.Config) -> Drill:
+    """`drill(to="0 %", keeping=["rows"])`: a rollback that is performed, to see how long it takes and what it loses."""
+    return _scope(pytestconfig, "drill").drill()
 
 
 @pytest.fixture

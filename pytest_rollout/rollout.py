@@ -26,6 +26,7 @@ from pytest_rollout.claims import GateClaims
 from pytest_rollout.decisions import Decision, ExitCode, Reason
 from pytest_rollout.depths import depths_of, preflight_lines
 from pytest_rollout.discovery import PLAN_NAME, governing
+from pytest_rollout.drill import Range
 from pytest_rollout.errors import PlanError, RolloutError
 from pytest_rollout.judgement import GateVerdict, judge
 from pytest_rollout.literals import Named
@@ -44,7 +45,20 @@ if TYPE_CHECKING:
     from pytest_rollout.ledger import drafts
 
 GATE_FIXTURES = frozenset(
-    ("metrics", "budget", "target", "flags", "baseline", "history", "approvals", "stage", "ab", "load", "machine")
+    (
+        "metrics",
+        "budget",
+        "target",
+        "flags",
+        "baseline",
+        "history",
+        "approvals",
+        "stage",
+        "ab",
+        "load",
+        "machine",
+        "drill",
+    )
 )
 GATE_MARKERS = frozenset({"rollback", "shadow", "gate", "stage"})
 
@@ -151,7 +165,18 @@ class Rollout:
         """What one gate may ask, for the phases it belongs to and that are judged."""
         judged = tuple(phase for phase in gate.phases if not self.asked or phase in self.asked)
         memory = partial(self.surroundings.memory_of, plan)
-        return Scope(plan, judged, partial(self.surroundings.readings_of, plan), claims, gate.id, memory)
+        readings = partial(self.surroundings.readings_of, plan)
+        return Scope(plan, judged, readings, claims, gate.id, memory, partial(self._range, plan))
+
+    def _range(self, plan: Plan) -> Range:
+        """Where a gate of a plan may drill."""
+        return Range(
+            environment=partial(self.surroundings.opened, plan),
+            anew=partial(self.surroundings.anew, plan),
+            allowed=self.settings.act and self.settings.mode == "live",
+            run_id=self.run_id,
+            now=utc_now,
+        )
 
     def ask_ahead(self, wanted: Iterable[tuple[Plan, PlannedGate, Sequence[Named]]], progress: Progress) -> None:
         """Ask everything that the selected gates are known to want, before the first of them runs."""

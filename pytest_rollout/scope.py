@@ -32,12 +32,17 @@ if TYPE_CHECKING:
     import httpx
 
     from pytest_rollout.arms import Arms, LiveComparison
+    from pytest_rollout.drill import Drill, Range
     from pytest_rollout.load import Load
     from pytest_rollout.machine import Machine
 
 
 def _no_memory() -> Memory:
     raise SourceError("this gate's rollout remembers nothing")
+
+
+def _no_range() -> Range:
+    raise SourceError("this gate's rollout has no place for drills")
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ class Scope:
         claims: What the gate has read and claimed.
         gate: The gate's id.
         memory: Opens what is remembered, on first use.
+        range: Where drills take place.
     """
 
     plan: Plan
@@ -59,6 +65,7 @@ class Scope:
     claims: GateClaims
     gate: str = ""
     memory: Callable[[], Memory] = _no_memory
+    range: Callable[[], Range] = _no_range
 
     @property
     def metrics(self) -> Metrics:
@@ -197,6 +204,18 @@ class Scope:
 
         readings = self.readings()
         return Load(readings, self.claims, gate=self.gate, at=readings.at, confidence=self.plan.confidence)
+
+    def drill(self) -> Drill:
+        """Rollback drills.
+
+        Raises:
+            QuestionError: The gate is judged for several phases at once.
+        """
+        from pytest_rollout.drill import Drill
+
+        if len(self.phases) != 1:
+            raise QuestionError(f"a drill is judged for one phase, not for {listed(self.phases)}")
+        return Drill(self.plan, self.phases[0], self.range(), self.readings(), self.claims, gate=self.gate)
 
     def machine(self) -> Machine:
         """This host."""

@@ -56,7 +56,7 @@ PHASES = {
     "phase3": Phase(flags=ON, percentage=PERCENTAGE),
     "phase4": Phase(flags=ON, percentage=PERCENTAGE),
     "phase5": Phase(flags={**ON, "MAX_HOPS": 2}, percentage=PERCENTAGE),
-    "drill": Phase(flags=ON, percentage=PERCENTAGE),
+    "drill": Phase(flags={**ON, PERCENTAGE: 50}),
 }
 
 

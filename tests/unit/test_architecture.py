@@ -51,6 +51,7 @@ LAYERS = (
         "environment",
         "scope",
         "target",
+        "drill",
         "load",
         "loading",
         "machine",
