@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 
 from pytest_rollout.errors import PlanError
@@ -99,7 +100,7 @@ def _plan(written: Node, shape: Fields, digest: str, findings: Findings) -> Plan
         evidence_age=parse_duration(checked.text_of("evidence_age") or "7d"),
         baseline_window=parse_duration(_text(checked, "baseline", "window") or "14d"),
         partial_steps=tuple(parse_percent(each.text) for each in _items(checked, "partial", "steps")),
-        partial_watch=parse_duration(_text(checked, "partial", "watch") or "0s"),
+        partial_watch=_duration_of(_text(checked, "partial", "watch")),
         baseline_age=parse_duration(_text(checked, "baseline", "max_age") or "90d"),
         reports=_reports(checked, written, findings),
         rto=parse_duration(checked.text_of("rto")) if checked.text_of("rto") else None,
@@ -117,6 +118,10 @@ def _reports(checked: Node, written: Node, findings: Findings) -> Reports:
 def _text(node: Node, *names: str) -> str:
     below = node.get(*names)
     return below.text if below is not None else ""
+
+
+def _duration_of(text: str) -> timedelta:
+    return parse_duration(text) if text else timedelta(0)
 
 
 def _items(node: Node, *names: str) -> tuple[Node, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -160,3 +161,34 @@ def test_targets(text, found):
 def test_no_targets(text):
     with pytest.raises(QuantityError, match="is nothing to go back to"):
         parse_target(text)
+
+
+LADDER = (50.0, 25.0, 10.0, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("percent", "back"), [(100, 50), (50, 25), (25, 10), (10, 5), (5, 0), (60, 25), (99, 25), (0, 0)]
+)
+def test_half_rests_on_the_next_step_below(percent, back):
+    """The highest of the plan's steps that is no more than half; below all of them it is all of the way."""
+    assert rollback_target(replace(standing(percent, 10, 100), steps=LADDER), ["half"]) == back
+    assert rollback_target(standing(percent, 10, 100), ["half"]) == percent / 2
+
+
+@given(STEPS, PERCENTS, STEPS)
+def test_half_with_steps_is_never_more_than_half(steps, percent, ladder):
+    here = replace(standing(percent, *steps), steps=tuple(ladder))
+
+    assert 0 <= rollback_target(here, ["half"]) <= percent / 2 + 1e-5
+
+
+def test_traffic_rests_at_steps_that_are_no_stages():
+    """What a phase serves itself is no rest, and neither is more than that."""
+    half = replace(phase(), traffic=50.0)
+
+    def at(percent):
+        return Standing(phase=half, percent=percent, since=None, reached=None, at=AT, steps=(100.0, *LADDER))
+
+    assert [percent for percent in (0, 5, 10, 12, 25, 50, 100) if at(percent).resting] == [5, 10, 25]
+    assert not replace(standing(10, 10, 100), steps=LADDER).resting
+    assert replace(standing(25, 10, 100), steps=LADDER).resting

@@ -190,3 +190,26 @@ def test_who_must_sign_for_what_comes_next(percent, roles):
 
     assert here.roles == roles
     assert replace(here, past=Remembered()).roles == roles
+
+
+@pytest.mark.parametrize(
+    ("minutes", "truth", "reason"),
+    [
+        (None, Truth.INCONCLUSIVE, Reason.HOLD_TIME),
+        (30, Truth.INCONCLUSIVE, Reason.HOLD_TIME),
+        (121, Truth.REFUTED, ""),
+    ],
+)
+def test_a_partial_rollback_is_watched_and_then_over(minutes, truth, reason):
+    """It waits while it is watched, and afterwards the traffic is where the phase is not; never is it proven."""
+    since = None if minutes is None else AT - timedelta(minutes=minutes)
+    found = waiting(percent=25, since=since)
+    standing = replace(found.standing, steps=(50.0, 25.0), watch=timedelta(hours=2))
+    phase = replace(found.phase, traffic=50.0)
+
+    facts = replace(found, phase=phase, standing=replace(standing, phase=phase)).claim("stage").facts
+
+    assert (facts.truth, facts.reason) == (truth, reason)
+    if minutes == 30:
+        assert "a partial rollback took the traffic to 25 %" in facts.why
+        assert facts.needs == "1 h 30 min more"

@@ -70,3 +70,23 @@ def test_the_world_s_own_description_stays_as_it_is():
     switches.live["a"]["b"] = 2
 
     assert described == {"a": {"b": 1}}
+
+
+def test_variables_of_an_env_file_are_switches_too(tmp_path):
+    """As dotenv writes them: comments and order of whoever edits them stay until a request sets something."""
+    flags = Switches({"MULTI_HOP": False, "HOPS": 0, "MODEL": "llama3"}, tmp_path / "flags.env")
+    assert flags.file.read_text() == "MULTI_HOP=false\nHOPS=0\nMODEL='llama3'\n"
+
+    written(flags, "# on\nMULTI_HOP=true\nHOPS=2\nMODEL='llama3'\n")
+    flags.load()
+    flags.save()
+    assert flags.live == {"MULTI_HOP": True, "HOPS": 2, "MODEL": "llama3"}
+    assert flags.file.read_text().startswith("# on\n")
+
+    written(flags, "MULTI_HOP=true\nHOPS=")
+    flags.load()
+    assert flags.live["HOPS"] == 2
+
+    flags.live["HOPS"] = 1
+    flags.save()
+    assert flags.file.read_text() == "MULTI_HOP=true\nHOPS=1\nMODEL='llama3'\n"
