@@ -154,6 +154,8 @@ class Drill:
             Inconclusive: In a replay: there was no such drill.
         """
         percent = parse_percent(to)
+        if self._plan.rto is None:
+            raise RolloutError(f"{self._plan.rollout} says no on_rollback and no rto: there is nothing to drill")
         refused: list[RolloutError] = []
 
         def work() -> object:
