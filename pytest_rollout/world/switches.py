@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from pytest_rollout.errors import SourceError, WorldError
-from pytest_rollout.sources.env_file import variables_of
+from pytest_rollout.errors import WorldError
 
 ENV = ".env"
 """How the name of a file of environment variables ends."""
@@ -35,11 +34,11 @@ class Switches:
 
     def load(self) -> None:
         """Take what the file says, if somebody changed it; what is no set of these flags changes nothing."""
-        with self._guard, suppress(OSError, ValueError, SourceError):
+        with self._guard, suppress(OSError, ValueError):
             if self.file is None or (stamp := _stamp(self.file)) == self._stamp:
                 return
             text = self.file.read_text(encoding="utf-8")
-            found = variables_of(text, str(self.file)) if self._is_env else json.loads(text)
+            found = _variables(text) if self._is_env else json.loads(text)
             if isinstance(found, dict) and found.keys() == self.live.keys():
                 self.live.update(found)
                 self._stamp, self._written = stamp, self._text()
@@ -64,6 +63,27 @@ class Switches:
         if not self._is_env:
             return json.dumps(self.live, indent=1)
         return "\n".join(f"{name}={_as_variable(value)}" for name, value in self.live.items())
+
+
+def _variables(text: str) -> dict[str, object]:
+    """The variables of an env file, as a service reads them at its start: `true`, numbers, else text."""
+    found: dict[str, object] = {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        name, is_one, written = line.partition("=")
+        if line.startswith("#"):
+            continue
+        if not is_one:
+            raise ValueError(f"'{line}' sets nothing")
+        found[name.strip()] = _value(written.strip())
+    return found
+
+
+def _value(written: str) -> object:
+    if len(written) > 1 and written[0] == written[-1] and written[0] in "'\"":
+        return written[1:-1]
+    with suppress(ValueError):
+        return json.loads(written)
+    return written
 
 
 def _as_variable(value: object) -> str:
