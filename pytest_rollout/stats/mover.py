@@ -17,6 +17,8 @@ from pytest_rollout.stats.bounds import Bounds, Level
 
 LEAST_LEVEL = 1e-12
 """Levels below are given as this; a smaller one changes no decision."""
+ROUNDING = 1e-12
+"""So much of a value may be lost when a ratio is told as a change and asked again."""
 MOST_LEVEL = 0.499
 """A bound of a higher level is none."""
 
@@ -147,7 +149,9 @@ def lift(pair: Pair, alpha: float, *, n: int, method: str, why: str = "") -> Bou
         def shown(each: float) -> float:
             if not _clear_of_zero(pair, each):
                 return -1.0
-            return pair.below(each, 1 + limit) if above else -pair.above(each, 1 + limit)
+            # A ratio is told as θ - 1 and asked as θ again: what that rounds off is no doubt.
+            rounded = ROUNDING * abs(treatment.value)
+            return rounded + (pair.below(each, 1 + limit) if above else -pair.above(each, 1 + limit))
 
         return _smallest(pair, shown, smooth=False)
 
