@@ -54,10 +54,13 @@ class PreflightNode(pytest.Collector):
     def collect(self) -> Iterator[PreflightItem]:
         """An item for each metric, each window that a gate is known to look at, and what else a run needs."""
         for name, metric in self.plan.metrics.items():
-            if metric.samples is None:
+            if metric.samples is None or metric.queries:
                 yield PreflightItem.of(self, name, f"{name} is answered", _asking(name))
-            else:
-                yield PreflightItem.of(self, name, f"{name} has rows of the last 24 h", _rows(name))
+            if metric.samples is not None:
+                line = f"{name}_rows" if metric.queries else name
+                compared = any(phase.experiment is not None for phase in self.plan.phases.values())
+                what = "has rows of the last 24 h" if compared else "has a column of rows"
+                yield PreflightItem.of(self, line, f"{name} {what}", _rows(name) if compared else _columns(name))
         for line, (name, length) in self.depths.items():
             yield PreflightItem.of(self, line, f"{name} reaches back {format_duration(length)}", _deep(name, length))
         yield PreflightItem.of(self, "flags", "the flags can be read", _flags)
@@ -114,6 +117,17 @@ def _rows(name: str) -> Callable[[Scope], None]:
         with _in_doubt():
             claim = rows_are_there(scope.plan, scope.memory(), scope.readings(), name)
         assert claim
+
+    return ask
+
+
+def _columns(name: str) -> Callable[[Scope], None]:
+    """What can be asked of samples that no phase compares: whether the table has what the metric names."""
+
+    def ask(scope: Scope) -> None:
+        columns = scope.readings().rows_of(name)
+        truth = Truth.INCONCLUSIVE if math.isnan(columns.value) else Truth.PROVEN
+        assert claim_about(columns, truth, text=f"{name} has a column of rows", limit="a table's column", near=math.nan)
 
     return ask
 

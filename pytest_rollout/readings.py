@@ -32,6 +32,7 @@ from pytest_rollout.sources.once import AnswerBook, question_key
 from pytest_rollout.sources.protocol import Answer, FlagValue, Question, Sample, Source, SourceKind
 from pytest_rollout.sources.reading import Asked, Observed, doubted, or_absent, reading_of, unanswered
 from pytest_rollout.sources.tables import Column, Row, Statement, TableSource
+from pytest_rollout.sources.told import Told
 from pytest_rollout.windows import GAP_STEPS, Window, filled
 
 if TYPE_CHECKING:
@@ -375,6 +376,29 @@ class Readings:
             SourceError: The environment has no such source.
         """
         return self._source_of(metric)[1]
+
+    def rows_of(self, name: str) -> Reading:
+        """How many columns the table of an experiment's rows has; unknown where one that the metric names is not there.
+
+        Raises:
+            RolloutError: The plan has no such metric.
+        """
+        metric = self._metric(name)
+        samples = metric.samples
+        wanted = [each for each in (samples.column, samples.timed_out, samples.pairs) if each] if samples else []
+        asked = Asked(name=f"{name} rows", unit="", at=self._at, max_age=None, source=metric.source)
+        try:
+            table = self.table_name(metric)
+            found = Told(metric.source, self.table_source(metric), self.answers).columns(table, TIMEOUT_SECONDS)
+        except Exception as error:  # noqa: BLE001 - as above
+            return unanswered(error, asked).reading
+        there = {each.lower() for each in found}
+        missing = [each for each in wanted if each.lower() not in there]
+        if missing or not wanted:
+            return asked.unknown(
+                f"{table} has no column {listed(missing) or 'for it'}", needs=f"it has: {listed(found) or 'none'}"
+            )
+        return Reading.exactly(len(found), name=asked.name, provenance=asked.provenance(self._at))
 
     def table_name(self, metric: Metric) -> str:
         """The table that a metric's rows are in: as the source says, else one of the source's name."""

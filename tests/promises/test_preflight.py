@@ -1,5 +1,8 @@
 """Preflight: what would hold a release later is said before anybody needs the answer."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 PLAN = """
@@ -149,3 +152,37 @@ def test_a_ratio_has_no_past(shop):
     assert result.ret == 1
     result.stdout.fnmatch_lines(["*'errors' is a ratio and has no series*"])
     result.stdout.fnmatch_lines(["*give the window in its query*"])
+
+
+ROWS = """
+  precision: {better: higher, samples: replays.precision, pairs: query_id, range: [0, 1]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("columns", "text"),
+    [
+        ("query_id TEXT, arm TEXT, precision REAL", ""),
+        ("query_id TEXT, arm TEXT, accuracy REAL", "replays has no column precision"),
+        ("arm TEXT, precision REAL", "replays has no column query_id"),
+    ],
+)
+def test_the_rows_of_an_experiment_are_looked_for(shop, columns, text):
+    """A metric that is a column of a table is not asked for a number, and its columns must be there."""
+    shop.write("gates/shop/rollout.yaml", PLAN.replace("\nbudgets:", f"{ROWS}budgets:").replace(*REPLAYS))
+    with closing(sqlite3.connect(shop.gates / "replays.db")) as database:
+        database.execute(f"CREATE TABLE replays ({columns})")
+
+    result = shop.run(phase="preflight")
+
+    if text:
+        result.holds("no-data")
+        assert text in " ".join(result.text.split())
+    else:
+        result.proceeds()
+
+
+REPLAYS = (
+    "{kind: memory, answers: answers.yaml}",
+    '{kind: memory, answers: answers.yaml}\n      replays: {kind: sql, url: "sqlite:///replays.db"}',
+)
