@@ -12,6 +12,7 @@ import os
 import pickle
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -117,8 +118,11 @@ class _Kept:
         if self.data is None or _read(self._path) == self.data:
             return ""
         unfinished = self._path.with_name(f".{self._path.name}.kept")
-        unfinished.write_bytes(self.data)
-        unfinished.replace(self._path)
+        try:
+            unfinished.write_bytes(self.data)
+            unfinished.replace(self._path)
+        except OSError as error:
+            return f"changed {self._path.name}, which could not be written back: {error}"
         return f"changed {self._path.name}, which was written back"
 
 
@@ -135,7 +139,8 @@ def _record(rollout: Rollout, conclusion: Conclusion, kept: _Kept, folder: Path)
     digest = sha256(kept.data).hexdigest() if kept.data else ""
     gates = facts_of_gates(rollout, conclusion.verdict)
     if digest:
-        _write(folder / RECORD_NAME, gates_as_json(gates, digest))
+        with suppress(OSError):  # later reports will know less; this one need not fail for it
+            _write(folder / RECORD_NAME, gates_as_json(gates, digest))
     evidence = folder / EVIDENCE_NAME
     beside = Beside(
         gates=gates,
