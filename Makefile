@@ -87,6 +87,7 @@ benchmarks: $(VENV)/.test
 	$(BIN)/python tests/benchmarks/speed.py
 	REPETITIONS=400 SERIES=10 $(BIN)/python tests/benchmarks/coverage.py
 	$(BIN)/python tests/benchmarks/ledger.py
+	$(BIN)/python tests/benchmarks/pictures.py
 	$(BIN)/python tests/benchmarks/scale.py 1e7 1e8
 
 # The versions that both targets install. No addresses of a registry are written.
