@@ -311,3 +311,18 @@ def test_a_replay_knows_who_had_signed(office, tmp_path):
     assert [gate["claims"] for gate in replayed.verdict["verdicts"][0]["gates"]] == [
         gate["claims"] for gate in live.verdict["verdicts"][0]["gates"]
     ]
+
+
+def test_a_page_shows_who_has_signed_and_who_is_awaited(office):
+    """Made after the run: signatures are looked at again, and the receipt stays what it was."""
+    there = office("{approvals: [product]}")
+    there.waits()
+    before = there.project.rollout("report", "gates/shop").stdout
+    assert there.signs("anna", *approve())[0] == 0
+
+    after = there.project.rollout("report", "gates/shop").stdout
+
+    assert "| product | *awaited* |" in before
+    assert "| product | anna@<!-- -->example.com | 20" in after
+    assert "*awaited*" not in after
+    assert before.partition("\n")[0] == after.partition("\n")[0]
