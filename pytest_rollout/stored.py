@@ -10,6 +10,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from pytest_rollout.gathering import (
     roles_of,
     statements_of,
 )
+from pytest_rollout.phase_past import Subject, given_receipts
 from pytest_rollout.plan.model import Plan
 from pytest_rollout.receipt import NOT_A_RECEIPT, Wanted, _contradictions, examine
 from pytest_rollout.record import Beside, PhaseFacts, Record, read_record
@@ -107,14 +109,18 @@ def _facts(plan: Plan, verdict: dict[str, Any], environment: str, now: datetime)
     declared = plan.environments.get(environment)
     if phase is None or declared is None or declared.world is not None:
         return facts  # nobody has signed for an embedded world but people who went with it
-    stands = Standing(phase=phase, percent=verdict["current_percentage"], since=None, reached=None, at=now)
+    stands = Standing(phase=phase, percent=verdict["current_percentage"], since=None, at=now)
     stage = stands.stage.name if stands.stage else ""
     asked = replace(facts, looked_at=now, roles=roles_of(stands.roles, {}, {}), statements=statements_of(phase, {}, {}))
+    from pytest_rollout.subject import ledger_of
+
     try:
         # What a service or a source needs is not asked of somebody who looks at signatures.
         opened = open_environment(replace(declared, target="", flags=None, sources={}, ledger=""))
         signatures = Signatures(plan=plan, environment=opened, at=now)
-        signed = signatures.signed(phase, stage, stands.roles)
+        with ledger_of(plan, environment, "", create=False) as ledger:
+            about = Subject(plan=plan, environment=environment, at=now)
+            signed = signatures.signed(phase, stage, stands.roles, partial(given_receipts, ledger, about, phase.name))
         said, refused = signatures.said(phase)
         approvals = approvals_of(signatures, phase, stage, stands.roles)
     except RolloutError as error:

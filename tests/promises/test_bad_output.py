@@ -128,7 +128,7 @@ def test_two_runs_into_one_folder(new_project, tmp_path, verified, order):
             runs["healthy" if project is healthy else "refuted"].wait(60)
 
     assert (runs["healthy"].wait(60), runs["refuted"].wait(60)) == (0, 20)
-    assert {path.name for path in out.iterdir()} <= {"verdict.json", "evidence.zip", "record.json"}  # and no piece of either
+    assert {path.name for path in out.iterdir()} <= {"verdict.json", "evidence.zip", "record.json"}  # no piece of any
     document = whole(out / "verdict.json")
     assert order == "together" or document["run_id"] == order.removesuffix("-last")
     assert document["decision"] == {"healthy": "PROCEED", "refuted": "ROLLBACK"}[document["run_id"]]

@@ -98,7 +98,7 @@ def test_every_fault_gets_its_verdict(judged, fault, phase, environment, exit_co
         (verdict,) = receipt["verdicts"]
         bad = {gate["id"].rpartition("::")[2]: gate["reason"] for gate in verdict["gates"] if gate["reason"]}
         if LOAD in gates or LOAD not in bad or SLOW not in done.stdout:
-            break  # else this machine has no processor to send 1000 requests with, and it is not the service that is slow
+            break  # else this machine cannot send 1000 requests in time, and the service is not what is slow
 
     assert done.returncode == exit_code == receipt["exit_code"], (bad, done.stdout)
     assert reason in {DASH, *bad.values()}, bad
