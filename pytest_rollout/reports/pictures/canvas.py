@@ -51,18 +51,20 @@ _SETTINGS = {
 }
 
 
-def new_figure(height: float, *, fixed: bool = False) -> Figure:
+def new_figure(height: float, *, fixed: bool = False, left: float = 0.02, below: float = 0.48) -> Figure:
     """An empty figure of the width that all pictures have.
 
     Args:
         height: In inches.
         fixed: With margins that are known, which takes half the time of margins that are found.
+        left: The known margin on the left, as a share of the width.
+        below: The known margin below, in inches.
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(_WIDTH_INCHES, height), facecolor=PAPER, layout=None if fixed else "constrained")
     if fixed:
-        figure.subplots_adjust(left=0.02, right=0.98, top=1 - 0.28 / height, bottom=0.48 / height)
+        figure.subplots_adjust(left=left, right=0.98, top=1 - 0.28 / height, bottom=below / height)
     return figure
 
 

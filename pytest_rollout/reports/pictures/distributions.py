@@ -58,7 +58,7 @@ class Distributions:
 
 def draw(facts: Distributions) -> Figure:
     """Shares below a value on top, shapes underneath."""
-    figure = new_figure(3.6)
+    figure = new_figure(3.6, fixed=True, left=0.14)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
     dressed(above, facts.title)
     dressed(below, "")
@@ -79,7 +79,8 @@ def draw(facts: Distributions) -> Figure:
 
 def _shares(axes: Axes, arm: Arm, number: int, quantiles: Sequence[float]) -> None:
     line, colour = _STYLES[number % len(_STYLES)]
-    curve = [*zip(arm.values, (each / arm.n for each in accumulate(arm.counts)), strict=True)]
+    total = arm.n
+    curve = [*zip(arm.values, (each / total for each in accumulate(arm.counts)), strict=True)]
     every = max(len(curve) // _POINTS, 1)
     values, shares = zip(*curve[::every], curve[-1], strict=True)
     said = "   ".join(f"P{100 * q:g} {format_number(arm.quantile(q))}" for q in quantiles)

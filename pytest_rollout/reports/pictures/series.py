@@ -72,7 +72,7 @@ class Looks:
 
 def draw(facts: Series) -> Figure:
     """A window against its levels."""
-    figure = new_figure(2.5)
+    figure = new_figure(2.5, fixed=True, left=0.1)
     axes = new_axes(figure, facts.title)
     for times, values in _stretches(facts):
         axes.plot(times, values, color=BLUE, lw=1.2, marker="." if len(times) < 3 else "")
@@ -85,7 +85,7 @@ def draw(facts: Series) -> Figure:
 
 def draw_looks(facts: Looks) -> Figure:
     """An interval over time."""
-    figure = new_figure(2.5)
+    figure = new_figure(2.5, fixed=True, left=0.1, below=0.6)
     axes = new_axes(figure, facts.title)
     known = [look for look in facts.looks if look.value is not None]
     ends = [end for look in known for end in (look.value, look.low, look.high) if end is not None]

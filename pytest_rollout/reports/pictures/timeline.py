@@ -76,7 +76,7 @@ class Timeline:
 
 def draw(facts: Timeline) -> Figure:
     """The traffic as steps; below it, phases, evaluations and incidents in rows of their own."""
-    figure = new_figure(3.6)
+    figure = new_figure(3.6, fixed=True, left=0.12, below=0.6)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
     dressed(above, facts.title)
     dressed(below, "")
