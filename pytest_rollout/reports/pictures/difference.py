@@ -140,7 +140,7 @@ def _interval(axes: Axes, facts: Difference, left: float, right: float) -> None:
                     format_number(bounded), (end, 0), (0, 9), textcoords="offset points", ha="center", fontsize=7.5
                 )
     axes.plot([facts.value], [0], marker=SHAPE[facts.truth], ms=9, color=colour, mec=INK, mew=0.8)
-    shown = with_unit(format_number(facts.value), facts.unit)
+    shown = words(with_unit(format_number(facts.value), facts.unit), 40)
     axes.annotate(
         shown,
         (facts.value, 0),
