@@ -108,7 +108,8 @@ def test_every_fault_gets_its_verdict(judged, fault, phase, environment, exit_co
         sources = {gate["id"]: {claim["source"] for claim in gate["claims"]} for gate in verdict["gates"]}
         asking = {each.rpartition("::")[2] for each, asked in sources.items() if "telemetry" in asked}
         assert set(bad) == asking
-        assert set(bad.values()) == {reason}
+        assert {why for name, why in bad.items() if name not in gates} == {reason}
+        assert {bad[name] for name in gates} <= {"stale"}
     else:
         assert (set(bad) >= gates) if more else ({each for each in bad if not is_doubt_of(each, bad)} == gates), bad
 
