@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType, FrameType
 
+_OURS = __name__.partition(".")[0]
 _BOUNDARIES = ("_pytest", "pluggy", "unittest", "xdist", "execnet")
 _NEVER_FALSE = (ast.Constant, ast.Tuple, ast.List, ast.Set, ast.Dict, ast.JoinedStr, ast.Lambda, ast.GeneratorExp)
 _BLOCKS = (ast.stmt, ast.excepthandler, ast.match_case)
@@ -132,14 +133,23 @@ def always_true(test: str) -> bool:
 
 
 def made_within(frame: FrameType | None, code: CodeType) -> bool:
-    """Whether the assert that a test framework reports at `frame` stands in a function or in what it called."""
+    """Whether the assert that a test framework reports at `frame` stands in a function or in what it called.
+
+    One of this package's own does not: pytest rewrites a plugin's asserts too, and what they see is no fact of the gate.
+    """
     while frame is not None and _is_framework(frame):
         frame = frame.f_back
+    if frame is not None and _package_of(frame) == _OURS:
+        return False
     return any(each.f_code is code for each in _frames_of_the_gate(frame))
 
 
 def _is_framework(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__", "")).partition(".")[0] in _BOUNDARIES
+    return _package_of(frame) in _BOUNDARIES
+
+
+def _package_of(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
 def _frames_of_the_gate(frame: FrameType | None) -> Iterator[FrameType]:

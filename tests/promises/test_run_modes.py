@@ -159,7 +159,7 @@ def test_with_the_output_elsewhere(project):
     assert result.ret == 0
     assert result.verdict is None
     left = sorted(path.name for path in (project.folder / "build" / "rollout").iterdir())
-    assert left == ["evidence.zip", "verdict.json"]
+    assert left == ["evidence.zip", "record.json", "verdict.json"]
 
 
 def test_output_that_cannot_be_written_is_no_go(project):

@@ -8,7 +8,7 @@ import textwrap
 
 import pytest
 
-from pytest_rollout.asserts import always_true, assert_at, asserting_frame, asserts_by_hand, asserts_of
+from pytest_rollout.asserts import always_true, assert_at, asserting_frame, asserts_by_hand, asserts_of, made_within
 
 
 @pytest.fixture
@@ -169,3 +169,22 @@ def test_only_the_functions_own_asserts_are_looked_at(module):
 def test_a_text_that_cannot_be_read_shows_nothing(text):
     """That errs towards HOLD."""
     assert always_true(text)
+
+
+@pytest.mark.parametrize(
+    ("module", "counts"), [("test_phase1", True), ("helpers", True), ("pytest_rollout.sources.told", False)]
+)
+def test_an_assert_of_this_package_is_no_fact_of_a_gate(module, counts):
+    """pytest rewrites a plugin's asserts as it does those of tests, and reports them alike."""
+    names = {"__name__": module, "framed": lambda: sys._getframe(1)}
+    exec("def asserting(): return framed()", names)  # noqa: S102 - a function of another module
+
+    def gate():
+        return names["asserting"]()
+
+    assert made_within(gate_frame(gate), gate.__code__) is counts
+
+
+def gate_frame(gate):
+    """The frame of what a gate calls; it and its callers live on in the frame."""
+    return gate()
