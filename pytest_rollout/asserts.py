@@ -135,7 +135,7 @@ def always_true(test: str) -> bool:
 def made_within(frame: FrameType | None, code: CodeType) -> bool:
     """Whether the assert that a test framework reports at `frame` stands in a function or in what it called.
 
-    One of this package's own does not: pytest rewrites a plugin's asserts too, and what they see is no fact of the gate.
+    One of this package's own does not: pytest rewrites a plugin's asserts too, and they are no facts of the gate.
     """
     while frame is not None and _is_framework(frame):
         frame = frame.f_back

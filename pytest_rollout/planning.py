@@ -266,8 +266,8 @@ def _margin(budget: Budget) -> float:
 
 def table_of(found: Sequence[Foreseen], length: timedelta) -> list[tuple[str, ...]]:
     """What is foreseen as rows of words, the heading first."""
-    heading = ("gate", "margin", "sees at 80 %", f"proven in {format_duration(length)}", "50 % / 95 % proven")
-    rows: list[tuple[str, ...]] = [(*heading, "catches twice it", "units", "deff")]
+    heading = ("gate", "margin", "sees (80 %)", f"in {format_duration(length)}", "50 % / 95 % in", "double in")
+    rows: list[tuple[str, ...]] = [(*heading, "units", "deff")]
     for each in found:
         if each.why:
             rows.append((each.budget, each.why, "", "", "", "", "", ""))

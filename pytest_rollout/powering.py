@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,9 @@ from pytest_rollout.planning import Planning, cannot_succeed, joint_chance, leng
 from pytest_rollout.reports.table import fitted
 from pytest_rollout.sources import BUILT_IN, Kinds
 from pytest_rollout.surroundings import Settings, Surroundings
+
+_WIDE, _NEEDED = 110, 6
+"""The columns of a screen on which all is shown; how many of the table's are, on a narrower one."""
 
 
 def say_power(
@@ -51,9 +55,11 @@ def say_power(
     finally:
         surroundings.stop()
     say(f"{plan.rollout} {phase}, environment {environment}, as of {at:%Y-%m-%d %H:%M} UTC")
-    for line in fitted(table_of(found, length), width - 2):
+    rows = [row if width >= _WIDE else row[:_NEEDED] for row in table_of(found, length)]
+    for line in fitted(rows, width - 2, whole=1):
         say(f"  {line}")
-    say(f"all of them together: at least {joint_chance(found):.0%} by the minimum time, if nothing gets worse")
+    chance = math.floor(100 * joint_chance(found))
+    say(f"all of them together: at least {chance} % by the minimum time, if nothing gets worse")
     unlikely = cannot_succeed(found)
     if unlikely:
         say(f"unlikely to be proven in time: {listed(unlikely)}: more traffic, a longer phase, or a wider limit")

@@ -30,12 +30,13 @@ def columns_of(text: str) -> int:
     )
 
 
-def fitted(rows: Sequence[Sequence[str]], width: int) -> list[str]:
+def fitted(rows: Sequence[Sequence[str]], width: int, *, whole: int = 0) -> list[str]:
     """Rows as lines no wider than `width`; the first row is the heading.
 
     Args:
         rows: Cells, the same number in each row.
         width: Columns of the screen.
+        whole: How many of the first columns are never cut, because rows that look alike would say nothing.
     """
     trimmed = [_without_empty_end(row) for row in rows]
     widths = [
@@ -43,8 +44,8 @@ def fitted(rows: Sequence[Sequence[str]], width: int) -> list[str]:
         for column in range(len(rows[0]))
     ]
     room = width - len(_GAP) * (len(widths) - 1)
-    while sum(widths) > room and max(widths) > _NARROWEST:
-        widths[widths.index(max(widths))] -= 1
+    while sum(widths) > room and max(widths[whole:], default=0) > _NARROWEST:
+        widths[widths.index(max(widths[whole:]), whole)] -= 1
     return [_line(row, widths, width) for row in trimmed]
 
 
