@@ -34,8 +34,9 @@ CHANGE = "\n  say from what: 'against: baseline' at the budget; or write the lev
             "rollout: demo",
             "rollout: demo\ntitel: x",
             "2:1: titel: unknown key 'titel'\n"
-            "  keys: baseline, budgets, confidence, environment, environments, every, evidence_age, experiment, looks, metrics, "
-            "on_proceed, on_rollback, owner, partial, percentage, phases, reports, rollout, rto, runbook, title\n"
+            "  keys: baseline, budgets, confidence, environment, environments, every, evidence_age, experiment, "
+            "looks, metrics, on_proceed, on_rollback, owner, partial, percentage, phases, reports, "
+            "rollout, rto, runbook, title\n"
             "  did you mean 'title'?",
             id="unknown-key",
         ),
