@@ -17,9 +17,11 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from types import CodeType, FrameType
 
 _OURS = __name__.partition(".")[0]
+_INSTALLED = {"site-packages", "dist-packages"}
 _BOUNDARIES = ("_pytest", "pluggy", "unittest", "xdist", "execnet")
 _NEVER_FALSE = (ast.Constant, ast.Tuple, ast.List, ast.Set, ast.Dict, ast.JoinedStr, ast.Lambda, ast.GeneratorExp)
 _BLOCKS = (ast.stmt, ast.excepthandler, ast.match_case)
@@ -135,11 +137,12 @@ def always_true(test: str) -> bool:
 def made_within(frame: FrameType | None, code: CodeType) -> bool:
     """Whether the assert that a test framework reports at `frame` stands in a function or in what it called.
 
-    One of this package's own does not: pytest rewrites a plugin's asserts too, and they are no facts of the gate.
+    One of this package or of an installed one does not: pytest rewrites the asserts of every plugin's package (anyio
+    is one, below each HTTP request), and they are no facts of the gate.
     """
     while frame is not None and _is_framework(frame):
         frame = frame.f_back
-    if frame is not None and _package_of(frame) == _OURS:
+    if frame is not None and (_package_of(frame) == _OURS or _INSTALLED & {*Path(frame.f_code.co_filename).parts}):
         return False
     return any(each.f_code is code for each in _frames_of_the_gate(frame))
 
