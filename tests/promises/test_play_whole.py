@@ -19,6 +19,7 @@ test_oracle_experiments.py.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -71,6 +72,11 @@ ENVIRONMENT = "\nenvironments:\n  play: {world: world.py, ledger: ../../play.sql
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 OPENING = datetime(2026, 9, 1, 8, tzinfo=UTC)
 PATIENT = (Reason.HOLD_TIME, Reason.STREAK, Reason.APPROVAL)
+
+
+def hourly_digest(moment):
+    """That of the verdict which the scheduler's run left at this hour."""
+    return hashlib.sha256(moment.isoformat().encode()).hexdigest()
 
 
 class Play:
@@ -141,6 +147,7 @@ class Play:
             )
             run = drafts.Run(run_id=f"hourly {moment}", mode="live", exit_code=10, embedded=True)
             written.append(drafts.evaluation(verdict, run, environment="play", at=moment))
+            written.append(self._hourly_receipt(phase, moment))
             moment += HOUR
         with closing(open_ledger(str(self.folder / "play.sqlite"), self.folder)) as ledger:
             ledger.append_all(written, recorded_at=until)
@@ -148,6 +155,8 @@ class Play:
 
     def approves(self, phase, *names, stage="", verdict_of=None):
         """People sign, now, for what a verdict of the last hours said; the last scene's if nothing else is said."""
+        receipt = (self.folder / ".rollout" / "verdict.json").read_bytes()
+        digest = hourly_digest(verdict_of) if verdict_of else hashlib.sha256(receipt).hexdigest()
         for name in names or ("ada",):
             self._signs(
                 name,
@@ -155,7 +164,7 @@ class Play:
                     **self._about(phase, name),
                     stage=stage,
                     role=PEOPLE[name],
-                    verdict_digest="0" * 64,
+                    verdict_digest=digest,
                     plan_digest=self.plan.digest,
                     evaluated_at=verdict_of or datetime.fromisoformat(self.receipt["evaluated_at"]),
                     signed_at=self.at,
@@ -173,6 +182,10 @@ class Play:
         about = ["--phase", phase, "--stage", "--rollout-env", "play", "--at", self.at.isoformat(), "--by", "ada"]
         done = self.python("pytest_rollout.cli", "percentage", "gates/dual_memory", percentage, *about)
         assert done.returncode == 0, done.stdout + done.stderr
+
+    def _hourly_receipt(self, phase, moment):
+        about = {"rollout": self.plan.rollout, "environment": "play", "phase": phase}
+        return drafts.receipt(**about, at=moment, digest=hourly_digest(moment), by="scheduler")
 
     def _about(self, phase, name):
         environment = {"rollout": self.plan.rollout, "environment": "play"}
