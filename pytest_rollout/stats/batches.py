@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import t as student
+from scipy.special import stdtr, stdtrit
 
 from pytest_rollout.stats.bounds import Bounds, alpha_of
 from pytest_rollout.stats.longrun import Numbers
@@ -71,9 +71,9 @@ def baseline_ratio(now_days: ArrayLike, base_days: ArrayLike, *, planned_days: i
         if limit <= 0:
             return 0.0 if above else 1.0
         distance = (centre - math.log(limit)) / error
-        return min(1.0, looks * float(student.sf(distance if above else -distance, degrees)))
+        return min(1.0, looks * float(stdtr(degrees, -distance if above else distance)))
 
-    reach = float(student.isf(alpha / looks, degrees)) * error
+    reach = -float(stdtrit(degrees, alpha / looks)) * error
     value, low, high = (_exp(each) for each in (centre, centre - reach, centre + reach))
     if math.isinf(value):
         return Bounds.unbounded("the ratio is beyond every number", method=METHOD, n=len(now))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from pytest_rollout.stats import proportion
 from pytest_rollout.stats.bounds import alpha_of
@@ -121,7 +121,7 @@ def _once(control: Arm, treatment: Arm, alpha: float, method: str) -> Contrast:
 
     @cache
     def reach(arm: Arm, level: float, degrees: float) -> Reach:
-        off = float(student.isf(level, degrees)) * math.sqrt(arm.variance)
+        off = -float(stdtrit(degrees, level)) * math.sqrt(arm.variance)
         return Reach(arm.value, off, off)
 
     return Contrast.of(

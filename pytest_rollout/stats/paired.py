@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import t as student
+from scipy.special import stdtr, stdtrit
 
 from pytest_rollout.stats import quantile as ranks
 from pytest_rollout.stats.bounds import Bounds, alpha_of
@@ -74,9 +74,9 @@ def mean_of_sums(n: int, value: float, squares: float, *, confidence: float = 0.
 
     def level(limit: float, above: bool) -> float:
         distance = (value - limit) / error
-        return float(student.sf(distance if above else -distance, n - 1))
+        return float(stdtr(n - 1, -distance if above else distance))
 
-    reach = float(student.isf(alpha, n - 1)) * error
+    reach = -float(stdtrit(n - 1, alpha)) * error
     return Bounds(value, value - reach, value + reach, n, method, level=level)
 
 

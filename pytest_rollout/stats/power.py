@@ -11,8 +11,7 @@ import math
 from bisect import bisect_left
 from typing import Literal
 
-from scipy.special import pdtr
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri, pdtr
 
 from pytest_rollout.stats import proportion
 from pytest_rollout.stats.bounds import alpha_of
@@ -64,7 +63,7 @@ def multiplier(rows: float, *, confidence: float, looks: Looks, planned: float |
     """
     alpha = alpha_of(confidence)
     if looks == "once":
-        return float(norm.isf(alpha))
+        return -float(ndtri(alpha))
     return Mixture.tuned(planned or rows, alpha).multiplier(rows, alpha)
 
 
@@ -92,7 +91,7 @@ def rows_needed(
     """
     if not error > 0 or not distance > 0 or not 0 < power < 1:
         raise ValueError(f"error {error}, distance {distance} and power {power}: the first two above 0, power within")
-    factor = multiplier(1.0, confidence=confidence, looks=looks) + float(norm.ppf(power))
+    factor = multiplier(1.0, confidence=confidence, looks=looks) + float(ndtri(power))
     return min(MOST_ROWS, math.ceil((max(0.0, factor) * error / distance) ** 2))
 
 
@@ -108,7 +107,7 @@ def detectable(
         power: The chance.
         looks: Whether bounds hold at every look.
     """
-    factor = multiplier(1.0, confidence=confidence, looks=looks) + float(norm.ppf(power))
+    factor = multiplier(1.0, confidence=confidence, looks=looks) + float(ndtri(power))
     return factor * error / math.sqrt(rows)
 
 
@@ -132,7 +131,7 @@ def chance(
         planned: Rows for which they are shortest; `rows` without.
     """
     factor = multiplier(rows, confidence=confidence, looks=looks, planned=planned)
-    return float(norm.cdf(distance * math.sqrt(rows) / error - factor))
+    return float(ndtr(distance * math.sqrt(rows) / error - factor))
 
 
 def rate_chance(

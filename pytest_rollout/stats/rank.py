@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import mannwhitneyu, rankdata
-from scipy.stats import t as student
+from scipy.special import stdtr, stdtrit
 
 from pytest_rollout.stats.bounds import Bounds, alpha_of
 from pytest_rollout.stats.longrun import Numbers
@@ -67,6 +66,8 @@ def superiority(control: ArrayLike, treatment: ArrayLike, *, confidence: float =
     if n + m > MOST:
         why = f"{n + m} rows are more than the {MOST} that are ranked: claim a quantile"
         return Bounds.unbounded(why, method=METHOD, n=min(n, m))
+    from scipy.stats import rankdata  # half a second to import, and asked by few
+
     together = rankdata(np.concatenate([x, y]))
     above_x, above_y = together[:n] - rankdata(x), together[n:] - rankdata(y)
     value = float(above_y.mean()) / n
@@ -77,13 +78,13 @@ def superiority(control: ArrayLike, treatment: ArrayLike, *, confidence: float =
         return Bounds.unbounded(why, method=METHOD, n=min(n, m), value=value)
     degrees = variance**2 / (parts[0] ** 2 / (n - 1) + parts[1] ** 2 / (m - 1))
     error = math.sqrt(variance)
-    reach = float(student.isf(alpha, degrees)) * error
+    reach = -float(stdtrit(degrees, alpha)) * error
 
     def level(limit: float, above: bool) -> float:
         if not 0 <= limit <= 1:
             return 0.0 if above == (limit < 0) else 1.0
         distance = (value - limit) / error
-        return float(student.sf(distance if above else -distance, degrees))
+        return float(stdtr(degrees, -distance if above else distance))
 
     return Bounds(value, max(0.0, value - reach), min(1.0, value + reach), min(n, m), METHOD, level=level)
 
@@ -101,6 +102,8 @@ def evidence(control: ArrayLike, treatment: ArrayLike) -> Evidence:
     x, y = _checked("control", control), _checked("treatment", treatment)
     if not len(x) or not len(y) or not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise ValueError("both arms need rows, and finite ones")
+    from scipy.stats import mannwhitneyu
+
     p = float(mannwhitneyu(y, x, alternative="two-sided", method="asymptotic").pvalue)
     return Evidence(p, _median_difference(np.sort(x), np.sort(y)))
 

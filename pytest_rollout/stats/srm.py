@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy.special import gammaln
-from scipy.stats import binomtest, chisquare
 
 ALARM = 0.001
 """The level at which a sample ratio is wrong: rarely by chance, as it holds everything."""
@@ -70,6 +69,8 @@ def once(units: Sequence[int], weights: Sequence[float]) -> float:
         Pearson (1900); Fabijan et al. (2019), Diagnosing sample ratio
         mismatch in online controlled experiments, KDD.
     """
+    from scipy.stats import binomtest, chisquare  # half a second to import, and a gate asks `sequential`
+
     counts, shares = _checked(units, weights)
     if counts[shares == 0].any():
         return 0.0
