@@ -104,6 +104,7 @@ def named_facts(plan: Plan, phase: str) -> PhaseFacts:
         phase_title=declared.title if declared else phase,
         owner=plan.owner,
         runbook=plan.runbook,
+        links=plan.reports.links,
         folder=plan.folder,
     )
 

@@ -125,6 +125,7 @@ class GateRecord:
 class PhaseFacts:
     """What is known of a rollout and its phase beside the verdict.
 
+    `links` are names with the address behind each, `http` or `https`.
     `folder` is the rollout's, absolute; None where it is not at hand. `steps`
     are the percentages of traffic since the phase began (`started`), each
     with its beginning; `looked_at` is as of when signatures counted.
@@ -134,6 +135,7 @@ class PhaseFacts:
     phase_title: str = ""
     owner: str = ""
     runbook: str = ""
+    links: tuple[tuple[str, str], ...] = ()
     folder: Path | None = None
     roles: tuple[RoleRecord, ...] = ()
     statements: tuple[StatementRecord, ...] = ()

@@ -107,6 +107,7 @@ _PHASE_NAME = Name(
     pattern="[a-z][a-z0-9_]*",
     letters="lower-case letters, digits and '_', first a letter",
 )
+_LINK_NAME = Name(about="what a link leads to", pattern=_PHASE_NAME.pattern, letters=_PHASE_NAME.letters)
 _LEVEL_NAME = Name(about="a level's name", pattern=_PHASE_NAME.pattern, letters=_PHASE_NAME.letters)
 _ENVIRONMENT_NAME = Name(
     about="an environment's name",
@@ -146,6 +147,11 @@ _REPORTS = Fields(
             items=Choice(about="a format of reports", words=REPORT_FILES),
         ),
         "templates": Text(about="a folder of messages of one's own, from the plan's folder on"),
+        "links": MapOf(
+            about="addresses to read on at, by what is there, such as dashboard or issue",
+            names=_LINK_NAME,
+            values=Text(about="an address, such as https://grafana.example.org/d/shop"),
+        ),
     },
 )
 _PARTIAL = Fields(

@@ -22,7 +22,7 @@ from pytest_rollout.plan.environments import build_environments
 from pytest_rollout.plan.grammar import plan_shape
 from pytest_rollout.plan.metrics import build_metrics
 from pytest_rollout.plan.model import Plan, Reports
-from pytest_rollout.plan.nodes import Findings, Kind, Node, Spot, shown_path
+from pytest_rollout.plan.nodes import Findings, Kind, Node, Spot, quoted, shown_path
 from pytest_rollout.plan.numbers import parse_confidence
 from pytest_rollout.plan.responses import EVENTS
 from pytest_rollout.plan.structures import Fields
@@ -31,6 +31,7 @@ from pytest_rollout.sources.protocol import FlagKind, SourceKind
 
 _VARIABLE = re.compile(r"\$\{\w[^}]*\}")
 _START = Spot(1, 1)
+_ADDRESS = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*)?")  # of RFC 3986
 
 
 def load_plan(
@@ -112,7 +113,21 @@ def _reports(checked: Node, written: Node, findings: Findings) -> Reports:
     folder = (findings.file.parent / templates).resolve() if templates else None
     if folder is not None and not folder.is_dir() and (named := written.get("reports", "templates")):
         findings.at(named, "no such folder", "a folder of templates, from the plan's folder on")
-    return Reports(files=tuple(item.text for item in files.items) if files else (), templates=folder)
+    links = checked.get("reports", "links")
+    return Reports(
+        files=tuple(item.text for item in files.items) if files else (),
+        templates=folder,
+        links=tuple((name, _address(node, findings)) for name, node in links.fields.items()) if links else (),
+    )
+
+
+def _address(node: Node, findings: Findings) -> str:
+    """What a page may lead to: no script, and nothing that a browser would look for on the reader's own disk."""
+    if not _ADDRESS.fullmatch(node.text):
+        findings.at(
+            node, f"{quoted(node.text)} is no address", "http:// or https://, a host, and no spaces or passwords"
+        )
+    return node.text
 
 
 def _text(node: Node, *names: str) -> str:

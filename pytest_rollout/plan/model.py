@@ -404,11 +404,13 @@ class Environment:
 class Reports:
     """What a run leaves for people: `files` are formats that are written beside `verdict.json`.
 
-    `templates` is a folder of messages of one's own, None for none.
+    `templates` is a folder of messages of one's own, None for none; `links`
+    are names, such as `dashboard` or `issue`, with the address behind each.
     """
 
     files: tuple[str, ...] = ()
     templates: Path | None = None
+    links: tuple[tuple[str, str], ...] = ()
 
 
 REPORT_FILES = ("markdown", "html")

@@ -136,6 +136,9 @@ def dress(result: TestResult, verdict: GateVerdict, plan: Plan, phase: str, *, e
     result.labels = kept + [Label(name=name, value=line(value, 300)) for name, value in labels.items() if value]
     result.labels += [Label(name="tag", value=tag) for tag in tags_of(planned, verdict.claims)]
     result.links += [Link(type="link", name=line(name, 80), url=line(url)) for name, url in links_of(verdict)]
+    result.links += [
+        Link(type="issue" if name == "issue" else "link", name=name, url=url) for name, url in plan.reports.links
+    ]
     own = {"phase": phase, "environment": environment}
     result.parameters += [Parameter(name=name, value=line(value, 80)) for name, value in own.items() if value]
     result.historyId = md5(result.historyId or planned.id, phase, environment)

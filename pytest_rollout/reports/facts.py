@@ -67,6 +67,7 @@ def _phase(phase: PhaseRecord, at: datetime) -> Facts:
             "about": words.about(phase),
             "owner": facts.owner,
             "runbook": facts.runbook,
+            "links": dict(facts.links),
             "decision": phase.decision.value,
             "waiting": phase.waiting,
             "stage": traffic.stage,

@@ -71,6 +71,8 @@ def _phase(phase: PhaseRecord) -> Iterator[str]:
     now = f" · traffic {words.percent(traffic.current)}" if traffic.current is not None else ""
     began = f" · began {words.moment(phase.facts.started)}" if phase.facts.started else ""
     yield f'<p class="soft">{text(f"{words.about(phase)} · {words.tally_line(phase.gates)}{now}{began}")}</p>\n'
+    if links := [f'<a href="{text(url)}">{text(name)}</a>' for name, url in phase.facts.links]:
+        yield f'<p class="soft">Read on: {" · ".join(links)}</p>\n'
     yield _table(("decision", "gate", "seen", "limit", "owner"), map(_row, words.ordered(phase.gates)))
     yield from _signoff(phase)
     yield from _past(phase)

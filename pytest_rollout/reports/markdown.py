@@ -7,6 +7,7 @@ long, whole sections are left out from the end, and the page says which.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from urllib.parse import quote
 
 from pytest_rollout.claims import ClaimFacts
 from pytest_rollout.decisions import Decision
@@ -23,6 +24,7 @@ COMMENT_BYTES = 65_000
 """A comment has 65 536 characters."""
 _SIGN = {Decision.PROCEED: "🟢", Decision.HOLD: "🟡", Decision.ROLLBACK: "🔴"}
 _NOTE_BYTES = 400
+_OF_ADDRESSES = ":/?#[]@!$&'*+,;=%"
 
 
 def markdown(record: Record, most_bytes: int = STEP_SUMMARY_BYTES) -> str:
@@ -88,6 +90,8 @@ def _reasons(record: Record) -> str:
 def _table(phase: PhaseRecord) -> str:
     title = f"{words.title_of(phase)} ({words.about(phase)}): {phase.decision.value}"
     lines = ["", f"### {text(title, 300)}", "", words.tally_line(phase.gates), ""]
+    links = [f"[{text(name)}](<{quote(url, safe=_OF_ADDRESSES)}>)" for name, url in phase.facts.links]
+    lines += [f"Read on: {' · '.join(links)}", ""] if links else []
     lines += ["| decision | gate | seen | limit | owner |", "|---|---|---|---|---|"]
     for gate in words.ordered(phase.gates):
         seen, limit = words.seen_and_limit(gate)

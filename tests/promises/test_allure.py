@@ -66,6 +66,21 @@ def test_what_holds_and_what_rolls_back(project):
     assert found["P99 latency"]["attachments"][0]["name"] == "What would change the answer"
 
 
+def test_links_of_the_plan_are_links_of_each_gate(project):
+    """Beside the runbook: a tracker's issue is one to Allure, and everything else a link."""
+    addresses = {"dashboard": "https://grafana.example.org/d/shop?from=now-1h", "issue": "https://x.org/SHOP-12"}
+    plan = project.gates / "rollout.yaml"
+    plan.write_text(f"{plan.read_text('utf-8')}reports: {{links: {json.dumps(addresses)}}}\n")
+    project.run(*WITH_ALLURE).proceeds()
+    links = {each["name"]: (each["type"], each["url"]) for each in results(project)["P99 latency"]["links"]}
+
+    assert links == {
+        "runbook": ("link", "docs/runbook.md"),
+        "dashboard": ("link", addresses["dashboard"]),
+        "issue": ("issue", addresses["issue"]),
+    }
+
+
 def test_a_gate_in_shadow_is_neither_good_nor_bad(project):
     """It is shown, and no reader counts it against a release that proceeds."""
     shadow = '@pytest.mark.shadow(until="2099-01-01", why="a guess")'

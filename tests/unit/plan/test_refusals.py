@@ -1,5 +1,6 @@
 """What a plan must not say, and the exact words in which it is told so."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,21 @@ CHANGE = "\n  say from what: 'against: baseline' at the budget; or write the lev
             "rollout, rto, runbook, title\n"
             "  did you mean 'title'?",
             id="unknown-key",
+        ),
+        *(
+            pytest.param(
+                "rollout: demo",
+                f"rollout: demo\nreports: {{links: {{dashboard: {json.dumps(address)}}}}}",
+                f"2:30: reports.links.dashboard: {address!r} is no address\n"
+                "  http:// or https://, a host, and no spaces or passwords",
+                id=f"link-{name}",
+            )
+            for name, address in {
+                "script": "javascript:alert(1)",
+                "path": "/d/shop",
+                "password": "https://me:secret@example.org/",
+                "mark-up": 'https://example.org/"><script>',
+            }.items()
         ),
         pytest.param(
             "rollout: demo",

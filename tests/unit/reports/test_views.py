@@ -126,6 +126,7 @@ SIGNED = PhaseFacts(
     phase_title="Canary",
     owner="checkout-team",
     runbook="docs/runbook.md",
+    links=(("dashboard", "https://grafana.example.org/d/shop?from=now-1h&to=now"), ("issue", 'https://x.org/">\n)<')),
     folder=Path("/repository/gates/shop"),
     roles=(
         RoleRecord(role="engineering", needed=1, signed=(Signature(principal="ada@example.org", signed_at=AT),)),
