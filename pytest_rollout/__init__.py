@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pytest_rollout.claims import Claim, Truth, check
     from pytest_rollout.decisions import Decision
+    from pytest_rollout.determinism import deterministic
     from pytest_rollout.errors import Inconclusive, RolloutError
     from pytest_rollout.estimates import Estimate, Reading
     from pytest_rollout.experiment.compare import compare
@@ -36,6 +37,7 @@ __all__ = [
     "Verdict",
     "check",
     "compare",
+    "deterministic",
     "hookimpl",
 ]
 
@@ -53,6 +55,7 @@ _HOMES = {
     "Verdict": "verdict",
     "check": "claims",
     "compare": "experiment.compare",
+    "deterministic": "determinism",
     "hookimpl": "hookspecs",
 }
 

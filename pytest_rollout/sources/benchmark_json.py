@@ -37,7 +37,7 @@ _QUERIES = (
 
 
 @dataclass(frozen=True)
-class _Report:
+class Report:
     """One file: its benchmarks by full name, when it was taken, and on which machine."""
 
     where: str
@@ -81,6 +81,15 @@ class _Report:
             raise SourceError(f"{where}: holds no '{stat}'")
         return number_of(stats[stat], f"{where}#{stat}")
 
+    def rounds(self, name: str) -> tuple[float, ...]:
+        """Every round of one benchmark, in seconds, in the order in which they were taken.
+
+        Raises:
+            SourceError: They were not kept, or one of them is no time.
+        """
+        full = self.named(name)
+        return _rounds(self.stats[full], f"{self.where}, {full}")
+
 
 @dataclass(frozen=True)
 class BenchmarkSource:
@@ -105,7 +114,7 @@ class BenchmarkSource:
         known = stat in _TIMES | _PLAIN or _QUANTILE.fullmatch(stat)
         if not known or (function == "worst_regression") == bool(name):
             raise SourceError(f"{self.path.name}: '{first_line(query, 80)}' is no query\n{_QUERIES}")
-        report = _read(self.path)
+        report = read_report(self.path)
         warnings: tuple[str, ...] = ()
         if not function:
             value, body = self._in_unit(report.figure(report.named(name), stat), stat), query
@@ -119,10 +128,10 @@ class BenchmarkSource:
                 warnings = (f"measured on {report.machine}, and the baseline on {baseline.machine}",)
         return Answer(samples=(Sample(value=value, at=report.taken),), body=f"{body} = {value!r}", warnings=warnings)
 
-    def _baseline(self, report: _Report) -> _Report:
+    def _baseline(self, report: Report) -> Report:
         if self.against is None:
             raise SourceError(f"{self.path.name}: a change is from a baseline\nname its file: option 'against'")
-        baseline = _read(self.against)
+        baseline = read_report(self.against)
         if baseline.taken >= report.taken:
             raise SourceError(
                 f"{baseline.where}: the baseline was taken {baseline.taken.isoformat(timespec='seconds')}, "
@@ -131,7 +140,7 @@ class BenchmarkSource:
             )
         return baseline
 
-    def _changed(self, report: _Report, baseline: _Report, name: str, stat: str, function: str) -> tuple[float, str]:
+    def _changed(self, report: Report, baseline: Report, name: str, stat: str, function: str) -> tuple[float, str]:
         full = report.named(name)
         new, old = (
             report.figure(full, stat),
@@ -146,7 +155,7 @@ class BenchmarkSource:
         return value if stat in _PLAIN else convert(value, "s", self.unit)
 
 
-def _worst(report: _Report, baseline: _Report, stat: str) -> tuple[float, str]:
+def _worst(report: Report, baseline: Report, stat: str) -> tuple[float, str]:
     """The largest change for the worse in per cent, and which it is; less than zero when everything became better.
 
     A benchmark that is new has nothing to be worse than, and is no reason for doubt: the evidence names it.
@@ -177,21 +186,31 @@ def _quantile(stats: Mapping[str, object], share: float, where: str) -> float:
 
     With fewer than 1 / (1 - share) rounds it would be their maximum by another name.
     """
+    rounds = sorted(_rounds(stats, where))
+    needed = math.ceil(round(1.0 / (1.0 - share), 6))
+    if len(rounds) < needed:
+        raise SourceError(f"{where}: {len(rounds)} rounds, and it takes {needed} to see it")
+    return rounds[math.ceil(round(share * len(rounds), 6)) - 1]
+
+
+def _rounds(stats: Mapping[str, object], where: str) -> tuple[float, ...]:
     data = stats.get("data")
     if not isinstance(data, list):
         raise SourceError(
             f"{where}: the rounds were not kept\nrun pytest with --benchmark-json, or --benchmark-save-data"
         )
-    needed = math.ceil(round(1.0 / (1.0 - share), 6))
-    if len(data) < needed:
-        raise SourceError(f"{where}: {len(data)} rounds, and it takes {needed} to see it")
-    rounds = sorted(number_of(each, where) for each in data)
+    rounds = tuple(number_of(each, where) for each in data)
     if any(math.isnan(each) for each in rounds):
         raise SourceError(f"{where}: NaN among the rounds")
-    return rounds[math.ceil(round(share * len(rounds), 6)) - 1]
+    return rounds
 
 
-def _read(path: Path) -> _Report:
+def read_report(path: Path) -> Report:
+    """One file of pytest-benchmark.
+
+    Raises:
+        SourceError: It cannot be read, or is not what pytest-benchmark writes.
+    """
     where = path.name
     document = parse_json(read_whole(path, _MAX_BYTES), where)
     rows = document.get("benchmarks") if isinstance(document, Mapping) else None
@@ -213,7 +232,7 @@ def _read(path: Path) -> _Report:
     if not stats:
         raise SourceError(f"{where}: no benchmark ran")
     machine = document.get("machine_info")
-    return _Report(where, instant_of(document["datetime"], where), _machine(machine), stats, short)
+    return Report(where, instant_of(document["datetime"], where), _machine(machine), stats, short)
 
 
 def _text(row: object, key: str) -> str:

@@ -117,12 +117,14 @@ class Fault:
 class Phase:
     """What is otherwise in one phase of the rollout that a world is of: values of flags, and of the state by path.
 
-    `percentage` is the flag that holds how much traffic is treated, or all flags that do; empty for none.
+    `percentage` is the flag that holds how much traffic is treated, or all flags that do; empty for none. `files`
+    names those of the world's files that are written in this phase, where some are costly to make; None for all.
     """
 
     flags: Mapping[str, object] = field(default_factory=dict)
     state: Mapping[str, object] = field(default_factory=dict)
     percentage: str | Sequence[str] = ""
+    files: Sequence[str] | None = None
 
     @property
     def percentages(self) -> tuple[str, ...]:
@@ -135,7 +137,7 @@ class Phase:
         flags = {name: value for name, value in self.flags.items() if name not in fault.flags}
         state = {path: value for path, value in self.state.items() if path not in fault.state}
         percentages = tuple(name for name in self.percentages if name not in fault.flags)
-        return Phase(flags=flags, state=state, percentage=percentages)
+        return replace(self, flags=flags, state=state, percentage=percentages)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,6 +193,10 @@ class World:
         names = [*OWN_SOURCES, *tables, *self.files, *self.sources]
         for name in {each for each in names if names.count(each) > 1}:
             raise WorldError(f"source '{name}' is there twice: tables, files and sources each have a name of their own")
+        for phase, shown in self.phases.items():
+            for name in set(shown.files or ()) - set(self.files):
+                lines = [f"phase {phase} has the file '{name}', which world '{self.name}' does not have"]
+                raise WorldError("\n  ".join([*lines, f"files: {listed(self.files)}", *did_you_mean(name, self.files)]))
         for name in self.faults:
             if name in ANY_WORLD:
                 raise WorldError(f"fault '{name}' is one that every world has: give yours another name")
@@ -242,6 +248,8 @@ class World:
             self,
             flags=_changed_flags(self.flags, {**shown.flags, **treated}, f"phase {phase}"),
             state=_changed_state(self.state, shown.state, f"phase {phase}"),
+            files=dict(self.files) if shown.files is None else {name: self.files[name] for name in shown.files},
+            phases={},
             events={phase: self.events[phase]} if phase in self.events else {},
             faults={},
         )

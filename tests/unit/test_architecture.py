@@ -21,7 +21,7 @@ PACKAGE = Path(pytest_rollout.__file__).parent
 LAYERS = (
     {"decisions", "errors", "quantities", "asserts", "literals", "provenance"},
     {"claims", "held", "intervals", "estimates", "facts", "limits"},
-    {"stats", "experiment", "windows", "sources", "actions", "discovery", "versions"},
+    {"stats", "experiment", "windows", "sources", "actions", "discovery", "versions", "campaign", "determinism"},
     {
         "plan",
         "ledger",
@@ -116,6 +116,7 @@ PUBLIC = [
     "Verdict",
     "check",
     "compare",
+    "deterministic",
     "hookimpl",
 ]
 TOP = len(LAYERS) - 1
