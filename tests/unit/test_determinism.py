@@ -21,7 +21,7 @@ DIGESTS = {
     "neo4j_traversal_100k": "d5dbfa492f1257022979d414e12297a58644b7e5f26661d99088a30ff29686ab",
     "qdrant_ann_1m_768d": "baa5731877bfcef540ae9d5875bafb6807fee234dfad38635931d8a8519e9271",
 }
-"""Of the reduced sequences: written down on 2026-11-26 (Linux, Python 3.11), so that another machine is compared too."""
+"""Of the reduced sequences, written down on 2026-11-26 (Linux, Python 3.11): another machine is compared with them."""
 
 
 def counted():
