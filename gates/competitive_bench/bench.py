@@ -61,6 +61,11 @@ def parser() -> argparse.ArgumentParser:
     stage.add_argument("--at", type=datetime.fromisoformat, default=datetime.now(UTC))
     stage.add_argument("--inject", default="")
     stage.set_defaults(do=one_stage)
+    recorded = commands.add_parser("recorded", help="results as the embedded world has them, to look at")
+    recorded.add_argument("--out", type=Path, required=True)
+    recorded.add_argument("--at", type=datetime.fromisoformat, default=datetime.now(UTC))
+    recorded.add_argument("--slower", default="", help="a scenario that has become 30 %% slower")
+    recorded.set_defaults(do=recorded_results)
     report = commands.add_parser("report", help="what the results say")
     report.add_argument("--results", type=Path, required=True)
     report.add_argument("--scenarios", type=Path, default=FOLDER)
@@ -83,6 +88,14 @@ def one_stage(options: argparse.Namespace) -> int:
     from bench_stages import run_stage
 
     run_stage(options)
+    return 0
+
+
+def recorded_results(options: argparse.Namespace) -> int:
+    """Results that nobody measured, of now and of three quarters before."""
+    from bench_recorded import Results
+
+    Results(factors={options.slower: 1.3} if options.slower else {}).write(options.out, options.at)
     return 0
 
 

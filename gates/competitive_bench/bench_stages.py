@@ -33,6 +33,7 @@ LATE = 3
 """So many times its seconds, and ten seconds to start, are a run's limit."""
 WRONG_SCENARIO = "hybrid_production_100k"
 """Where something goes wrong in one scenario alone, it is this one."""
+EVERYWHERE = {"seed", "leak", "mix"}
 ONE_ALONE = {"slow", "killed", "killed_once", "orphan"}
 REPORT_SECONDS = 60.0
 
@@ -178,8 +179,8 @@ def _runs(options, *, rounds: int | None, cool_down_seconds: float = 0.0) -> Ite
 
 
 def _task(each: _Round, options, results: Path) -> Task:
-    alone = options.inject in ONE_ALONE
-    injected = options.inject if not alone or each.scenario.name == WRONG_SCENARIO else ""
+    here = options.inject in EVERYWHERE or (options.inject in ONE_ALONE and each.scenario.name == WRONG_SCENARIO)
+    injected = options.inject if here else ""
     words = ["--inject", injected] if injected else []
     seconds = each.scenario.size(options.size).seconds
     limit = 10.0 + LATE * seconds if injected != "slow" else float(seconds)
