@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import signal
 import sys
 import time
@@ -20,7 +21,7 @@ from bench_scenarios import HERE, Scenario, read, read_all
 from bench_sequence import line, operations
 
 from pytest_rollout.campaign.program import Watched, watched
-from pytest_rollout.campaign.results import unfinished, written_whole
+from pytest_rollout.campaign.results import Rounds, as_benchmarks, unfinished, written_whole
 from pytest_rollout.campaign.suite import Outcome, Task, run_suite
 from pytest_rollout.errors import PlanError, RolloutError
 from pytest_rollout.sources.benchmark_json import read_report
@@ -29,6 +30,7 @@ from pytest_rollout.sources.document import parse_json
 BENCH = str(HERE / "bench.py")
 MALFORMED = 'name = "qdrant_ann_1m_768d"\nworkload = "vectors"\nseed = -1\n[mix]\nsearch = 90\n'
 MUCH = 10**6
+COOL_DOWN_SECONDS = {"full": 1.0, "reduced": 0.05}
 LATE = 3
 """So many times its seconds, and ten seconds to start, are a run's limit."""
 WRONG_SCENARIO = "hybrid_production_100k"
@@ -85,9 +87,12 @@ def determinism(options) -> Iterator[dict[str, object]]:
 
 
 def suite(options) -> Iterator[dict[str, object]]:
-    """Every scenario; the same again, which must change nothing; and a suite that is interrupted."""
+    """Every scenario; a round again, which must do the same; all rounds in one file; a suite that is interrupted."""
     rounds = 1 if options.size == "reduced" else None
-    yield from _runs(options, rounds=rounds, cool_down_seconds=0.05)
+    cool_down = COOL_DOWN_SECONDS[options.size]
+    yield from _runs(options, rounds=rounds, cool_down_seconds=cool_down)
+    yield from _again(options)
+    _merged(options)
     for number in (signal.SIGINT, signal.SIGTERM):
         yield from _interrupted_suite(options, number)
     if options.inject == "corrupt":
@@ -95,6 +100,42 @@ def suite(options) -> Iterator[dict[str, object]]:
         path.write_text(path.read_text("utf-8")[:200], encoding="utf-8")
     for path in sorted((options.out / "results").glob("*.json")):
         yield {"what": "result", "name": path.name, "problems": int(bool(_why_unreadable(path)))}
+
+
+def _again(options) -> Iterator[dict[str, object]]:
+    """One round once more in its own place: another whole result, of the same operations."""
+    scenario = read_all(options.scenarios)[0]
+    results = options.out / "results"
+    before = _digest_in(results / f"{scenario.name}-1.json")
+    (outcome,) = run_suite(
+        [_task(_Round(scenario, 1), options, results)], folder=results, environment=_environment(), check=read_report
+    )
+    same = outcome.done and _digest_in(outcome.result) == before
+    left = len(unfinished(results))
+    yield {"what": "again", "name": scenario.name, "problems": int(not same), "half_written": left}
+
+
+def _digest_in(path: Path) -> str | None:
+    """Of the operations of one result; None where there is none."""
+    if not path.exists():
+        return None
+    document = parse_json(path.read_bytes(), path.name)
+    return next(row["extra_info"]["digest"] for row in document["benchmarks"] if row["name"].endswith("[p99]"))
+
+
+def _merged(options) -> None:
+    """The rounds of all results as one file of benchmarks, which the report calls this quarter's."""
+    found = []
+    for scenario in read_all(options.scenarios):
+        paths = sorted((options.out / "results").glob(f"{scenario.name}-*.json"))
+        reports = [read_report(path) for path in paths]
+        for figure in ("p99", "operation") if reports else ():
+            name = f"{scenario.name}[{figure}]"
+            seconds = [each for one in reports for each in one.rounds(name)]
+            found.append(Rounds(name=name, seconds=seconds, group=figure))
+    if found:
+        machine = {"node": platform.node(), "python_version": platform.python_version()}
+        written_whole(options.out / "now.json", as_benchmarks(found, taken=options.at, machine=machine))
 
 
 def trials(options) -> Iterator[dict[str, object]]:
@@ -213,6 +254,8 @@ def _row(each: _Round, outcome: Outcome, size_name: str) -> dict[str, object]:
         found["digest"] = extra["digest"]
         found["as_seeded"] = int(extra["digest"] == expected_digest(each.scenario, size.operations))
         found["samples"] = len(extra["samples"])
+        found["p99_ms"] = 1000 * read_report(outcome.result).rounds(row["name"])[0]
+        found["per_second"] = 1 / read_report(outcome.result).rounds(f"{each.scenario.name}[operation]")[0]
         found["mix_off"] = max(
             abs(100 * made.get(kind, 0) / size.operations - share) for kind, share in each.scenario.mix.items()
         )

@@ -25,6 +25,11 @@ def test_runs_do_what_their_seed_says(metrics):
     assert metrics("suite_not_seeded") == 0
 
 
+def test_a_run_can_be_made_again(metrics):
+    """It does the same, and its result is replaced as a whole."""
+    assert metrics("runs_otherwise_again") == 0
+
+
 def test_runs_are_watched(metrics):
     """Twelve looks at the host in each run."""
     assert metrics("samples") >= 12

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -123,6 +125,27 @@ def test_an_environment_that_only_one_plan_has(two):
 
     result.is_refused()
     result.stderr.fnmatch_lines(["ERROR: pay has no environment 'test'", "  environments of pay: staging"])
+
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(("fault", "exit_code"), [("", 0), ("stale", 1)], ids=["healthy", "old-telemetry"])
+def test_the_demo_judges_every_rollout_of_this_project_in_one_run(warm, tmp_path, fault, exit_code):
+    """One verdict each, the worst as exit code: old telemetry holds those that ask it, and not the campaign."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "ROLLOUT_"))}
+    injected = ["--rollout-fault", fault] if fault else []
+    asked = ["gates/", "-m", "phase1", "--rollout-env", "demo", *injected, "--rollout-out", str(tmp_path)]
+    options = ["-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
+    done = warm.run("pytest", [*asked, *options], cwd=REPOSITORY, env=clean, timeout=300)
+
+    assert done.returncode == exit_code, done.stdout + done.stderr
+    receipt = json.loads((tmp_path / "verdict.json").read_text("utf-8"))
+    told = {verdict["rollout"].replace("-", "_"): verdict["decision"] for verdict in receipt["verdicts"]}
+    assert told.keys() == {path.parent.name for path in REPOSITORY.glob("gates/*/rollout.yaml")}
+    assert told["competitive_bench"] == "PROCEED"
+    assert told["dual_memory"] == ("HOLD" if fault else "PROCEED")
+    assert fault or set(told.values()) == {"PROCEED"}
 
 
 @pytest.fixture

@@ -94,6 +94,17 @@ def test_the_second_attempt_may_succeed(task, ran, tmp_path):
     assert [attempt.status for attempt in outcome.attempts] == [1, 0]
 
 
+def test_never_two_at_a_time(task, ran, tmp_path):
+    """Each program begins after the one before has ended, also where one is tried again."""
+    code = (
+        f"import sys, time; log = open({str(tmp_path / 'log')!r}, 'a'); log.write('begin\\n'); log.flush(); "
+        "time.sleep(0.1); log.write('end\\n'); log.flush(); sys.exit(1)"
+    )
+    ran(task("a", code), task("b", code))
+
+    assert (tmp_path / "log").read_text().split() == ["begin", "end"] * 4
+
+
 def test_it_cools_down_between_programs(task, ran):
     began = time.monotonic()
     ran(*(task(name, WRITES.format(text="sound")) for name in "abc"), cool_down_seconds=0.3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_rollout.errors import WorldError
-from pytest_rollout.world import Alert, Fault, Junit, Rows, Series, World
+from pytest_rollout.world import Alert, Fault, Junit, Phase, Rows, Series, World
 
 LOAD = Series(metric="load", base=1, noise=1)
 
@@ -25,6 +25,27 @@ def test_a_fault_changes_what_it_names_and_nothing_else():
     assert bad.flags == {"f": True, "g": False}
     assert bad.series == (LOAD.lately(9, minutes=360), world.series[1])
     assert world.state == {"a": {"b": 1, "c": 2}}
+
+
+def test_a_phase_may_have_some_of_the_files_and_the_fault_s_own():
+    """What is costly to make is made where it is shown; a phase that says nothing has all."""
+    tests, broken, rows = Junit(tests=1), Junit(tests=1, failed=["x"]), Rows(rows=[])
+    world = World(
+        name="w",
+        files={"tests": tests, "rows": rows},
+        phases={"one": Phase(files=["tests"]), "two": Phase(files=[]), "three": Phase()},
+        faults={"bad": Fault(about="a test fails", files={"tests": broken})},
+    )
+
+    shown = {phase: dict(world.showing(phase).files) for phase in ("one", "two", "three", "other")}
+
+    assert shown == {
+        "one": {"tests": tests},
+        "two": {},
+        "three": {"tests": tests, "rows": rows},
+        "other": {"tests": tests, "rows": rows},
+    }
+    assert dict(world.with_fault("bad").showing("one").files) == {"tests": broken}
 
 
 def test_no_fault_is_the_world_as_it_is():
@@ -52,6 +73,10 @@ def test_every_fault_can_be_listed():
         ),
         ({"faults": {"x": Fault(about="", without_alerts=["Slow"])}}, r"alert 'Slow', which world 'w' does not have"),
         ({"files": {"service": Junit(tests=1)}}, r"source 'service' is there twice"),
+        (
+            {"files": {"tests": Junit(tests=1)}, "phases": {"p": Phase(files=["test"])}},
+            r"phase p has the file 'test', which world 'w' does not have(?s:.)*did you mean 'tests'\?",
+        ),
         ({"sources": {"telemetry": {}}}, r"source 'telemetry' is there twice"),
         ({"files": {"x": Junit(tests=1)}, "sources": {"x": {}}}, r"source 'x' is there twice"),
         ({"series": [Series(metric="y", base=1, table="service")]}, r"source 'service' is there twice"),
