@@ -57,12 +57,14 @@ class Results:
         quarters: Which earlier quarters there are.
         outlier: A scenario one of whose rounds takes half as long again.
         cut: Whether this quarter's file ends in the middle.
+        longer: How many times its planned seconds a round took, with its start and its cool-down.
     """
 
     factors: Mapping[str, float] = field(default_factory=dict)
     quarters: Sequence[str] = tuple(QUARTERS)
     outlier: str = ""
     cut: bool = False
+    longer: float = 1.0
 
     def write(self, folder: Path, at: datetime) -> Mapping[str, str]:
         """All files, in `results` of the folder."""
@@ -87,7 +89,8 @@ class Results:
                 p99[-1] *= 1.5
             each = 1 / PER_SECOND[scenario.name]
             operation = [each * factor * (1 + SPREAD * deviation(drawn)) for _ in p99]
-            found.append(Rounds(name=f"{scenario.name}[p99]", seconds=p99, group="p99"))
+            noted = {"seconds": scenario.full.rounds * scenario.full.seconds * self.longer}
+            found.append(Rounds(name=f"{scenario.name}[p99]", seconds=p99, group="p99", extra=noted))
             found.append(Rounds(name=f"{scenario.name}[operation]", seconds=operation, group="operation"))
         return as_benchmarks(found, taken=taken, machine=MACHINE)
 

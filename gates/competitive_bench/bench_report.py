@@ -28,6 +28,7 @@ from pytest_rollout.campaign.standing import (
 )
 from pytest_rollout.errors import RolloutError, SourceError
 from pytest_rollout.sources.benchmark_json import Report, read_report
+from pytest_rollout.sources.document import parse_json
 from pytest_rollout.stats import paired
 
 NOW = "now.json"
@@ -71,7 +72,8 @@ def write_report(results: Path, scenarios: Path, out: Path) -> str:
     text += [f"  {at}. {each.name}: {each.text}" for at, each in enumerate(first, start=1)] or ["  none"]
     text += ["", "Findings"] + [f"  {each.severity.name:<7}  {each.name}: {each.text}" for each in findings] + [""]
     written_whole(out / "report.txt", "\n".join(text))
-    rows = [*_facts(changes, findings, first), _whole(planned, quarters, charts, changes, now)]
+    spent = _spent(results / NOW, planned) if now else None
+    rows = [*_facts(changes, findings, first), _whole(planned, quarters, charts, changes, spent)]
     keys = dict.fromkeys((*COLUMNS, *(key for row in rows for key in row)))
     lines = (json.dumps({**dict.fromkeys(keys), **row}, allow_nan=False) for row in rows)
     written_whole(out / "findings.jsonl", "".join(f"{each}\n" for each in lines))
@@ -96,6 +98,10 @@ def _read(results: Path) -> tuple[Report | None, list[Quarter], list[Finding]]:
         )
     quarters.sort(key=lambda each: each.report.taken)
     if now is not None:
+        for each in quarters:
+            if each.report.taken >= now.taken:
+                text = "was not taken before this quarter's results, and is left out"
+                findings.append(Finding(severity=Severity.ERROR, name=each.when, text=text))
         quarters = [each for each in quarters if each.report.taken < now.taken]
     return now, quarters, findings
 
@@ -116,10 +122,8 @@ def _changes(scenario: Scenario, rounds: Sequence[float], quarters: Sequence[Qua
     published = competitor and Published(who=competitor.name, low=competitor.low_ms, high=competitor.high_ms)
     found = [against_published(scenario.name, rounds, published or None)]
     for each in quarters:
-        before = _rounds(each.report, scenario.name)
-        if before:
-            earlier = Earlier(when=each.when, taken=each.report.taken, rounds=before)
-            found.append(against_earlier(scenario.name, rounds, earlier))
+        earlier = Earlier(when=each.when, taken=each.report.taken, rounds=_rounds(each.report, scenario.name))
+        found.append(against_earlier(scenario.name, rounds, earlier))
     return found
 
 
@@ -200,11 +204,14 @@ def _facts(changes: Sequence[Change], findings: Sequence[Finding], first: Sequen
 
 
 def _whole(
-    planned: Sequence[Scenario], quarters: Sequence[Quarter], charts: int, changes: Sequence[Change], now: Report | None
+    planned: Sequence[Scenario],
+    quarters: Sequence[Quarter],
+    charts: int,
+    changes: Sequence[Change],
+    spent: float | None,
 ) -> dict[str, object]:
     """What the report is as a whole."""
     near = [each for each in changes if each.kind == "published" and each.known and each.percent.high <= NEAR_PERCENT]
-    seconds = sum(_spent(now, each) for each in planned)
     return {
         "what": "report",
         "name": "report",
@@ -212,13 +219,18 @@ def _whole(
         "quarters": len(quarters),
         "charts": charts,
         "near_leader": len(near),
-        "suite_seconds": seconds,
+        "suite_seconds": spent,
     }
 
 
-def _spent(now: Report | None, scenario: Scenario) -> float:
-    """How long the rounds of a scenario took, as planned; those that were measured are counted."""
-    return float(len(_rounds(now, scenario.name)) * scenario.full.seconds)
+def _spent(path: Path, planned: Sequence[Scenario]) -> float | None:
+    """How long all processes of the suite took, as was noted beside each scenario; None where one was not noted."""
+    noted = {
+        row["name"]: row.get("extra_info", {}).get("seconds")
+        for row in parse_json(path.read_bytes(), path.name)["benchmarks"]
+    }
+    seconds = [noted.get(f"{each.name}[p99]") for each in planned]
+    return None if None in seconds else float(sum(seconds))
 
 
 def _one_line(error: RolloutError) -> str:

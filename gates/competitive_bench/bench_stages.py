@@ -90,9 +90,10 @@ def suite(options) -> Iterator[dict[str, object]]:
     """Every scenario; a round again, which must do the same; all rounds in one file; a suite that is interrupted."""
     rounds = 1 if options.size == "reduced" else None
     cool_down = COOL_DOWN_SECONDS[options.size]
-    yield from _runs(options, rounds=rounds, cool_down_seconds=cool_down)
+    rows = list(_runs(options, rounds=rounds, cool_down_seconds=cool_down))
+    yield from rows
     yield from _again(options)
-    _merged(options)
+    _merged(options, rows)
     for number in (signal.SIGINT, signal.SIGTERM):
         yield from _interrupted_suite(options, number)
     if options.inject == "corrupt":
@@ -123,7 +124,7 @@ def _digest_in(path: Path) -> str | None:
     return next(row["extra_info"]["digest"] for row in document["benchmarks"] if row["name"].endswith("[p99]"))
 
 
-def _merged(options) -> None:
+def _merged(options, rows: Sequence[Mapping[str, object]]) -> None:
     """The rounds of all results as one file of benchmarks, which the report calls this quarter's."""
     found = []
     for scenario in read_all(options.scenarios):
@@ -132,7 +133,8 @@ def _merged(options) -> None:
         for figure in ("p99", "operation") if reports else ():
             name = f"{scenario.name}[{figure}]"
             seconds = [each for one in reports for each in one.rounds(name)]
-            found.append(Rounds(name=name, seconds=seconds, group=figure))
+            noted = {"seconds": sum(row["seconds"] for row in rows if row["name"] == scenario.name)}
+            found.append(Rounds(name=name, seconds=seconds, group=figure, extra=noted))
     if found:
         machine = {"node": platform.node(), "python_version": platform.python_version()}
         written_whole(options.out / "now.json", as_benchmarks(found, taken=options.at, machine=machine))

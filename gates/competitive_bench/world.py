@@ -58,6 +58,9 @@ FAULTS = {
     "outlier": Fault(
         about="a round takes half as long again", files={"results": replace(RESULTS, outlier="hybrid_production_100k")}
     ),
+    "long_campaign": Fault(
+        about="the suite took twice as long as planned", files={"results": replace(RESULTS, longer=2.0)}
+    ),
     "corrupt_result": Fault(
         about="a result ends in the middle",
         files={"suite": replace(SUITE, inject="corrupt"), "results": replace(RESULTS, cut=True)},

@@ -125,6 +125,9 @@ def against_earlier(name: str, rounds: Sequence[float], earlier: Earlier) -> Cha
     Returns:
         Unknown below 30 rounds on either side, with the reason.
     """
+    if not earlier.rounds or not rounds:
+        unbounded = Bounds.unbounded("there are no rounds of it", method="Welch's t", n=len(rounds))
+        return Change(name=name, against=earlier.when, kind="earlier", percent=unbounded, p=None)
     lift = compare(earlier.rounds, rounds, iid=True, name=name).mean.lift
     if math.isnan(lift.value) or lift.refuting_level is None or not math.isfinite(lift.low):
         unbounded = Bounds.unbounded(lift.why or "it has no bounds", method=lift.method, n=len(rounds))

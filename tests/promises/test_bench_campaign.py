@@ -210,6 +210,31 @@ def test_a_quarter_that_cannot_be_read_is_said_and_left_out(tmp_path):
     assert "against 2026-q2" not in done.stdout
 
 
+def test_what_a_quarter_lacks_is_said(tmp_path):
+    """A scenario that was not measured then is compared with nothing, and that is a warning and no zero."""
+    reported(tmp_path)
+    file = tmp_path / "results" / "2026-q2.json"
+    document = json.loads(file.read_text("utf-8"))
+    document["benchmarks"] = [row for row in document["benchmarks"] if not row["name"].startswith("hybrid")]
+    file.write_text(json.dumps(document), encoding="utf-8")
+
+    done = bench("report", "--results", tmp_path / "results", "--out", tmp_path / "again")
+
+    assert "WARNING  hybrid_production_100k: against 2026-q2: unknown (there are no rounds of it)" in done.stdout
+
+
+def test_a_quarter_of_the_future_is_left_out(tmp_path):
+    """Files that were swapped would show every regression as a gain."""
+    reported(tmp_path)
+    folder = tmp_path / "results"
+    (folder / "2026-q3.json").write_text((folder / "now.json").read_text("utf-8"), encoding="utf-8")
+
+    done = bench("report", "--results", folder, "--out", tmp_path / "again")
+
+    assert "ERROR    2026-q3: was not taken before this quarter's results" in done.stdout
+    assert "against 2026-q3" not in done.stdout
+
+
 def test_a_quarter_without_any_before_it_has_no_trend(tmp_path):
     text, rows = reported(tmp_path, "quarters=()")
 
