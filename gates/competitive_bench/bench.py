@@ -12,7 +12,11 @@ a result is there as a whole or not at all.
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
+import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -60,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
     stage.add_argument("--scenarios", type=Path, default=FOLDER)
     stage.add_argument("--at", type=datetime.fromisoformat, default=datetime.now(UTC))
     stage.add_argument("--inject", default="")
+    stage.add_argument("--with-parent", action="store_true", help="end when the program that started it does")
     stage.set_defaults(do=one_stage)
     recorded = commands.add_parser("recorded", help="results as the embedded world has them, to look at")
     recorded.add_argument("--out", type=Path, required=True)
@@ -87,8 +92,17 @@ def one_stage(options: argparse.Namespace) -> int:
     """A stage, each of whose programs is a process of its own; this one stays small, since no peak is below its own."""
     from bench_stages import run_stage
 
+    if options.with_parent:
+        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     run_stage(options)
     return 0
+
+
+def _end_with(parent: int) -> None:
+    """Ask for our own end, as a person would, once the parent is another: the running program ends with us."""
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def recorded_results(options: argparse.Namespace) -> int:

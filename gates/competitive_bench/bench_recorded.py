@@ -140,7 +140,7 @@ class Stage:
     def write(self, folder: Path, at: datetime) -> Mapping[str, str]:
         """Run it in a process of its own, which is small; see `campaign.program`."""
         out, scenarios = folder / self.name, self._scenarios(folder)
-        argv = [sys.executable, str(HERE / "bench.py"), "stage", self.name, "--out", str(out)]
+        argv = [sys.executable, str(HERE / "bench.py"), "stage", self.name, "--with-parent", "--out", str(out)]
         argv += ["--at", at.isoformat(), "--results", str(folder / "results"), "--scenarios", str(scenarios)]
         argv += ["--inject", self.inject] if self.inject else []
         package = str(Path(pytest_rollout.__file__).parent.parent)

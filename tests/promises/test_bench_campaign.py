@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -248,3 +250,31 @@ def test_an_outlier_is_named(tmp_path):
     ((name, text),) = [each for each in findings(rows, "WARNING") if each[1].startswith("outliers")]
     assert name == "hybrid_production_100k"
     assert text.startswith("outliers: round 30 with 13.")
+
+
+def test_a_stage_ends_with_the_world_that_started_it(tmp_path):
+    """A world that is killed leaves no stage and no run behind, and nothing half written."""
+    words = [str(BENCH / "bench.py"), "stage", "determinism", "--with-parent", "--out", str(tmp_path / "out")]
+    code = f"import subprocess, sys; subprocess.run([sys.executable, *{words!r}])"
+    parent = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("out/results/*.json")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    parent.kill()
+    parent.wait()
+
+    while _running(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not _running(tmp_path)
+    assert list(tmp_path.glob("out/results/*.json"))
+    assert not list(tmp_path.rglob("*.part"))
+    assert not list(tmp_path.glob("out/*.jsonl"))
+
+
+def _running(folder):
+    """Programs that were told of this folder."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found += [each] if str(folder).encode() in each.read_bytes() else []
+    return found
