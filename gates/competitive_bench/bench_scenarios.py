@@ -23,7 +23,7 @@ WORKLOADS = {
 }
 KEYS = {
     "": {"name", "title", "workload", "seed", "mix", "full", "reduced", "target", "competitor"},
-    "full": {"rows", "dimensions", "operations", "rounds", "seconds", "memory_mb"},
+    "full": {"rows", "dimensions", "operations", "rounds", "seconds", "memory_mb", "digest"},
     "target": {"p99_ms", "delta_percent"},
     "competitor": {"name", "p99_ms"},
 }
@@ -33,13 +33,17 @@ _SYNTAX = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)$
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """How much is done: so many rows, operations of a round, and rounds of so many seconds within so much memory."""
+    """How much is done: so many rows, operations of a round, and rounds of so many seconds within so much memory.
+
+    `digest` is the SHA-256 of the operations, written down once: whatever Python or machine makes them must agree.
+    """
 
     rows: int
     operations: int
     rounds: int
     seconds: int
     memory_mb: int
+    digest: str
     dimensions: int = 0
 
 
@@ -188,7 +192,11 @@ class _Looks:
 
     def _figures(self, table: str, inner: Mapping[str, object]) -> Iterator[Problem]:
         for key, value in inner.items():
-            if table in {"full", "reduced"} and key in KEYS["full"] and not _whole(value, least=1):
+            if key == "digest":
+                if not (isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value)):
+                    made = f"python bench_sequence.py {self._where} {table} | sha256sum"
+                    yield self._problem(table, key, f"a SHA-256 in hexadecimal is meant, not {value!r}", made)
+            elif table in {"full", "reduced"} and key in KEYS["full"] and not _whole(value, least=1):
                 yield self._problem(table, key, f"a whole number above 0 is meant, not {value!r}")
             elif key == "operations" and value % 100:
                 yield self._problem(table, key, f"{value} is no multiple of 100, so the mix would not be exact")

@@ -6,7 +6,6 @@ JSON lines, whole or not at all, beside the results.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -18,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench_scenarios import HERE, Scenario, read, read_all
-from bench_sequence import line, operations
 
 from pytest_rollout.campaign.program import Watched, watched
 from pytest_rollout.campaign.results import Rounds, as_benchmarks, unfinished, written_whole
@@ -105,7 +103,7 @@ def suite(options) -> Iterator[dict[str, object]]:
 
 def _again(options) -> Iterator[dict[str, object]]:
     """One round once more in its own place: another whole result, of the same operations."""
-    scenario = read_all(options.scenarios)[0]
+    scenario = read_all(options.scenarios)[-1]
     results = options.out / "results"
     before = _digest_in(results / f"{scenario.name}-1.json")
     (outcome,) = run_suite(
@@ -254,7 +252,7 @@ def _row(each: _Round, outcome: Outcome, size_name: str) -> dict[str, object]:
         extra = row["extra_info"]
         made = extra["operations"]
         found["digest"] = extra["digest"]
-        found["as_seeded"] = int(extra["digest"] == expected_digest(each.scenario, size.operations))
+        found["as_seeded"] = int(extra["digest"] == size.digest)
         found["samples"] = len(extra["samples"])
         found["p99_ms"] = 1000 * read_report(outcome.result).rounds(row["name"])[0]
         found["per_second"] = 1 / read_report(outcome.result).rounds(f"{each.scenario.name}[operation]")[0]
@@ -262,14 +260,6 @@ def _row(each: _Round, outcome: Outcome, size_name: str) -> dict[str, object]:
             abs(100 * made.get(kind, 0) / size.operations - share) for kind, share in each.scenario.mix.items()
         )
     return found
-
-
-def expected_digest(scenario: Scenario, count: int) -> str:
-    """The digest of the operations that the seed stands for."""
-    digest = hashlib.sha256()
-    for operation in operations(scenario.seed, scenario.mix, count):
-        digest.update(f"{line(operation)}\n".encode("ascii"))
-    return digest.hexdigest()
 
 
 def _interrupted_suite(options, number: signal.Signals) -> Iterator[dict[str, object]]:

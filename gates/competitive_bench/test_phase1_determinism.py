@@ -22,7 +22,7 @@ def test_three_runs_do_the_same(metrics):
 
 
 def test_runs_do_what_their_seed_says(metrics):
-    """The operations that were done are those that the seed stands for."""
+    """The operations that were done have the SHA-256 that the scenario states, whatever made them."""
     assert metrics("sequences_not_seeded") == 0
 
 

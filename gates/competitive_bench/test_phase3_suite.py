@@ -21,7 +21,7 @@ def test_results_are_files(metrics):
 
 
 def test_runs_do_what_their_seed_says(metrics):
-    """The operations that were done are those that the seed stands for."""
+    """The operations that were done have the SHA-256 that the scenario states."""
     assert metrics("suite_not_seeded") == 0
 
 

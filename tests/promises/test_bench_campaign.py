@@ -72,6 +72,7 @@ CHANGED = {
     "no_dimensions": ("dimensions = 64\n", ""),
     "another_name": ('name = "qdrant_ann_1m_768d"', 'name = "qdrant"'),
     "wanted_slower": ("delta_percent = -10.0", "delta_percent = 10.0"),
+    "no_digest": ('digest = "baa573', 'digest = "BAA573'),
     "no_toml": ("seed = 20260101", "seed = 2026 0101"),
     "not_closed": ("p99_ms = [22.0, 24.0]", "p99_ms = [22.0, 24.0"),
 }
@@ -93,6 +94,7 @@ CHANGED = {
         ("no_dimensions", "[reduced]", "reduced.dimensions: missing: vectors have dimensions"),
         ("another_name", "name", "name: 'qdrant' is not the name of the file"),
         ("wanted_slower", "delta_percent", "target.delta_percent: a change from -100 to 0 % is meant, not 10.0"),
+        ("no_digest", 'digest = "baa573', "reduced.digest: a SHA-256 in hexadecimal is meant"),
         ("no_toml", "seed", "no TOML: "),
         ("not_closed", "", "no TOML: "),
     ],
