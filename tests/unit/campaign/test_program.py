@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 import time
@@ -44,11 +45,14 @@ def test_it_ends_by_itself(watch):
 
 
 def test_its_peak_is_its_own(watch):
-    """What it had for a moment counts."""
-    small, large = watch("pass"), watch("b'x' * 400_000_000")
+    """What it had for a moment counts; what this process had is the least that can be seen, as the docstring says."""
+    ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    wanted = ours + 100_000_000
 
-    assert large.peak_bytes > 400_000_000
-    assert large.peak_bytes - small.peak_bytes > 200_000_000
+    small, large = watch("pass"), watch(f"b'x' * {wanted}")
+
+    assert large.peak_bytes > wanted
+    assert small.peak_bytes < wanted
 
 
 def test_one_that_takes_too_long_is_ended(watch):
