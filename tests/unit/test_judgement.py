@@ -145,6 +145,32 @@ def test_a_part_that_did_not_answer_holds(make_gate, make_fact, make_answer, ans
     )
 
 
+def test_a_gate_of_another_stage_does_not_count(make_gate, make_answer):
+    """It says PROCEED, so that it blocks nothing, and is told apart from one that proved something."""
+    gate = make_gate()
+    answers = [
+        make_answer(gate, "setup", Ended.NOT_APPLICABLE, message="for 5 %; the traffic is 25 %\nand more"),
+        make_answer(gate, "teardown"),
+    ]
+
+    sentence = "for 5 %; the traffic is 25 %"
+    expected = GateVerdict(gate=gate, decision=PROCEED, sentence=sentence, counts=False, applies=False)
+    assert judge(gate, answers, deselected=False) == expected
+    assert judge(gate, answers[::-1], deselected=False) == expected
+
+
+def test_a_gate_of_another_stage_that_breaks_holds(make_gate, make_answer, make_fact):
+    """Whatever else was said of it is not forgotten: neither a part that broke nor a claim."""
+    gate = make_gate()
+    apart = make_answer(gate, "setup", Ended.NOT_APPLICABLE)
+    broken = judge(gate, [apart, make_answer(gate, "teardown", Ended.ERROR)], deselected=False)
+    claimed = make_answer(gate, "call", Ended.NOT_APPLICABLE, claims=(make_fact(),))
+    spoken = judge(gate, [make_answer(gate, "setup"), claimed, make_answer(gate, "teardown")], deselected=False)
+
+    assert (broken.decision, broken.reason, broken.counts, broken.applies) == (HOLD, "error", True, True)
+    assert (spoken.decision, spoken.counts, spoken.applies) == (HOLD, True, True)
+
+
 @pytest.mark.parametrize("when", ["setup", "teardown"])
 @pytest.mark.parametrize(
     ("ended", "decision", "reason"),

@@ -262,8 +262,28 @@ def test_a_shadow_that_changed_since_the_lock_holds(judged, good, make_gate, the
     assert verdict.reasons == (Because("unlocked", sentence, "test_x.py::test_s"),)
 
 
+@pytest.mark.parametrize(
+    ("then", "now", "sentence"),
+    [
+        ((), ("5 %", "25 %"), "is for 5 %, 25 % alone, gates.lock says otherwise"),
+        (("5 %", "25 %"), ("5 %",), "is for 5 % alone, gates.lock says otherwise"),
+        (("5 %",), (), "is for every stage, gates.lock says otherwise"),
+    ],
+)
+def test_stages_that_changed_since_the_lock_hold(judged, good, make_gate, then, now, sentence):
+    """A gate that is no longer asked at a stage is agreed on in a review, too."""
+    lock = Lock(locked([make_gate("test_good"), make_gate("test_s", stages=then)]), "d")
+    verdict = judged(good(), good("test_s", stages=now), lock=lock)
+
+    assert verdict.reasons == (Because("unlocked", sentence, "test_x.py::test_s"),)
+
+
 def test_a_lock_that_was_kept_is_no_reason(judged, good):
-    gates = good("test_a", rollback=True), good("test_b", shadow_until=date(2026, 12, 1))
+    gates = (
+        good("test_a", rollback=True),
+        good("test_b", shadow_until=date(2026, 12, 1)),
+        good("test_c", stages=("5 %",)),
+    )
 
     assert judged(*gates).reasons == ()
 
