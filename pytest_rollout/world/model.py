@@ -82,6 +82,7 @@ class Fault:
         flags: New values of flags, by name, or by dotted path inside one.
         files: Other content of files, by their source.
         events: Other rows of experiments, by their phase.
+        phases: What it changes in one phase alone, and there in place of what it changes in all.
         without_alerts: Alert rules that are not there.
         dies_at: A path; the service ends without an answer when it is asked for.
     """
@@ -96,6 +97,7 @@ class Fault:
     flags: Mapping[str, object] = field(default_factory=dict)
     files: Mapping[str, WorldFile] = field(default_factory=dict)
     events: Mapping[str, Events] = field(default_factory=dict)
+    phases: Mapping[str, Phase] = field(default_factory=dict)
     without_alerts: Sequence[str] = ()
     dies_at: str = ""
 
@@ -115,16 +117,18 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
-    """What is otherwise in one phase of the rollout that a world is of: values of flags, and of the state by path.
+    """What is otherwise in one phase of the rollout that a world is of: flags, the state by path, and files.
 
     `percentage` is the flag that holds how much traffic is treated, or all flags that do; empty for none. `files`
     names those of the world's files that are written in this phase, where some are costly to make; None for all.
+    `other_files` is what some of them hold in this phase, where that differs.
     """
 
     flags: Mapping[str, object] = field(default_factory=dict)
     state: Mapping[str, object] = field(default_factory=dict)
     percentage: str | Sequence[str] = ""
     files: Sequence[str] | None = None
+    other_files: Mapping[str, WorldFile] = field(default_factory=dict)
 
     @property
     def percentages(self) -> tuple[str, ...]:
@@ -136,8 +140,20 @@ class Phase:
         """The same under a fault, which has the last word."""
         flags = {name: value for name, value in self.flags.items() if name not in fault.flags}
         state = {path: value for path, value in self.state.items() if path not in fault.state}
+        other_files = {name: file for name, file in self.other_files.items() if name not in fault.files}
         percentages = tuple(name for name in self.percentages if name not in fault.flags)
-        return replace(self, flags=flags, state=state, percentage=percentages)
+        return replace(self, flags=flags, state=state, other_files=other_files, percentage=percentages)
+
+    def changed(self, own: Phase) -> Phase:
+        """The same with what a fault changes in this phase alone."""
+        return replace(
+            self,
+            flags={**self.flags, **own.flags},
+            state={**self.state, **own.state},
+            other_files={**self.other_files, **own.other_files},
+            percentage=tuple(name for name in self.percentages if name not in own.flags),
+            files=self.files if own.files is None else own.files,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +175,7 @@ class World:
         faults: What can be made to go wrong, by name.
         baselines: What was recorded before the rollout, by the plan's metric.
         events: The rows of an experiment, by the phase that is shown; the source `recalls`, and `replays` with a suite.
-        phases: What is otherwise in a phase that is shown: flags and state.
+        phases: What is otherwise in a phase that is shown: flags, state and files.
 
     Raises:
         WorldError: A fault that changes what the world does not have, two
@@ -197,6 +213,7 @@ class World:
             for name in set(shown.files or ()) - set(self.files):
                 lines = [f"phase {phase} has the file '{name}', which world '{self.name}' does not have"]
                 raise WorldError("\n  ".join([*lines, f"files: {listed(self.files)}", *did_you_mean(name, self.files)]))
+            self._refuse_unknown(f"phase {phase}", "file", shown.other_files, self.files)
         for name in self.faults:
             if name in ANY_WORLD:
                 raise WorldError(f"fault '{name}' is one that every world has: give yours another name")
@@ -226,6 +243,9 @@ class World:
         self._refuse_unknown(fault, "series", {**chosen.series, **chosen.drifts}, levels)
         self._refuse_unknown(fault, "file", chosen.files, self.files)
         self._refuse_unknown(fault, "phase with events", chosen.events, self.events)
+        self._refuse_unknown(fault, "phase", chosen.phases, self.phases)
+        for own in chosen.phases.values():
+            self._refuse_unknown(fault, "file", {**own.other_files, **dict.fromkeys(own.files or ())}, self.files)
         rules = {alert.name: alert for alert in self.alerts}
         self._refuse_unknown(fault, "alert", dict.fromkeys(chosen.without_alerts), rules)
         return replace(
@@ -235,7 +255,10 @@ class World:
             series=tuple(map(chosen.done_to, self.series)),
             files={**self.files, **chosen.files},
             events={**self.events, **chosen.events},
-            phases={name: phase.under(chosen) for name, phase in self.phases.items()},
+            phases={
+                name: phase.under(chosen).changed(chosen.phases.get(name, Phase()))
+                for name, phase in self.phases.items()
+            },
             alerts=tuple(alert for alert in self.alerts if alert.name not in chosen.without_alerts),
             faults={},
         )
@@ -244,11 +267,12 @@ class World:
         """The world as it is in one phase with so much traffic; as it is without any where a phase has nothing own."""
         shown = self.phases.get(phase, Phase())
         treated = dict.fromkeys(shown.percentages, percent)
+        files = {**self.files, **shown.other_files}
         return replace(
             self,
             flags=_changed_flags(self.flags, {**shown.flags, **treated}, f"phase {phase}"),
             state=_changed_state(self.state, shown.state, f"phase {phase}"),
-            files=dict(self.files) if shown.files is None else {name: self.files[name] for name in shown.files},
+            files=files if shown.files is None else {name: files[name] for name in shown.files},
             phases={},
             events={phase: self.events[phase]} if phase in self.events else {},
             faults={},

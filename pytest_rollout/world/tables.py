@@ -7,24 +7,30 @@ that asks for them asks a real database.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from pytest_rollout.errors import WorldError
 
-_TYPES = {bool: "BOOLEAN", int: "BIGINT", float: "DOUBLE", str: "VARCHAR"}
+_TYPES = {bool: "BOOLEAN", int: "BIGINT", float: "DOUBLE", str: "VARCHAR", timedelta: "TIMESTAMPTZ"}
+Cell = bool | int | float | str | timedelta | None
+"""What a row may hold."""
 AT = "at"
 _AT_ONCE = 500
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """One table: its rows, all with the same columns, and how many hours ago they were written (column `at`)."""
+    """One table: its rows, all with the same columns, and how many hours ago they were written (column `at`).
 
-    rows: Sequence[Mapping[str, bool | int | float | str | None]]
+    A column of `timedelta` holds times: each row says how long before the run. `indexes` names the column of each.
+    """
+
+    rows: Sequence[Mapping[str, Cell]]
     columns: Mapping[str, type]
     hours_ago: float = 1.0
+    indexes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +48,9 @@ class Tables:
         for name, table in self.tables.items():
             if not all(each.isidentifier() for each in (name, *table.columns)) or AT in table.columns:
                 raise WorldError(f"table '{name}': names have letters, digits and _, and '{AT}' is written by itself")
+            for index, column in table.indexes.items():
+                if not index.isidentifier() or column not in table.columns:
+                    raise WorldError(f"table '{name}': index '{index}' is of '{column}', which is none of its columns")
             for kind in table.columns.values():
                 if kind not in _TYPES:
                     raise WorldError(f"table '{name}': a column is {', '.join(each.__name__ for each in _TYPES)}")
@@ -69,13 +78,20 @@ class Tables:
                     columns = ", ".join(f"{column} {_TYPES[kind]}" for column, kind in table.columns.items())
                     connection.execute(f'CREATE TABLE {name} ({columns}, "{AT}" TIMESTAMPTZ)')
                     written = (at - timedelta(hours=table.hours_ago)).isoformat()
-                    rows = [[*(row[column] for column in table.columns), written] for row in table.rows]
+                    rows = [[*(_told(row[column], at) for column in table.columns), written] for row in table.rows]
                     one = f"({', '.join('?' * (len(table.columns) + 1))})"
                     # Row by row DuckDB takes two milliseconds for each.
                     for start in range(0, len(rows), _AT_ONCE):
                         some = rows[start : start + _AT_ONCE]
                         values = [value for row in some for value in row]
                         connection.execute(f"INSERT INTO {name} VALUES {', '.join([one] * len(some))}", values)
+                    for index, column in table.indexes.items():
+                        connection.execute(f"CREATE INDEX {index} ON {name} ({column})")
         except (duckdb.Error, OSError) as error:
             raise WorldError(f"{path}: the tables cannot be written: {error}") from error
         return {"kind": "sql", "url": f"duckdb:///{path}"}
+
+
+def _told(cell: Cell, at: datetime) -> bool | int | float | str | None:
+    """A cell as DuckDB takes it: a time as text, with its offset."""
+    return (at - cell).isoformat() if isinstance(cell, timedelta) else cell

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from pytest_rollout.errors import WorldError
-from pytest_rollout.world import Alert, Fault, Junit, Phase, Rows, Series, World
+from pytest_rollout.world import Alert, Fault, Junit, Log, Phase, Rows, Series, World
 
 LOAD = Series(metric="load", base=1, noise=1)
+LOG = Log(pattern="(?P<at>.*)", entries={"INFO x": 60})
 
 
 def test_a_fault_changes_what_it_names_and_nothing_else():
@@ -70,6 +71,12 @@ def test_every_fault_can_be_listed():
         (
             {"faults": {"x": Fault(about="", files={"tests": Junit(tests=1)})}},
             r"file 'tests', which world 'w' does not",
+        ),
+        ({"phases": {"p": Phase(other_files={"tests": Junit(tests=1)})}}, r"fault 'phase p' changes file 'tests'"),
+        ({"faults": {"x": Fault(about="", phases={"p": Phase()})}}, r"phase 'p', which world 'w' does not have"),
+        (
+            {"phases": {"p": Phase()}, "faults": {"x": Fault(about="", phases={"p": Phase(other_files={"t": LOG})})}},
+            r"fault 'x' changes file 't'",
         ),
         ({"faults": {"x": Fault(about="", without_alerts=["Slow"])}}, r"alert 'Slow', which world 'w' does not have"),
         ({"files": {"service": Junit(tests=1)}}, r"source 'service' is there twice"),
@@ -142,6 +149,34 @@ def test_a_fault_replaces_files_and_takes_rules_away():
     assert bad.files == {"tests": broken, "list": world.files["list"]}
     assert [alert.name for alert in bad.alerts] == ["Down"]
     assert world.files["tests"] is tests
+
+
+def test_files_differ_by_phase_and_a_fault_may_change_them_in_one():
+    """The phase has its own, the fault has the last word, and in other phases it says nothing."""
+    first, second, broken = Junit(tests=1), Junit(tests=2), Junit(tests=2, failed=["test_x"])
+    world = World(
+        name="w",
+        files={"tests": first, "log": LOG},
+        flags={"on": False},
+        state={"mode": "old"},
+        phases={"one": Phase(other_files={"tests": second}, flags={"on": True}), "two": Phase(state={"mode": "new"})},
+        faults={
+            "there": Fault(about="", phases={"one": Phase(other_files={"tests": broken}, state={"mode": "lost"})}),
+            "everywhere": Fault(about="", files={"tests": broken}),
+        },
+    )
+
+    def shown(phase, fault=None):
+        found = world.with_fault(fault).showing(phase)
+        return found.files["tests"], found.flags["on"], found.state["mode"]
+
+    assert shown("one") == (second, True, "old")
+    assert shown("two") == (first, False, "new")
+    assert shown("none") == (first, False, "old")
+    assert shown("one", "there") == (broken, True, "lost")
+    assert shown("two", "there") == (first, False, "new")
+    assert shown("one", "everywhere") == (broken, True, "old")
+    assert world.showing("one").files["log"] is LOG
 
 
 def test_a_drift_does_not_end_before_now():

@@ -47,11 +47,26 @@ def test_writing_again_replaces_it(tmp_path):
         ({"a": Table(columns={"at": int}, rows=[])}, "is written by itself"),
         ({"a": Table(columns={"id": list}, rows=[])}, "a column is bool, int, float, str"),
         ({"a": Table(columns={"id": int}, rows=[{"other": 1}])}, "a row has"),
+        ({"a": Table(columns={"id": int}, rows=[], indexes={"i": "x"})}, "none of its columns"),
+        ({"a": Table(columns={"id": int}, rows=[], indexes={"i x": "id"})}, "none of its columns"),
     ],
 )
 def test_mistakes_are_said(tables, said):
     with pytest.raises(WorldError, match=said):
         Tables(tables=tables)
+
+
+def test_times_are_told_as_how_long_ago(tmp_path):
+    """And an index is one, as gates look for it in the database's catalogue."""
+    rows = [{"id": 1, "made": timedelta(hours=2)}, {"id": 2, "made": None}]
+    table = Table(columns={"id": int, "made": timedelta}, rows=rows, indexes={"idx_made": "made"})
+    Tables(tables={"edges": table}).write(tmp_path, AT)
+
+    with duckdb.connect(str(tmp_path / "store.duckdb"), read_only=True) as connection:
+        found = connection.execute("SELECT epoch(made) FROM edges ORDER BY id").fetchall()
+        indexes = connection.execute("SELECT indexname FROM pg_indexes").fetchall()
+    assert found == [((AT - timedelta(hours=2)).timestamp(),), (None,)]
+    assert indexes == [("idx_made",)]
 
 
 def test_what_cannot_be_written_is_said(tmp_path):
