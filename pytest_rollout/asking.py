@@ -41,7 +41,7 @@ class Asking:
         return config
 
     def instant(self, metric: Metric, query: Query | None = None) -> Question:
-        """The question for one number, or for a histogram where the metric is a quantile of one.
+        """The question for one number, or for a histogram where the metric is of one.
 
         Raises:
             SourceError: No query for the kind of the metric's source.
@@ -51,7 +51,7 @@ class Asking:
             query=text,
             at=self.at,
             timeout_seconds=TIMEOUT_SECONDS,
-            buckets=metric.quantile is not None,
+            buckets=metric.distribution,
             step=metric.step,
         )
 
@@ -61,8 +61,8 @@ class Asking:
         Raises:
             SourceError: As for `instant`; or the metric is no plain number and has no series.
         """
-        if metric.ratio is not None or metric.quantile is not None:
-            what = "a ratio" if metric.ratio is not None else "a quantile of a histogram"
+        if metric.ratio is not None or metric.distribution:
+            what = "a ratio" if metric.ratio is not None else "of a histogram"
             raise SourceError(f"'{metric.name}' is {what} and has no series\ngive the window in its query")
         text = self._text(metric, metric.series or metric.query, "series")
         return Question(

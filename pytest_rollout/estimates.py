@@ -112,6 +112,28 @@ class Estimate:
         lowest, highest = self.history(held)
         return replace(lowest, sources=self.sources), replace(highest, sources=self.sources)
 
+    def share(self, above: float | str = -math.inf, upto: float | str = math.inf) -> Estimate:
+        """The share of the values in an interval, where there is a distribution; see `distributions`.
+
+        Raises:
+            QuestionError: This is one number.
+        """
+        raise self._no_distribution(f"share from {above} to {upto}")
+
+    def drift(self, other: Estimate) -> Estimate:
+        """How far a distribution is from another, where there is one; see `distributions`.
+
+        Raises:
+            QuestionError: This is one number.
+        """
+        raise self._no_distribution(f"drift from {other.name}")
+
+    def _no_distribution(self, asked: str) -> QuestionError:
+        return QuestionError(
+            f"{self.name} is one number, and has no {asked}: give the metric a query that answers many values, "
+            "and 'quantile: 0.5' or 'within: [low, high]'"
+        )
+
     def __lt__(self, other: object) -> Claim:
         return compare_with(self, "<", other)
 

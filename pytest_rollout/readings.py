@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, cast
 from pytest_rollout.ahead import DEADLINE_SECONDS, Ask
 from pytest_rollout.asking import TIMEOUT_SECONDS, Asking
 from pytest_rollout.decisions import Reason
+from pytest_rollout.distributions import Distribution
 from pytest_rollout.errors import QuantityError, QuestionError, RolloutError, SourceError, did_you_mean, listed
 from pytest_rollout.estimates import Estimate, Reading
 from pytest_rollout.facts import Fact
@@ -211,8 +212,8 @@ class Readings:
     def _value(self, metric: Metric) -> Estimate:
         if metric.ratio is not None:
             return self._ratio(metric, metric.ratio)
-        if metric.quantile is not None:
-            return self._quantile(metric, metric.quantile)
+        if metric.distribution:
+            return self._distribution(metric)
         length = self.asking.length_of(metric)
         if length is not None:
             return self._summary(metric, length)
@@ -248,30 +249,52 @@ class Readings:
         older = min((each for each in (of, over)), key=lambda each: each.at or self._at)
         return self._estimate(found, metric, replace(older.provenance, query=asked.query), unit="share")
 
-    def _quantile(self, metric: Metric, quantile: float) -> Estimate:
-        """A quantile of a histogram, no finer than its buckets."""
+    def _distribution(self, metric: Metric) -> Distribution:
+        """A histogram or rows, and the one number of them that the plan names."""
         asked = self._asked(metric, metric.query)
         try:
             answer = self._answer(metric, self.asking.instant(metric))
+            reading = reading_of(answer, asked).reading
         except Exception as error:  # noqa: BLE001 - as above
-            return unanswered(error, asked).reading
-        observed = reading_of(answer, asked)
-        if math.isnan(observed.reading.value):
-            return observed.reading
+            return self._around(unanswered(error, asked).reading, metric)
+        if math.isnan(reading.value):
+            return self._around(reading, metric)
         if not answer.buckets:
-            return asked.unknown(f"{metric.source} answered a number, and no histogram", needs="see its query")
+            why = f"{metric.source} answered a number, and no histogram"
+            return self._around(asked.unknown(why, needs="see its query"), metric)
+        buckets = tuple((each.above, each.upto, each.count) for each in answer.buckets)
+        try:
+            found, unit = self._one_number(buckets, metric)
+        except ValueError as error:
+            why = f"{metric.source} answered no histogram that counts: {error}"
+            return self._around(asked.unknown(why, needs="see its buckets"), metric)
+        return self._around(self._estimate(found, metric, reading.provenance, unit=unit), metric, buckets)
+
+    def _one_number(self, buckets: Sequence[tuple[float, float, float]], metric: Metric) -> tuple[Bounds, str]:
+        """The share of an interval, or a quantile, no finer than its buckets; and the unit that it is in.
+
+        Raises:
+            ValueError: The buckets do not count anything.
+        """
+        confidence, deff = self._plan.confidence, metric.burst
+        if metric.within is not None:
+            from pytest_rollout.stats.between import between
+
+            return between(buckets, *metric.within, confidence=confidence, deff=deff), "share"
         from pytest_rollout.stats import histogram
 
-        buckets = [(each.above, each.upto, each.count) for each in answer.buckets]
-        try:
-            confidence, deff = self._plan.confidence, metric.burst
-            found = histogram.quantile(buckets, quantile, confidence=confidence, deff=deff, looks="continuous")
-        except ValueError as error:
-            return asked.unknown(f"{metric.source} answered no histogram that counts: {error}", needs="see its buckets")
+        assert metric.quantile is not None
+        found = histogram.quantile(buckets, metric.quantile, confidence=confidence, deff=deff, looks="continuous")
         if -math.inf < found.low < found.value:
             # A bucket holds what is above its lower edge: a limit at that edge is passed.
             found = replace(found, low=math.nextafter(found.low, math.inf))
-        return self._estimate(found, metric, observed.reading.provenance, unit=metric.unit)
+        return found, metric.unit
+
+    def _around(
+        self, value: Estimate, metric: Metric, buckets: tuple[tuple[float, float, float], ...] = ()
+    ) -> Distribution:
+        confidence = self._plan.confidence
+        return Distribution.around(value, buckets, burst=metric.burst, confidence=confidence)
 
     def _estimate(self, found: Bounds, metric: Metric, provenance: Provenance, *, unit: str) -> Estimate:
         if math.isnan(found.value):

@@ -215,8 +215,12 @@ _METRIC = Fields(
             parse=parse_quantile,
             pattern=NUMBER_PATTERN,
         ),
+        "within": ListOf(
+            about="the value is the share of the histogram above the first and up to the second, such as [0.7, 0.9]",
+            items=Parsed(about="a number", parse=parse_number, pattern=NUMBER_PATTERN),
+        ),
         "burst": Parsed(
-            about="how many events of a ratio or quantile come together, at least (2 if not said)",
+            about="how many events of a ratio, quantile or share come together, at least (2 if not said)",
             parse=parse_burst,
             pattern=NUMBER_PATTERN,
         ),

@@ -60,7 +60,23 @@ def _metric(name: str, node: Node, findings: Findings) -> Metric:
         quantile=parse_quantile(node.text_of("quantile")) if node.text_of("quantile") else None,
         burst=parse_burst(node.text_of("burst") or "2"),
         samples=_samples(node, findings),
+        within=_within(node, findings),
     )
+
+
+def _within(node: Node, findings: Findings) -> tuple[float, float] | None:
+    """The interval whose share is the value; a share has no other unit."""
+    if "within" not in node.fields:
+        return None
+    stated = node.fields["within"]
+    ends = [parse_number(item.text) for item in stated.items]
+    if len(ends) != 2 or not ends[0] < ends[1]:
+        findings.at(stated, "not a lower and an upper end", "write two numbers: [0.7, 0.9]")
+        return None
+    if Unit.parse(node.text_of("unit")).kind != "share":
+        findings.at(stated, "the share of an interval is no number without a unit", "write unit: '%', or unit: share")
+        return None
+    return (ends[0], ends[1])
 
 
 def _samples(node: Node, findings: Findings) -> Samples | None:
@@ -119,11 +135,11 @@ def _check_questions(metric: Node, findings: Findings) -> None:
     for key, others in _APART.items():
         for other in sorted(others & has) if key in has else ():
             findings.at_key(metric.fields[other], f"'{other}' beside '{key}' has no meaning", "remove one of them")
-    for key, needed in (("quantile", "query"), ("no_data", "query")):
+    for key, needed in (("quantile", "query"), ("within", "query"), ("no_data", "query")):
         if key in has and needed not in has:
             findings.at_key(metric.fields[key], f"'{key}' without '{needed}'", f"it says something of a {needed}")
 
-    if "burst" in has and not has & {"ratio", "quantile", "samples"}:
+    if "burst" in has and not has & {"ratio", "quantile", "within", "samples"}:
         findings.at_key(metric.fields["burst"], "'burst' without 'ratio' or 'quantile'", "it says something of counts")
     if "source" not in has and "samples" not in has:
         findings.at_key(metric, "'source' is missing", "source: the source that is asked, by its name")
@@ -132,9 +148,10 @@ def _check_questions(metric: Node, findings: Findings) -> None:
 
 
 _APART = {
-    "samples": {"source", "query", "series", "ratio", "over", "as", "quantile", "no_data", "step", "max_age"},
-    "ratio": {"query", "series", "over", "as", "quantile", "no_data", "step"},
-    "quantile": {"series", "over", "as", "no_data", "step"},
+    "samples": {"source", "query", "series", "ratio", "over", "as", "quantile", "within", "no_data", "step", "max_age"},
+    "ratio": {"query", "series", "over", "as", "quantile", "within", "no_data", "step"},
+    "quantile": {"series", "over", "as", "within", "no_data", "step"},
+    "within": {"series", "over", "as", "no_data", "step"},
     "over": {"no_data"},
 }
 """Keys of a metric that exclude each other."""

@@ -132,8 +132,8 @@ class Metric:
     `better` is `lower`, `higher` or empty (a range judges it). `max_age` is
     None where the plan says `any`: the value does not age. `series` is asked
     for windows, and `query` where it is empty; `quantile` is of the histogram
-    that `query` answers; `burst` says how many events of a `ratio` come
-    together at least.
+    that `query` answers, and `within` the interval whose share of it is asked
+    for; `burst` says how many events of a `ratio` come together at least.
     """
 
     name: str
@@ -152,6 +152,12 @@ class Metric:
     quantile: float | None = None
     burst: float = 2.0
     samples: Samples | None = None
+    within: tuple[float, float] | None = None
+
+    @property
+    def distribution(self) -> bool:
+        """Whether the query answers a histogram or rows, of which the value is one number."""
+        return self.quantile is not None or self.within is not None
 
     @property
     def queries(self) -> tuple[Query, ...]:

@@ -1,19 +1,22 @@
 """Histogram: counts by size, as Prometheus writes them, to buckets that do not overlap.
 
 Classic ones are cumulative series with a label `le`; native ones arrive with
-both ends. What does not add up is refused: a quantile of it would be made up.
+both ends; rows are the finest histogram there is. What does not add up is
+refused: a quantile of it would be made up.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from pytest_rollout.errors import SourceError
 from pytest_rollout.sources.document import shown
 from pytest_rollout.sources.protocol import Bucket
 
+MOST_VALUES = 10_000
+"""How many different values rows may have; each is a bucket of its own."""
 _ROUNDING = 1e-9
 """How far counts may be apart, relative to the total: rates of cumulative buckets are rounded one by one."""
 
@@ -70,6 +73,35 @@ def native(histogram: Mapping[str, object], where: str) -> tuple[tuple[Bucket, .
     if abs(inside - total) > _ROUNDING * abs(total):
         raise SourceError(f"{where}: {total:g} observations, and the buckets hold {inside:g}\nthe rest may be NaN")
     return tuple(buckets), total
+
+
+def points(rows: Iterable[tuple[float, float]], where: str) -> tuple[Bucket, ...]:
+    """Buckets of rows: one for each value, no wider than it, and empty ones between, so that they adjoin.
+
+    Args:
+        rows: Values and how often each occurs, in any order; a value may come again.
+        where: For messages.
+
+    Raises:
+        SourceError: A value that is not finite, a count that is none, or too many different values.
+    """
+    counts: dict[float, float] = {}
+    for value, count in rows:
+        if not math.isfinite(value) or not 0 <= count < math.inf:
+            raise SourceError(f"{where}: {value:g}, {count:g} times, is no row of a distribution")
+        counts[value] = counts.get(value, 0.0) + count
+    if len(counts) > MOST_VALUES:
+        raise SourceError(
+            f"{where}: {len(counts)} different values, and at most {MOST_VALUES} are told apart\n"
+            "round them in the query, or count them into buckets there (upto, count)"
+        )
+    buckets: list[Bucket] = []
+    for value in sorted(counts):
+        above = math.nextafter(value, -math.inf)
+        if buckets and buckets[-1].upto < above:
+            buckets.append(Bucket(above=buckets[-1].upto, upto=above, count=0.0))
+        buckets.append(Bucket(above=above, upto=value, count=counts[value]))
+    return tuple(buckets)
 
 
 def _native_bucket(row: object, where: str) -> Bucket:

@@ -13,6 +13,7 @@ can do to a gate can be written down:
     slow: {hang: 30s}                   no answer in time
     heap: {values: [3, 4, 5], every: 60s}              a series, the newest now; `age: 5m` for one that ended
     waiting: {buckets: {10: 940, 20: 55, .inf: 5}}     a histogram: upper edges, and how many lie below each
+    sizes: {rows: [0.7, 0.8, 0.8]}      many values, each of which is known
 
 Asked for a series, a plain number was the same all along.
 """
@@ -32,6 +33,7 @@ from pathlib import Path
 from pytest_rollout.errors import QuantityError, SourceError, did_you_mean, listed
 from pytest_rollout.quantities import parse_duration
 from pytest_rollout.sources.document import first_line, number_of, parse_json, shown, text_option
+from pytest_rollout.sources.histogram import points
 from pytest_rollout.sources.protocol import Answer, Bucket, Option, OptionValue, Question, Sample, SourceKind
 
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
@@ -66,7 +68,7 @@ class MemorySource:
             lines = [f"memory holds no answer to '{question.query}'", f"answers: {listed(known)}"]
             raise SourceError("\n".join([*lines, *did_you_mean(question.query, known)]))
         stated = answers[question.query]
-        if isinstance(stated, Mapping) and stated.keys() & {"values", "buckets"}:
+        if isinstance(stated, Mapping) and stated.keys() & {"values", "buckets", "rows"}:
             return _many(stated, question)
         if question.start is not None and not isinstance(stated, (Mapping, list, tuple)) and stated is not None:
             return _series([stated] * (_steps(question) or 1), question.step, timedelta(0), question)
@@ -76,11 +78,16 @@ class MemorySource:
 
 
 def _many(stated: Mapping[str, object], question: Question) -> Answer:
-    """A series, or its newest sample where one number is asked; or a histogram."""
+    """A series, or its newest sample where one number is asked; or a histogram, or rows."""
     where = f"memory, '{question.query}'"
     buckets = stated.get("buckets")
     if set(stated) == {"buckets"} and isinstance(buckets, Mapping) and question.buckets:
         return _histogram(buckets, question, where)
+    rows = stated.get("rows")
+    if set(stated) == {"rows"} and isinstance(rows, (list, tuple)) and question.buckets:
+        found = points(((number_of(each, where), 1.0) for each in rows), where)
+        total = (Sample(value=len(rows), at=question.at),) if rows else ()
+        return Answer(samples=total, buckets=found, body=json.dumps(stated, default=str))
     values = stated.get("values")
     if not {"values", "every"} <= set(stated) <= {"values", "every", "age"} or not isinstance(values, (list, tuple)):
         raise SourceError(f"{where}: {shown(stated)} is no answer to this question")

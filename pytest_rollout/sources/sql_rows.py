@@ -1,8 +1,9 @@
 """SQL rows: what the columns and rows of a result say, whichever database it came from.
 
 For a number: a column `value`, or the only one that is not `at`. For a
-histogram: `upto`, `count` and perhaps `above`, a row a bucket. `at` is when
-it was true, and UTC where it has no zone.
+histogram: `upto`, `count` and perhaps `above`, a row a bucket; or `value` and
+perhaps `count`, a row for each of many. `at` is when it was true, and UTC
+where it has no zone.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from itertools import pairwise
 
 from pytest_rollout.errors import SourceError
 from pytest_rollout.sources.document import first_line, number_of
+from pytest_rollout.sources.histogram import points
 from pytest_rollout.sources.protocol import Answer, Bucket, Question, Sample
 
 MAX_ROWS = 1000
@@ -34,11 +36,13 @@ class Columns:
         names: All of them, as the result calls them.
         at: The place of the time.
         numbers: The places of `value`, or of `upto`, `count` and perhaps `above`.
+        each: Whether a histogram comes as rows: of `value` and perhaps `count`.
     """
 
     names: tuple[str, ...]
     at: int | None
     numbers: tuple[int, ...]
+    each: bool = False
 
     def place(self, where: str, number: int) -> str:
         """A number's column, as messages call it."""
@@ -51,12 +55,18 @@ def columns_of(names: Sequence[str], question: Question, where: str) -> Columns:
     Raises:
         SourceError: It cannot be told, without guessing.
     """
-    times = _named(names, "at")
+    times, rows = _named(names, "at"), False
     if question.buckets:
         found = [_named(names, name) for name in ("upto", "count", "above")]
-        wanted = "a histogram has the columns 'upto' and 'count', and may have 'above' and 'at'"
+        wanted = (
+            "a histogram has the columns 'upto' and 'count', and may have 'above' and 'at'; rows have 'value', "
+            "and may have 'count' and 'at'"
+        )
         clear = [len(each) for each in found] in ([1, 1, 0], [1, 1, 1])
         numbers = [place for each in found for place in each]
+        if not found[0] and (values := _named(names, "value")):
+            rows, numbers = True, [*values, *found[1]]
+            clear = len(values) == 1 and len(found[1]) <= 1 and not found[2]
     else:
         numbers = _named(names, "value") or [i for i in range(len(names)) if i not in times]
         wanted, clear = "name it 'value'", len(numbers) == 1
@@ -64,7 +74,7 @@ def columns_of(names: Sequence[str], question: Question, where: str) -> Columns:
         seen = first_line(", ".join(names), 80)
         asked = "have a histogram" if question.buckets else "is the number"
         raise SourceError(f"{where}: which of the columns {seen} {asked}?\n{wanted}")
-    return Columns(tuple(names), times[0] if times else None, tuple(numbers))
+    return Columns(tuple(names), times[0] if times else None, tuple(numbers), each=rows)
 
 
 def _named(names: Sequence[str], name: str) -> list[int]:
@@ -76,7 +86,7 @@ def _named(names: Sequence[str], name: str) -> list[int]:
 
 def most_rows(question: Question) -> int:
     """How many rows an answer may have; an engine reads one more, to see that there are too many."""
-    return MAX_ROWS if question.start is None or question.buckets else MAX_SERIES_ROWS
+    return MAX_ROWS if question.start is None and not question.buckets else MAX_SERIES_ROWS
 
 
 def answer_of(rows: Sequence[Row], columns: Columns, question: Question, where: str) -> Answer:
@@ -87,7 +97,8 @@ def answer_of(rows: Sequence[Row], columns: Columns, question: Question, where: 
     """
     most = most_rows(question)
     if len(rows) > most:
-        meant = "one was meant" if most == MAX_ROWS else "a series was meant\naggregate to fewer in the query"
+        what = "a histogram" if question.buckets else "a series"
+        meant = "one was meant" if most == MAX_ROWS else f"{what} was meant\naggregate to fewer in the query"
         raise SourceError(f"{where}: more than {most:,} rows where {meant}".replace(",", " "))
     if question.buckets:
         return _histogram(rows, columns, where)
@@ -130,6 +141,11 @@ def _histogram(rows: Sequence[Row], columns: Columns, where: str) -> Answer:
     if len({at for at, _ in rows}) > 1:
         raise SourceError(f'{where}: the buckets are of several times\nreturn one: max(max("at")) OVER () AS "at"')
     places = [columns.place(where, number) for number in range(len(columns.numbers))]
+    if columns.each:
+        counted = [tuple(map(_edge, row, places)) for _, row in rows]
+        found = points(((each[0], each[1] if len(each) > 1 else 1.0) for each in counted), where)
+        total = _total(rows, found)
+        return Answer(samples=tuple(total), buckets=found, body=_body(total, columns, len(rows)))
     edges = sorted((tuple(map(_edge, row, places)) for _, row in rows), key=lambda each: each[0])
     buckets: list[Bucket] = []
     for upto, count, *above in edges:
@@ -138,8 +154,13 @@ def _histogram(rows: Sequence[Row], columns: Columns, where: str) -> Answer:
         if not (0 <= count < math.inf and floor <= bucket.above < upto):
             raise SourceError(f"{where}: ({bucket.above:g}, {upto:g}] with {count:g} is no bucket above {floor:g}")
         buckets.append(bucket)
-    total = [Sample(value=math.fsum(each.count for each in buckets), at=rows[0][0])] if rows else []
+    total = _total(rows, buckets)
     return Answer(samples=tuple(total), buckets=tuple(buckets), body=_body(total, columns, len(rows)))
+
+
+def _total(rows: Sequence[Row], buckets: Sequence[Bucket]) -> list[Sample]:
+    """How many observations there are, and when that was so; nothing where there was no row."""
+    return [Sample(value=math.fsum(each.count for each in buckets), at=rows[0][0])] if rows else []
 
 
 def _edge(value: object, place: str) -> float:

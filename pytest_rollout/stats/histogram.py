@@ -123,8 +123,11 @@ def _anytime(counts: _Counts, q: float, alpha: float, n: int) -> Bounds:
         edge = max((each for each in counts.edges if each <= limit), default=-math.inf)
         return shown_at_or_below(edge) if edge in counts.edges else 1.0
 
-    low = max((edge for edge in counts.edges if shown_above(edge) <= alpha), default=-math.inf)
-    high = min((edge for edge in counts.edges if shown_at_or_below(edge) <= alpha), default=math.inf)
+    # The further an edge is from the quantile, the more is shown: looked for by halves, because rows have many edges.
+    lows = bisect_left(counts.edges, True, key=lambda edge: shown_above(edge) > alpha)
+    highs = bisect_left(counts.edges, True, key=lambda edge: shown_at_or_below(edge) <= alpha)
+    low = counts.edges[lows - 1] if lows else -math.inf
+    high = counts.edges[highs] if highs < len(counts.edges) else math.inf
     value = min(max(_interpolated(counts, q), low), high)
     method = f"{METHOD}, valid at every look"
     if math.isinf(value):

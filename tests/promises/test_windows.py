@@ -158,3 +158,64 @@ def test_ratios_quantiles_and_summaries(project, changed, exit_code, codes):
     assert result.ret == exit_code, result.text
     assert result.codes <= codes, result.text
     assert bool(result.codes) == bool(codes)
+
+
+DISTRIBUTION = """
+rollout: shop
+metrics:
+  sure: {unit: "%", better: higher, source: telemetry, query: confidences, within: [0.7, 0.9], burst: 1}
+  confidence: {source: telemetry, query: confidences, quantile: 0.5, burst: 1}
+  before: {source: telemetry, query: before, quantile: 0.5, burst: 1}
+budgets:
+  sure: {phases: [phase1], warning: 60 %, critical: 50 %}
+phases:
+  phase1: {}
+environments:
+  test:
+    sources:
+      telemetry: {kind: memory, answers: answers.yaml}
+"""
+SURE = {
+    "confidences": {"rows": [0.75] * 160 + [0.3] * 40},
+    "before": {"buckets": {"0.5": 20, "0.7": 0, "0.9": 80}},
+}
+BOTH_GATES = """
+def test_most_are_sure(metrics):
+    assert metrics("confidence").share(0.7, 0.9) > 0.5
+
+def test_as_before(metrics):
+    assert metrics("confidence").drift(metrics("before")) < 0.7
+"""
+
+
+@pytest.mark.parametrize(
+    ("changed", "exit_code", "codes"),
+    [
+        pytest.param({}, 0, set(), id="healthy"),
+        pytest.param({"confidences": {"rows": [0.75] * 11 + [0.3] * 4}}, 1, {"inconclusive", "low-n"}, id="too-few"),
+        pytest.param({"confidences": {"rows": [0.75] * 110 + [0.3] * 90}}, 1, {"inconclusive"}, id="nearly-half"),
+        pytest.param(
+            {"confidences": {"rows": [0.75] * 40 + [0.3] * 160}},
+            20,
+            {"critical", "failed", "inconclusive"},
+            id="few-are-sure",
+        ),
+        pytest.param({"confidences": {"rows": []}}, 1, {"no-data", "inconclusive"}, id="no-rows"),
+        pytest.param({"confidences": {"error": "down"}}, 1, {"no-data", "inconclusive"}, id="down"),
+        pytest.param(
+            {"confidences": {"buckets": {"0.6": 40, "0.8": 160}}}, 1, {"inconclusive"}, id="a-bucket-that-is-cut"
+        ),
+        pytest.param({"before": {"buckets": {"0.5": 4, "0.9": 5}}}, 1, {"low-n"}, id="too-few-before"),
+    ],
+)
+def test_shares_and_drift_of_distributions(project, changed, exit_code, codes):
+    """A budget of a share, and gates that ask for one: proven, refuted with its level, or doubt."""
+    project.write("gates/shop/rollout.yaml", DISTRIBUTION)
+    project.gate(BOTH_GATES)
+    project.answers(**{**SURE, **changed})
+
+    result = project.run()
+
+    assert result.ret == exit_code, result.text
+    assert result.codes <= codes, result.text
+    assert bool(result.codes) == bool(codes)

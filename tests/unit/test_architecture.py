@@ -21,7 +21,18 @@ PACKAGE = Path(pytest_rollout.__file__).parent
 LAYERS = (
     {"decisions", "errors", "quantities", "asserts", "literals", "provenance"},
     {"claims", "held", "intervals", "estimates", "facts", "limits"},
-    {"stats", "experiment", "windows", "sources", "actions", "discovery", "versions", "campaign", "determinism"},
+    {
+        "stats",
+        "experiment",
+        "windows",
+        "distributions",
+        "sources",
+        "actions",
+        "discovery",
+        "versions",
+        "campaign",
+        "determinism",
+    },
     {
         "plan",
         "ledger",

@@ -375,6 +375,27 @@ CHANGE = "\n  say from what: 'against: baseline' at the budget; or write the lev
             id="quantile",
         ),
         pytest.param(
+            "query: rss",
+            "query: rss, within: [0.9, 0.7]",
+            "3:73: metrics.rss.within: not a lower and an upper end\n  write two numbers: [0.7, 0.9]",
+            id="within-the-wrong-way-round",
+        ),
+        pytest.param(
+            "query: rss",
+            "query: rss, within: [0.7, 0.9]",
+            "3:73: metrics.rss.within: the share of an interval is no number without a unit\n"
+            "  write unit: '%', or unit: share",
+            id="within-in-another-unit",
+        ),
+        pytest.param(
+            "query: rss",
+            "query: rss, within: [0.7, 0.9], quantile: 0.5",
+            "3:65: metrics.rss.within: 'within' beside 'quantile' has no meaning\n  remove one of them\n"
+            "rollout.yaml:3:73: metrics.rss.within: the share of an interval is no number without a unit\n"
+            "  write unit: '%', or unit: share",
+            id="within-and-quantile",
+        ),
+        pytest.param(
             "rollout: demo",
             "rollout: demo\nconfidence: 95",
             "2:13: confidence: 95 is no confidence of a bound\n  write a number between 0.5 and 1, such as 0.95",

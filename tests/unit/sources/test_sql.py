@@ -283,7 +283,7 @@ def test_a_window_and_a_histogram(source, at):
         ("SELECT 1 WHERE now() > :start", {}, "asked for one instant"),
         ("SELECT 1 WHERE now() > :end", {"start": datetime(2026, 1, 1, tzinfo=UTC)}, "does not use :start"),
         ("SELECT 'x' AS upto, 1 AS count", {"buckets": True}, "column 'upto' is VARCHAR, not a number"),
-        ("SELECT 1 AS value", {"buckets": True}, "have a histogram"),
+        ("SELECT 1 AS upto", {"buckets": True}, "have a histogram"),
     ],
 )
 def test_what_is_no_window_and_no_histogram(source, at, query, more, says):

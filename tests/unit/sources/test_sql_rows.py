@@ -6,6 +6,7 @@ import json
 import math
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 
@@ -57,7 +58,9 @@ def test_the_columns_of_a_histogram(histogram, names, numbers):
     assert columns_of(names, histogram, "db").numbers == numbers
 
 
-@pytest.mark.parametrize("names", [["value"], ["upto"], ["count"], ["upto", "count", "count"], ["le", "count"]])
+@pytest.mark.parametrize(
+    "names", [["value", "value_1"], ["upto"], ["count"], ["upto", "count", "count"], ["le", "count"]]
+)
 def test_columns_of_no_histogram(histogram, names):
     """The message says which it has."""
     with pytest.raises(SourceError, match=r"have a histogram[?]\na histogram has the columns 'upto' and 'count'"):
@@ -105,7 +108,7 @@ def test_too_many_rows(at, instant, window, histogram):
         with pytest.raises(SourceError, match=f"more than {most_rows(question):,} rows".replace(",", " ")):
             answer_of(rows, NUMBER, question, "db")
 
-    assert [most_rows(each) for each in (instant, window, histogram)] == [1000, 100_000, 1000]
+    assert [most_rows(each) for each in (instant, window, histogram)] == [1000, 100_000, 100_000]
 
 
 def test_buckets_from_low_to_high(at, histogram):
@@ -153,3 +156,53 @@ def test_buckets_of_several_times(at, histogram):
     """Which is the histogram's cannot be known."""
     with pytest.raises(SourceError, match="buckets are of several times"):
         answer_of([(at, (1, 1)), (at - HOUR, (2, 1))], HISTOGRAM, histogram, "db")
+
+
+@pytest.mark.parametrize(
+    ("names", "numbers"), [(["value"], (0,)), (["at", "count", "value"], (2, 1)), (["value", "x"], (0,))]
+)
+def test_the_columns_of_many_values(histogram, names, numbers):
+    """A value a row, and perhaps how often it occurs."""
+    columns = columns_of(names, histogram, "db")
+
+    assert (columns.numbers, columns.each) == (numbers, True)
+
+
+def test_many_values_are_buckets_without_width(at, histogram):
+    """Each value is told apart, in order; what lies between is empty."""
+    rows = [(at, (0.9,)), (at, (0.7,)), (at, (Decimal("0.9"),))]
+
+    answer = answer_of(rows, Columns(("value",), None, (0,), each=True), histogram, "db")
+
+    assert [(each.upto, each.count) for each in answer.buckets if each.count] == [(0.7, 1), (0.9, 2)]
+    assert all(each.above == math.nextafter(each.upto, 0) for each in answer.buckets if each.count)
+    assert all(left.upto == right.above for left, right in pairwise(answer.buckets))
+    assert [(each.value, each.at) for each in answer.samples] == [(3, at)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([(None,)], "null is not a number"),
+        ([(math.nan,)], "NaN"),
+        ([(math.inf,)], "no row of a distribution"),
+        ([(number,) for number in range(10_001)], "10001 different values"),
+    ],
+    ids=["NULL", "NaN", "infinite", "too many"],
+)
+def test_values_that_are_none(at, histogram, rows, says):
+    """A row without a value is no row that can be left out: the share of the others would be too high."""
+    with pytest.raises(SourceError, match=says):
+        answer_of([(at, row) for row in rows], Columns(("value",), None, (0,), each=True), histogram, "db")
+
+
+def test_counts_of_values(at, histogram):
+    """The same as the values one by one."""
+    counted = answer_of(
+        [(at, (0.7, 2)), (at, (0.9, 1))], Columns(("value", "count"), None, (0, 1), each=True), histogram, "db"
+    )
+    one_by_one = answer_of(
+        [(at, (value,)) for value in (0.7, 0.9, 0.7)], Columns(("value",), None, (0,), each=True), histogram, "db"
+    )
+
+    assert counted.buckets == one_by_one.buckets
