@@ -45,7 +45,8 @@ def drift(
         either has fewer than 100 independent observations, or when there is no
         edge at which both are known. The honest edge: the distance is that of
         the values as these buckets tell them, so what moves inside a bucket is
-        not seen; the bounds are wide, because they hold for every distribution
+        not seen; an edge that lies inside a bucket of the other widens the upper
+        bound by all of that bucket; the bounds are wide, because they hold for every distribution
         and at every look (±0.17 with 1000 observations of each, ±0.06 with
         10 000); the two samples need not be independent of each other.
 
@@ -70,23 +71,25 @@ def drift(
     if min(sizes) < FEWEST:
         why = f"{sizes[0]:.0f} and {sizes[1]:.0f} independent observations: at least {FEWEST} of each are needed"
         return Bounds.unbounded(why, method=METHOD, n=n, few=True)
-    known = [(left.below(edge), right.below(edge)) for edge in sorted({*left.edges, *right.edges})]
-    both = [(a, b) for a, b in known if a is not None and b is not None]
+    pairs = [(left.below(edge), right.below(edge)) for edge in sorted({*left.edges, *right.edges})]
+    both = [(a[0], b[0]) for a, b in pairs if a[0] == a[1] and b[0] == b[1]]
     # Below the first edge and above the last both are 0 and 1, whatever they are; that compares nothing.
     if not any(0 < a < 1 or 0 < b < 1 or a != b for a, b in both):
         return Bounds.unbounded("the two have no edge in common, so nothing can be compared", method=METHOD, n=n)
     distance = max(abs(a - b) for a, b in both)
-    missed = len(known) - len(both)
-    why = f"at {missed} of {len(known)} edges only one of the two is known" if missed else ""
+    furthest = max(max(a[1] - b[0], b[1] - a[0]) for a, b in pairs)
+    missed = len(pairs) - len(both)
+    why = f"{missed} of {len(pairs)} edges lie inside a bucket of the other, whose values may lie on either side"
     reach = _reach(sizes, _offset(alpha / 2))
 
     def level(limit: float, above: bool) -> float:
-        gap = distance - limit if above else limit - distance
+        gap = distance - limit if above else limit - furthest
         if (above and limit < 0) or (not above and limit > 1):
             return 0.0
         return _level(sizes, gap)
 
-    return Bounds(distance, max(0.0, distance - reach), min(1.0, distance + reach), n, METHOD, why, level)
+    high = min(1.0, furthest + reach)
+    return Bounds(distance, max(0.0, distance - reach), high, n, METHOD, why if missed else "", level)
 
 
 class _Steps:
@@ -104,13 +107,12 @@ class _Steps:
         self.total = self._upto[-1]
         self.edges = {edge for low, high, _ in buckets for edge in (low, high) if math.isfinite(edge)}
 
-    def below(self, edge: float) -> float | None:
-        """The share at or below an edge; None inside a bucket that holds something."""
+    def below(self, edge: float) -> tuple[float, float]:
+        """The least and the greatest that the share at or below an edge can be; they differ inside of a full bucket."""
         at = bisect_left(self._ends, edge)  # the first bucket that does not end below it
-        if at < len(self._ends) and self._filled[at][0] < edge < self._ends[at]:
-            return None
+        inside = at < len(self._ends) and self._filled[at][0] < edge < self._ends[at]
         full = at + 1 if at < len(self._ends) and self._ends[at] == edge else at
-        return self._upto[full] / self.total
+        return self._upto[full] / self.total, self._upto[full + inside] / self.total
 
 
 def _offset(alpha: float) -> float:

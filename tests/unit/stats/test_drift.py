@@ -79,14 +79,17 @@ def test_too_few(sizes, deff):
 
 
 def test_histograms_are_compared_where_both_are_known():
-    """0.25 is inside a bucket of the other; what moves inside a bucket is not seen."""
+    """0.25 is inside a bucket of the other, all of which may lie below it or above: that far they may be apart."""
     one = [(0, 0.25, 300), (0.25, 0.5, 300), (0.5, 1, 400)]
     other = [(0, 0.5, 700), (0.5, 1, 300)]
 
     found = drift(one, other)
 
     assert found.value == pytest.approx(0.1)
-    assert found.why == "at 1 of 4 edges only one of the two is known"
+    assert found.high > 0.4
+    assert found.level(0.39, False) == 1
+    assert found.low == drift([(0, 0.5, 600), (0.5, 1, 400)], other).low
+    assert found.why == "1 of 4 edges lie inside a bucket of the other, whose values may lie on either side"
 
 
 def test_no_edge_in_common():
