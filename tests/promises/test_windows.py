@@ -177,7 +177,7 @@ environments:
 """
 SURE = {
     "confidences": {"rows": [0.75] * 160 + [0.3] * 40},
-    "before": {"buckets": {"0.5": 20, "0.7": 0, "0.9": 80}},
+    "before": {"rows": [0.75] * 80 + [0.3] * 20},
 }
 BOTH_GATES = """
 def test_most_are_sure(metrics):
@@ -206,6 +206,9 @@ def test_as_before(metrics):
             {"confidences": {"buckets": {"0.6": 40, "0.8": 160}}}, 1, {"inconclusive"}, id="a-bucket-that-is-cut"
         ),
         pytest.param({"before": {"buckets": {"0.5": 4, "0.9": 5}}}, 1, {"low-n"}, id="too-few-before"),
+        pytest.param(
+            {"before": {"buckets": {"0.5": 20, "0.7": 0, "0.9": 80}}}, 1, {"inconclusive"}, id="edges-that-differ"
+        ),
     ],
 )
 def test_shares_and_drift_of_distributions(project, changed, exit_code, codes):

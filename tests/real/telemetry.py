@@ -47,7 +47,7 @@ def exposition(end):
 @contextmanager
 def scraped():
     """A service whose gauge `live` is 7, and which has a native histogram; gives host and port."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Metrics)
+    server = _Quiet(("127.0.0.1", 0), _Metrics)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
@@ -55,6 +55,12 @@ def scraped():
     finally:
         server.shutdown()
         server.server_close()
+
+
+class _Quiet(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_):
+        """A server that was stopped hangs up. Nobody reads of it, and in Python 3.11 a traceback that is printed in
+        one thread breaks `ast.parse` in another: both count how deep they are in one place."""
 
 
 class _Metrics(http.server.BaseHTTPRequestHandler):
