@@ -104,11 +104,11 @@ $(VENV)/bin/python:
 	$(if $(PYTEST),(grep -v '^pytest==' constraints.txt; echo 'pytest==$(PYTEST)') > $(VENV)/constraints.txt)
 
 $(VENV)/.gates: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(INSTALL) --editable '.[duckdb]'
+	$(INSTALL) --editable '.[duckdb,machine,scrape]'
 	@touch $@
 
 $(VENV)/.report: $(VENV)/.gates
-	$(INSTALL) --editable '.[duckdb,allure]'
+	$(INSTALL) --editable '.[duckdb,machine,scrape,allure]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.gates
