@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +28,20 @@ from allure_commons.model2 import (
     TestResult,
     TestStepResult,
 )
+from allure_commons.types import AttachmentType
 from allure_commons.utils import md5, now, uuid4
 
 from pytest_rollout.decisions import Decision
 from pytest_rollout.errors import RolloutError
 from pytest_rollout.judgement import GateVerdict
 from pytest_rollout.receipt import Run, receipt
-from pytest_rollout.record import Record
+from pytest_rollout.record import PhaseRecord, Record
+from pytest_rollout.reports import signed
 from pytest_rollout.reports.allure import GATE_LABEL, RUN_LABEL, AllureGates, dress
 from pytest_rollout.reports.allure_files import allurerc, categories, environment_of, executor_of, properties
-from pytest_rollout.reports.wording import description_of, line, message_of, status_of
+from pytest_rollout.reports.signed import rests_on_people
+from pytest_rollout.reports.wording import as_markdown, description_of, line, message_of, status_of
+from pytest_rollout.reports.words import signoff_title
 from pytest_rollout.rollout import Conclusion, Rollout
 from pytest_rollout.verdict import RunVerdict, Verdict
 
@@ -84,6 +89,7 @@ class AllureRun:
             self._rollout,
             self._rollout.run_of(conclusion),
             self._config.rootpath,
+            {(each.rollout, each.phase): each for each in record.phases},
         )
         if troubles := self._troubles():
             raise RolloutError(f"the Allure report is not whole: {'; '.join(troubles)}")
@@ -94,14 +100,15 @@ class AllureRun:
         return [f"{path.stem}: {path.read_text('utf-8')}" for path in paths]
 
 
-def settle(folder: Path, rollout: Rollout, run: Run, root: Path) -> None:
-    """Make a folder of results say what the verdict says.
+def settle(folder: Path, rollout: Rollout, run: Run, root: Path, phases: Mapping[tuple[str, str], PhaseRecord]) -> None:
+    """Make a folder of results say what the verdict says, and who signed.
 
     Args:
         folder: allure-pytest's.
         rollout: The run.
         run: How it ended.
         root: From where pytest names its tests.
+        phases: What reports know of each rollout's phase.
 
     Raises:
         OSError: A file cannot be read or written.
@@ -110,19 +117,20 @@ def settle(folder: Path, rollout: Rollout, run: Run, root: Path) -> None:
     found = {key: (path, data) for path, data, key in _results(folder, run.run_id)}
     plans = {plan.rollout: plan for plan in rollout.plans}
     for verdict in run.verdict.verdicts:
-        plan = plans[verdict.rollout]
+        plan, signoff = plans[verdict.rollout], _signoff(phases.get((verdict.rollout, verdict.phase)), logger)
         for gate in verdict.gates:
+            more = signoff if rests_on_people(gate) else None
             written = found.get(f"{verdict.rollout}/{verdict.phase}/{gate.gate.id}")
             if written:
-                _agree(*written, gate)
+                _agree(*written, gate, more)
                 continue
             result = TestResult(uuid=uuid4(), name=gate.gate.id, start=now(), stop=now())
             name = _full_name((plan.folder / gate.gate.id.partition("::")[0]), gate.gate.id, root)
             result.fullName, result.testCaseId, result.historyId = name, md5(name), md5(name)
             dress(result, gate, plan, verdict.phase, environment=run.environment, run_id=run.run_id)
             result.description = description_of(gate)
-            logger.report_result(result)
-        logger.report_result(_verdict_result(verdict, run, plan.title or plan.rollout, logger))
+            _report(result, more, logger)
+        _report(_verdict_result(verdict, run, plan.title or plan.rollout, logger), signoff, logger)
     _leave_files(folder, run, logger)
 
 
@@ -137,16 +145,49 @@ def _results(folder: Path, run_id: str) -> Iterator[tuple[Path, dict[str, Any], 
                 yield path, data, labels[GATE_LABEL]
 
 
-def _agree(path: Path, data: dict[str, Any], gate: GateVerdict) -> None:
-    """Let a result say what the verdict says of its gate, where it said something else."""
+@dataclass(frozen=True)
+class _Signoff:
+    """Who signed: words below a description, and a table that is attached."""
+
+    words: str
+    table: Attachment
+
+
+def _signoff(phase: PhaseRecord | None, logger: AllureFileLogger) -> _Signoff | None:
+    """Of a phase that people sign for; None of any other."""
+    lines = signed.told(phase) if phase else ()
+    if phase is None or not lines:
+        return None
+    source = f"{uuid4()}-attachment.csv"
+    logger.report_attached_data(body=signed.table(phase), file_name=source)
+    listed = "\n".join(f"- {as_markdown(line(each, 400))}" for each in lines)
+    words = f"\n\n{as_markdown(signoff_title(phase))}\n\n{listed}"
+    return _Signoff(words, Attachment(name="Sign-off", source=source, type=AttachmentType.CSV.mime_type))
+
+
+def _report(result: TestResult, signoff: _Signoff | None, logger: AllureFileLogger) -> None:
+    """Write a result, with who signed."""
+    if signoff:
+        result.description += signoff.words
+        result.attachments.append(signoff.table)
+    logger.report_result(result)
+
+
+def _agree(path: Path, data: dict[str, Any], gate: GateVerdict, signoff: _Signoff | None) -> None:
+    """Let a result say what the verdict says of its gate, where it said something else, and who signed."""
     status, message = status_of(gate), message_of(gate)
     details = data.get("statusDetails") or {}
-    if (data.get("status"), details.get("message", "")) == (status, message):
-        return
-    data["status"] = status
-    data["statusDetails"] = {**details, "message": message} if message else {}
-    data["description"] = description_of(gate)
-    _write(path, json.dumps(data, ensure_ascii=False))
+    agrees = (data.get("status"), details.get("message", "")) == (status, message)
+    if not agrees:
+        data["status"] = status
+        data["statusDetails"] = {**details, "message": message} if message else {}
+        data["description"] = description_of(gate)
+    if signoff:
+        data["description"] = data.get("description", "") + signoff.words
+        table = {"name": signoff.table.name, "source": signoff.table.source, "type": signoff.table.type}
+        data["attachments"] = [*data.get("attachments", []), table]
+    if signoff or not agrees:
+        _write(path, json.dumps(data, ensure_ascii=False))
 
 
 def _full_name(file: Path, gate_id: str, root: Path) -> str:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pytest_rollout.claims import ClaimFacts
-from pytest_rollout.record import GateRecord, PhaseRecord, Record, RoleRecord
+from pytest_rollout.record import GateRecord, PhaseRecord, Record
 from pytest_rollout.reports import words
 from pytest_rollout.reports.escape import html_text as text
+from pytest_rollout.reports.signed import HEADS, Entry, entries, refusals
 from pytest_rollout.reports.style import CSS
 from pytest_rollout.verdict import Because
 
@@ -108,9 +109,8 @@ def _signoff(phase: PhaseRecord) -> Iterator[str]:
         return
     yield f"<h2>{text(words.signoff_title(phase))}</h2>\n"
     if roles:
-        heads = ("role", "who", "signed", "counts until", "remark")
-        yield _table(heads, (row for role in roles for row in _signatures(role)), "sign")
-    for why in dict.fromkeys(why for role in roles for why in role.refused):
+        yield _table(HEADS, map(_signature, entries(phase)), "sign")
+    for why in refusals(phase):
         yield f'<p class="soft">Does not count: {text(why)}</p>\n'
     for said in statements:
         told = f"“{text(said.says)}”, said by {text(said.by)} on {words.moment(said.at)}" if said.by else _AWAITED
@@ -121,13 +121,10 @@ def _signoff(phase: PhaseRecord) -> Iterator[str]:
 _AWAITED = '<span class="awaited">awaited</span>'
 
 
-def _signatures(role: RoleRecord) -> Iterator[str]:
-    for each in role.signed:
-        when = (words.moment(each.signed_at) or "verified", words.moment(each.expires_at))
-        cells = _cell("signed", when[0]) + _cell("counts until", when[1]) + _cell("remark", each.comment)
-        yield f"<tr><td><strong>{text(role.role)}</strong></td>{_cell('who', each.principal)}{cells}</tr>\n"
-    awaited = f"<tr><td><strong>{text(role.role)}</strong> {_AWAITED}</td><td></td><td></td><td></td><td></td></tr>\n"
-    yield from [awaited] * role.missing
+def _signature(each: Entry) -> str:
+    awaited = "" if each.who else f" {_AWAITED}"
+    cells = "".join(_cell(name, value) for name, value in zip(HEADS[1:], each[1:], strict=True))
+    return f"<tr><td><strong>{text(each.role)}</strong>{awaited}</td>{cells}</tr>\n"
 
 
 def _past(phase: PhaseRecord) -> Iterator[str]:

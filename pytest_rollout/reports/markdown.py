@@ -16,6 +16,7 @@ from pytest_rollout.reports import words
 from pytest_rollout.reports.escape import html_text, shortened
 from pytest_rollout.reports.escape import markdown_code as code
 from pytest_rollout.reports.escape import markdown_text as text
+from pytest_rollout.reports.signed import HEADS, entries, refusals
 from pytest_rollout.reports.table import plain
 
 STEP_SUMMARY_BYTES = 2**20
@@ -110,15 +111,12 @@ def _table(phase: PhaseRecord) -> str:
 def _signoff(phase: PhaseRecord) -> str:
     lines = ["", f"### {text(words.signoff_title(phase), 300)}", ""]
     if phase.facts.roles:
-        lines += ["| role | who | signed | counts until | remark |", "|---|---|---|---|---|"]
-    for role in phase.facts.roles:
-        for each in role.signed:
-            when = (words.moment(each.signed_at), words.moment(each.expires_at))
-            cells = (text(role.role), text(each.principal), *when, text(each.comment, 200))
-            lines.append(f"| {' | '.join(cells)} |")
-        lines += [f"| {text(role.role)} | *awaited* | | | |"] * role.missing
-    refused = [why for role in phase.facts.roles for why in role.refused]
-    lines += ["", *(f"- does not count: {text(why, 300)}" for why in dict.fromkeys(refused))] if refused else []
+        lines += [f"| {' | '.join(HEADS)} |", "|---|---|---|---|---|"]
+    for each in entries(phase):
+        who = text(each.who) if each.who else "*awaited*"
+        lines.append(f"| {text(each.role)} | {who} | {each.signed} | {each.until} | {text(each.remark, 200)} |")
+    refused = refusals(phase)
+    lines += ["", *(f"- does not count: {text(why, 300)}" for why in refused)] if refused else []
     lines += [""] if phase.facts.statements else []
     for said in phase.facts.statements:
         told = (

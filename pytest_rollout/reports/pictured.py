@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +16,7 @@ from pytest_rollout.reports.pictures.distributions import Distributions
 from pytest_rollout.reports.pictures.ratio import Ratio, Share
 from pytest_rollout.reports.pictures.series import Series
 from pytest_rollout.reports.plots import Facts
+from pytest_rollout.reports.sheet import sheet
 
 _NUMBER = r"([-+]?\d[\d ]*(?:\.\d+)?(?:e[-+]?\d+)?)"
 _BETWEEN = re.compile(rf"^{_NUMBER} … {_NUMBER}")
@@ -156,17 +155,10 @@ def table_of(claim: ClaimFacts, phase: Phase | None, records: Sequence[Told]) ->
         quantiles = [format_number(arm.quantile(q), digits=6) for q in (0.5, 0.95, 0.99)]
         ends = format_number(arm.values[0], digits=6), format_number(arm.values[-1], digits=6)
         rows.append([f"rows of {arm.name}", format_number(arm.n, digits=12), "", "", "", ends[0], *quantiles, ends[1]])
-    written = io.StringIO()
-    csv.writer(written, lineterminator="\n").writerows([_unarmed(cell) for cell in row] for row in rows)
-    return written.getvalue()
+    return sheet(rows)
 
 
 def _summed(values: Sequence[float]) -> list[str]:
     ranks = [values[min(math.ceil(q * len(values)), len(values)) - 1] for q in (0.5, 0.95, 0.99)]
     shown = [sum(values) / len(values), None, None, values[0], *ranks, values[-1]]
     return [str(len(values)), *("" if each is None else format_number(each, digits=6) for each in shown)]
-
-
-def _unarmed(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell[:1] in {"=", "@"} or (cell[:1] in {"+", "-"} and not cell[1:2].isdigit()) else cell

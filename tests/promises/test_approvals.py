@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 
@@ -103,6 +104,30 @@ def test_wait_approve_go_revoke_wait(office):
     assert code == 0, told
     result = there.waits()
     assert "awaited: product" in said(result)
+
+
+def test_the_allure_report_names_who_signed(office):
+    """Beside the gate of signatures and beside the verdict: in words, and as a table."""
+    there = office("{approvals: [product, engineering]}")
+    there.waits()
+    assert there.signs("anna", *approve())[0] == 0
+
+    there.waits("-p", "allure_pytest", "--alluredir", "results")
+    results = [json.loads(path.read_text("utf-8")) for path in (there.project.folder / "results").glob("*-result.json")]
+    names = {each["name"]: each for each in results}
+
+    for name in ("Whoever must sign has signed", "VERDICT HOLD: shop phase1"):
+        assert "product: anna@example.com, signed 2" in names[name]["description"].replace("\\", "")
+        assert "engineering: awaited" in names[name]["description"]
+        (table,) = (each for each in names[name]["attachments"] if each["name"] == "Sign-off")
+        rows = (there.project.folder / "results" / table["source"]).read_text("utf-8").splitlines()
+        assert rows[0] == "role,who,signed,counts until,remark"
+        assert sorted(row.split(",")[:2] for row in rows[1:]) == [
+            ["engineering", "awaited"],
+            ["product", "anna@example.com"],
+        ]
+    told = [name for name, each in names.items() if "Sign-off" in json.dumps(each)]
+    assert sorted(told) == ["VERDICT HOLD: shop phase1", "Whoever must sign has signed"]
 
 
 def test_the_author_cannot_approve(office):
