@@ -80,9 +80,7 @@ def test_a_name_without_its_time_was_verified():
             ["survey", "awaited", "", "", "asked for “neutral”"],
         ),
         (
-            StatementRecord(
-                topic="survey", asked="neutral", says="worse", by="bob", at=AT, refused="not what was asked"
-            ),
+            StatementRecord(topic="survey", asked="neutral", says="worse", by="bob", at=AT, refused="another answer"),
             "survey, asked for “neutral”: “worse”, said by bob on 2026-11-25 02:00 UTC (another answer)",
             ["survey", "bob", "2026-11-25 02:00 UTC", "", "asked for “neutral”, said “worse”: another answer"],
         ),
