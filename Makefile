@@ -51,7 +51,7 @@ $(ALLURE)/.installed: pytest_rollout/reports/allure_html.py
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(WORKERS) tests
 
-# All promises with a new interpreter for each run; `make test` forks most of them (tests/warm.py).
+# All promises with a new interpreter for each run; `make test` forks most of them (tests/support/warm.py).
 promises: $(VENV)/.test
 	PROMISES=anew $(BIN)/python -m pytest $(WORKERS) tests/promises
 

@@ -30,7 +30,7 @@ YOUNG = "young"
 UNSIGNED = "unsigned"
 OPEN = "previous_phase_open"
 YOUNG_AGE = timedelta(days=2, hours=12)
-"""The third day; of a shorter phase a fifth."""
+"""The third day; of a shorter phase a fifth. Of a phase in stages it is the stage that is so young."""
 _SPARE = timedelta(hours=1)
 _DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
 
@@ -59,9 +59,12 @@ class Lived:
 
     def started(self, phase: Phase) -> datetime:
         """When a phase began that is on its last day now."""
-        length = length_of(phase, self.here(phase))
+        here = self.here(phase)
+        length = length_of(phase, here)
         if self.fault == YOUNG:
-            return self.at - (YOUNG_AGE if length > YOUNG_AGE else length / 5)
+            below = _held(phase.stages[: phase.stages.index(here)]) if here else timedelta(0)
+            own = length - below
+            return self.at - below - (YOUNG_AGE if own > YOUNG_AGE else own / 5)
         return self.at - length - _SPARE
 
     def here(self, phase: Phase) -> Stage | None:
@@ -111,14 +114,18 @@ def length_of(phase: Phase, here: Stage | None) -> timedelta:
     """How long a phase takes until its last day, or until the end of the stage that it is at."""
     stated = phase.conditions
     if here is not None and here is not phase.stages[-1]:
-        held = phase.stages[: phase.stages.index(here) + 1]
-        return sum((stage.hold or timedelta(0) for stage in held), timedelta(0))
-    stages = sum((stage.hold or timedelta(0) for stage in phase.stages), timedelta(0))
+        return _held(phase.stages[: phase.stages.index(here) + 1])
+    stages = _held(phase.stages)
     # A day that is begun is not green yet, and neither is the one in which the phase began.
     green = _DAY * (stated.green + 1) if stated.green else timedelta(0)
     clean = timedelta(hours=stated.clean + 1) if stated.clean else timedelta(0)
     gathering = _DAY * 6 if phase.traffic and not phase.stages and phase.compares else timedelta(0)
     return max(stated.minimum or timedelta(0), (stages if phase.stages else gathering) + max(green, clean))
+
+
+def _held(stages: Sequence[Stage]) -> timedelta:
+    """How long all of these stages are held."""
+    return sum((stage.hold or timedelta(0) for stage in stages), timedelta(0))
 
 
 def write_past(lived: Lived, folder: Path) -> str:

@@ -25,7 +25,7 @@ ANY_WORLD = {
     "metrics_down": "the telemetry cannot be asked at all",
     "stale": "the telemetry ended two hours ago",
     "nan": "the newest value of every series is NaN",
-    "young": "the phase is in its third day, or has lasted a fifth of its time",
+    "young": "the phase, or its stage, is in its third day, or has lasted a fifth of its time",
     "unsigned": "nobody has signed anything",
     "previous_phase_open": "the phase before this one was last judged HOLD",
 }

@@ -1,7 +1,7 @@
 """A small rollout in a folder of its own, judged by pytest in a process of its own, as a user would run it.
 
 Most of these processes are forks of a Python that has read its modules before
-(`tests/warm.py`), at a quarter of the cost. New interpreters, as a shell starts
+(`tests/support/warm.py`), at a quarter of the cost. New interpreters, as a shell starts
 them, are those of the modules in ANEW, whose promises are about how a process
 ends, those with options or variables for the interpreter or that are sent
 signals (`start`), and of all others one test in SAMPLE, chosen by its name and
@@ -11,7 +11,6 @@ the version of pytest. `make promises` starts all of them anew.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import os
 import signal
@@ -22,11 +21,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
 
 import jsonschema
 import pytest
 from _pytest.pytester import LineMatcher
+from support.judged import Judged
+from support.oracle import REPOSITORY
+from support.past import Past
+from support.warm import WarmPython
 
 from pytest_rollout.receipt_schema import receipt_schema
 
@@ -93,16 +95,6 @@ EVERYTHING = os.environ.get("PROMISES") == "anew"
 """Whether nothing may be forked, not even what writes a lock."""
 
 
-def _beside(name: str) -> ModuleType:
-    """A module of `tests`; test folders are no packages, so it is loaded by its path."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / f"{name}.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def starts_anew(node: pytest.Item | pytest.Collector) -> bool:
     """Whether the runs of this test, or of this module's shared fixtures, are new interpreters."""
     if EVERYTHING or node.path.stem in ANEW:
@@ -166,7 +158,7 @@ class Result:
 class RolloutProject:
     """A folder with a plan, gates, answers and a lock, and ways to change and run them."""
 
-    def __init__(self, folder: Path, warm: object, *, anew: bool = False) -> None:
+    def __init__(self, folder: Path, warm: WarmPython, *, anew: bool = False) -> None:
         """`warm` runs what need not be a new interpreter: with `anew`, writing the lock alone."""
         self.folder = folder
         self._warm, self._anew = warm, anew
@@ -291,9 +283,9 @@ def _clean() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def warm() -> Iterator[object]:
+def warm() -> Iterator[WarmPython]:
     """Runs modules in forks of one Python."""
-    python = _beside("warm").WarmPython(_clean())
+    python = WarmPython(_clean())
     yield python
     python.close()
 
@@ -305,26 +297,49 @@ def anew(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture
-def project(tmp_path: Path, warm: object, anew: bool) -> RolloutProject:
+def here(warm: WarmPython, anew: bool) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a module in this repository, in a process of its own."""
+    env = _clean()
+
+    def run(module: str, *words: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        if not anew and warm.can_run(env):
+            return warm.run(module, words, cwd=REPOSITORY, env=env, timeout=timeout)
+        command = [sys.executable, "-m", module, *words]
+        return subprocess.run(
+            command, cwd=REPOSITORY, env=env, capture_output=True, text=True, timeout=timeout, check=False
+        )
+
+    return run
+
+
+@pytest.fixture
+def demo(here: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> Callable[..., Judged]:
+    """Judge a phase of one of our own rollouts in its embedded world; files are left in `tmp_path`."""
+
+    def judge(rollout: str, phase: str, *words: str, fault: str = "", environment: str = "demo") -> Judged:
+        injected = ["--rollout-fault", fault] if fault else []
+        asked = [f"gates/{rollout}", "-m", phase, "--rollout-env", environment, *injected, *words]
+        done = here("pytest", *asked, "--rollout-out", str(tmp_path), "-p", "no:cacheprovider", *_WITHOUT)
+        return Judged.of(done, tmp_path)
+
+    return judge
+
+
+@pytest.fixture
+def project(tmp_path: Path, warm: WarmPython, anew: bool) -> RolloutProject:
     """A healthy rollout that PROCEEDs until a test breaks it."""
     return RolloutProject(tmp_path, warm, anew=anew)
 
 
 @pytest.fixture
-def past(project: RolloutProject) -> object:
-    """Writes into the ledger beside the project's plan; see `tests/past.py`."""
-    return _beside("past").Past(project.gates / "ledger.sqlite", datetime.now(UTC))
-
-
-@pytest.fixture
-def the_play() -> ModuleType:
-    """A rollout over virtual days; see `tests/play.py`."""
-    return _beside("play")
+def past(project: RolloutProject) -> Past:
+    """Writes into the ledger beside the project's plan; see `tests/support/past.py`."""
+    return Past(project.gates / "ledger.sqlite", datetime.now(UTC))
 
 
 @pytest.fixture(scope="module")
 def new_project(
-    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest, warm: object
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest, warm: WarmPython
 ) -> Callable[[], RolloutProject]:
     """Make healthy rollouts for several tests of one module to look at."""
     anew = starts_anew(request.node)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
+from support.hostile_server import HostileServer, unused_url
 
 PLAN_FILE = "gates/shop/rollout.yaml"
 MEMORY = "{kind: memory, answers: answers.yaml}"
@@ -16,16 +13,6 @@ import pytest_rollout.readings
 
 pytest_rollout.asking.TIMEOUT_SECONDS = pytest_rollout.readings.TIMEOUT_SECONDS = 0.5
 """
-
-
-def _hostile():
-    spec = importlib.util.spec_from_file_location("hostile_server", Path(__file__).parents[1] / "hostile_server.py")
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-HOSTILE = _hostile()
 
 
 def telemetry(project, kind, **queries):
@@ -39,7 +26,7 @@ def telemetry(project, kind, **queries):
 @pytest.fixture
 def shop():
     """A telemetry server that is well; each test breaks one of its answers."""
-    with HOSTILE.HostileServer() as server:
+    with HostileServer() as server:
         server.reply("/errors", '{"value": 0}')
         server.reply("/orders", '{"value": 500}')
         server.reply("/latency", '{"value": 25}')
@@ -121,7 +108,7 @@ def test_a_cached_answer_is_old(asking, shop):
 
 def test_a_server_that_is_gone(asking):
     """Every gate holds, once for each address that was asked."""
-    result = asking.run("-n", "2", env={"SHOP_URL": HOSTILE.unused_url()})
+    result = asking.run("-n", "2", env={"SHOP_URL": unused_url()})
 
     result.holds("no-data")
     result.stdout.fnmatch_lines(["*Connection refused*"])
@@ -231,7 +218,7 @@ def test_a_secret_is_in_no_line(asking, shop):
         ),
         pytest.param("", "check(target.get('/').is_success, 'up')", {"error"}, "names no `target`", id="no-target"),
         pytest.param(
-            f"target: {HOSTILE.unused_url()}",
+            f"target: {unused_url()}",
             "check(target.get('/').is_success, 'up')",
             {"no-data"},
             "the service did not answer",

@@ -6,22 +6,10 @@ with ROLLOUT_ALL_FAULTS=1.
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
+from support.oracle import chosen, rows
 
-REPOSITORY = Path(__file__).parents[2]
-PAGE = REPOSITORY / "docs" / "rollouts" / "dual_memory" / "index.md"
-ROW = re.compile(
-    r"^\| (?:`(?P<fault>\w+)`|none) \| [^|]+ \| (?P<phase>\d) \| (?P<environment>demo[-\d]*) \| (?P<exit>[\d or]+)"
-    r" \| (?P<reason>[^ |]+) \| (?P<gates>[^|]+) \|$"
-)
-DASH = "\N{EN DASH}"
+ROWS = [row for row in rows("dual_memory") if row.phase not in {"phase0", "phase1"}]
 ALWAYS = {
     ("", "phase2", "demo"),
     ("", "phase3", "demo"),
@@ -34,61 +22,29 @@ ALWAYS = {
 }
 
 
-def rows():
-    """The table, a case a row."""
-    found = []
-    for match in filter(None, map(ROW.match, PAGE.read_text("utf-8").splitlines())):
-        fault, phase, environment = match["fault"] or "", f"phase{match['phase']}", match["environment"]
-        codes = {int(each) for each in match["exit"].split(" or ")}
-        gates = re.findall(r"`([\w.]+)`", match["gates"])
-        case = (fault, phase, environment, codes, match["reason"], gates)
-        found.append(pytest.param(*case, id=f"{fault or 'healthy'}-{phase}-{environment}"))
-    return found
-
-
-CHOSEN = [case for case in rows() if os.environ.get("ROLLOUT_ALL_FAULTS") == "1" or tuple(case.values[:3]) in ALWAYS]
-
-
 def test_the_table_is_read():
     """An empty table would prove nothing; neither would a choice of rows that are not there."""
-    cases = {tuple(case.values[:3]) for case in rows()}
+    cases = {row.case for row in ROWS}
 
     assert len(cases) >= 40
     assert cases >= ALWAYS
 
 
-@pytest.mark.parametrize(("fault", "phase", "environment", "codes", "reason", "gates"), CHOSEN)
-def test_every_fault_gets_its_verdict(tmp_path, fault, phase, environment, codes, reason, gates):
+@pytest.mark.parametrize("row", chosen(ROWS, ALWAYS))
+def test_every_fault_gets_its_verdict(demo, here, tmp_path, row):
     """Exit code, reason and gate are those of the table, and `rollout verify` agrees."""
-    injected = ["--rollout-fault", fault] if fault else []
-    asked = ["gates/dual_memory", "-m", phase, "--rollout-env", environment, *injected]
-    options = ["--rollout-out", str(tmp_path), "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
-    foreign = ("PYTEST_", "ROLLOUT_", "PYTHONDONTWRITE")
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *asked, *options],
-        cwd=REPOSITORY,
-        env=clean,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    receipt = json.loads((tmp_path / "verdict.json").read_text("utf-8"))
-    (verdict,) = receipt["verdicts"]
-    bad = {gate["id"].rpartition("::")[2]: gate["reason"] for gate in verdict["gates"] if gate["decision"] != "PROCEED"}
+    done = demo("dual_memory", row.phase, fault=row.fault, environment=row.environment)
 
-    assert done.returncode in codes, done.stdout
-    assert done.returncode == receipt["exit_code"]
-    if done.returncode:
-        assert reason in {bad.get(gate) for gate in gates}, bad
+    assert done.exit_code in row.codes, done.said
+    if done.exit_code:
+        assert row.reason in {done.bad.get(gate) for gate in row.gates}, done.bad
     else:
-        assert bad == {}
-    if fault == "srm":
-        compared = {name for name in bad if name.startswith("query_")}
+        assert done.bad == {}
+    if row.fault == "srm":
+        compared = {name for name in done.bad if name.startswith("query_")}
         assert compared
-        assert {bad[name] for name in compared} == {"srm"}
-    command = [sys.executable, "-m", "pytest_rollout.cli", "verify", str(tmp_path / "verdict.json"), "--phase", phase]
-    verified = subprocess.run([*command, "--env", environment, "--max-age", "15m"], check=False, capture_output=True)
+        assert {done.bad[name] for name in compared} == {"srm"}
+    words = ["--phase", row.phase, "--env", row.environment, "--max-age", "15m"]
+    verified = here("pytest_rollout.cli", "verify", str(tmp_path / "verdict.json"), *words)
     # A PROCEED under a fault says something of the gates, and nothing that a pipeline may act on.
-    assert verified.returncode == (1 if fault and done.returncode == 0 else done.returncode)
+    assert verified.returncode == (1 if row.fault and done.exit_code == 0 else done.exit_code)

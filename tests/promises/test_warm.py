@@ -1,4 +1,4 @@
-"""Most promises are kept in forks (`tests/warm.py`): here each way to end, and all that a run can see, is compared."""
+"""Most promises are kept in forks (see `support.warm`): here each way to end, and what a run can see, is compared."""
 
 from __future__ import annotations
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
-import sys
 import time
 import urllib.parse
 import urllib.request
@@ -14,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from support import servers, telemetry
+from support.certificates import Certificates
 
 from pytest_rollout.sources import KINDS
 from pytest_rollout.sources.protocol import Question
@@ -27,17 +27,6 @@ groups:
   - {alert: Firing, expr: live > 5}
   - {alert: Broken, expr: 'label_replace(live, "to", "$1", "from", "(")'}
 """
-
-
-def _module(name):
-    """A module beside this one; test folders are no packages."""
-    spec = importlib.util.spec_from_file_location(f"real_{name}", Path(__file__).with_name(f"{name}.py"))
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-SERVERS, TELEMETRY, CERTIFICATES = _module("servers"), _module("telemetry"), _module("certificates")
 
 
 @dataclass(frozen=True)
@@ -64,12 +53,6 @@ class Metrics:
 
 
 @pytest.fixture(scope="session")
-def servers():
-    """`tests/real/servers.py`."""
-    return SERVERS
-
-
-@pytest.fixture(scope="session")
 def end():
     """When the telemetry ends, in whole seconds since 1970: a moment ago."""
     return int(time.time())
@@ -78,13 +61,13 @@ def end():
 @pytest.fixture(scope="session")
 def prometheus(tmp_path_factory, end):
     """A Prometheus with two hours of blocks, one live target and three alert rules."""
-    binary, promtool = (SERVERS.need(name, package="prometheus") for name in ("prometheus", "promtool"))
-    folder, port = tmp_path_factory.mktemp("prometheus"), SERVERS.free_port()
-    (folder / "telemetry.om").write_text(TELEMETRY.openmetrics(end))
+    binary, promtool = (servers.need(name, package="prometheus") for name in ("prometheus", "promtool"))
+    folder, port = tmp_path_factory.mktemp("prometheus"), servers.free_port()
+    (folder / "telemetry.om").write_text(telemetry.openmetrics(end))
     backfill = [promtool, "tsdb", "create-blocks-from", "openmetrics", "telemetry.om", "data"]
     subprocess.run(backfill, cwd=folder, check=True, capture_output=True, timeout=60)
     (folder / "rules.yml").write_text(RULES)
-    with TELEMETRY.scraped() as target:
+    with telemetry.scraped() as target:
         scrape = {"job_name": "live", "scrape_interval": "1s", "static_configs": [{"targets": [target]}]}
         config = {"rule_files": ["rules.yml"], "scrape_configs": [scrape]}
         (folder / "prometheus.yml").write_text(json.dumps(config))
@@ -97,7 +80,7 @@ def prometheus(tmp_path_factory, end):
             f"--web.listen-address=127.0.0.1:{port}",
             "--enable-feature=native-histograms",
         ]
-        with SERVERS.started(command, ready=lambda: SERVERS.says_ok(f"{url}/-/ready"), log=folder / "log"):
+        with servers.started(command, ready=lambda: servers.says_ok(f"{url}/-/ready"), log=folder / "log"):
             yield Metrics(url, datetime.fromtimestamp(end, UTC))
 
 
@@ -111,22 +94,22 @@ def live(prometheus):
         evaluated = {rule["name"]: rule for group in groups for rule in group["rules"]}
         return evaluated["Firing"]["state"] == "firing" and evaluated["Broken"]["health"] == "err"
 
-    SERVERS.wait_for(ready, "the rules were not evaluated")
+    servers.wait_for(ready, "the rules were not evaluated")
     return Metrics(prometheus.url, datetime.now(UTC))
 
 
 @pytest.fixture(scope="session")
 def victoria_metrics(tmp_path_factory, end):
     """A VictoriaMetrics with the same telemetry, but for the live target."""
-    binary = SERVERS.need("victoria-metrics", package="victoria-metrics")
-    folder, port = tmp_path_factory.mktemp("victoria"), SERVERS.free_port()
+    binary = servers.need("victoria-metrics", package="victoria-metrics")
+    folder, port = tmp_path_factory.mktemp("victoria"), servers.free_port()
     metrics = Metrics(f"http://127.0.0.1:{port}", datetime.fromtimestamp(end, UTC))
     arguments = [f"-storageDataPath={folder / 'data'}", "-retentionPeriod=100y", f"-httpListenAddr=127.0.0.1:{port}"]
     ready = f"{metrics.url}/health"
-    with SERVERS.started([binary, *arguments], ready=lambda: SERVERS.says_ok(ready), log=folder / "log"):
-        body = TELEMETRY.exposition(end).encode()
+    with servers.started([binary, *arguments], ready=lambda: servers.says_ok(ready), log=folder / "log"):
+        body = telemetry.exposition(end).encode()
         urllib.request.urlopen(f"{metrics.url}/api/v1/import/prometheus", data=body, timeout=10).close()
-        SERVERS.wait_for(
+        servers.wait_for(
             lambda: all(metrics.result(f"last_over_time({name}[1h])", end) for name in ("steady", "dead")),
             "what was imported cannot be read",
         )
@@ -179,10 +162,10 @@ PORTS = ("password", "certificate", "expired", "self", "elsewhere")
 @pytest.fixture(scope="session")
 def gatekeeper(tmp_path_factory, prometheus):
     """nginx, and what it shows and asks for at each port."""
-    nginx = SERVERS.need("nginx", package="nginx-light")
-    openssl = SERVERS.need("openssl", package="openssl")
+    nginx = servers.need("nginx", package="nginx-light")
+    openssl = servers.need("openssl", package="openssl")
     folder = tmp_path_factory.mktemp("nginx")
-    made = CERTIFICATES.Certificates(openssl, folder)
+    made = Certificates(openssl, folder)
     made.sign("good", host="IP:127.0.0.1")
     made.sign("expired", host="IP:127.0.0.1", end="20200102000000Z")
     made.sign("elsewhere", host="DNS:metrics.example.org")
@@ -192,7 +175,7 @@ def gatekeeper(tmp_path_factory, prometheus):
     made.self_signed("stranger")
     digest = subprocess.run([openssl, "passwd", "-apr1", "hunter22"], check=True, capture_output=True, text=True)
     (folder / "users").write_text(f"ada:{digest.stdout}")
-    ports = {name: SERVERS.free_port() for name in PORTS}
+    ports = {name: servers.free_port() for name in PORTS}
     others = [
         f"server {{ listen 127.0.0.1:{ports[name]} ssl; ssl_certificate {folder}/{name}.pem;"
         f" ssl_certificate_key {folder}/{name}.key; location / {{ proxy_pass {prometheus.url}; }} }}"
@@ -205,8 +188,8 @@ def gatekeeper(tmp_path_factory, prometheus):
     command = [nginx, "-p", folder, "-e", folder / "log", "-c", folder / "nginx.conf"]
 
     def listens():
-        with SERVERS.socket.create_connection(("127.0.0.1", ports["elsewhere"]), timeout=2):
+        with servers.socket.create_connection(("127.0.0.1", ports["elsewhere"]), timeout=2):
             return True
 
-    with SERVERS.started(command, ready=listens, log=folder / "said"):
+    with servers.started(command, ready=listens, log=folder / "said"):
         yield Gatekeeper(folder, ports, prometheus.at)

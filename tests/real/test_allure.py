@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.server
-import importlib.util
 import json
 import os
 import shutil
@@ -15,6 +14,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from support.chromium import running
+from support.servers import need
 
 from pytest_rollout.reports.allure_html import INSTALL, TOOLS, VERSIONS, build
 
@@ -74,14 +75,6 @@ HOLDING = {"latency": 50, "errors": None, "orders": 500}
 ROLLING_BACK = {"latency": 70, "errors": 0, "orders": 50}
 
 
-def _chromium():
-    """`tests/real/chromium.py`; test folders are no packages."""
-    spec = importlib.util.spec_from_file_location("real_chromium", Path(__file__).with_name("chromium.py"))
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @dataclass(frozen=True)
 class Reports:
     """A project, the results of its runs, and where their pages are served."""
@@ -124,18 +117,18 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def chromium(servers, tmp_path_factory):
+def chromium(tmp_path_factory):
     """A browser."""
-    binary = servers.need("chromium", package="chromium")
-    with _chromium().running(binary, tmp_path_factory.mktemp("profile")) as browser:
+    binary = need("chromium", package="chromium")
+    with running(binary, tmp_path_factory.mktemp("profile")) as browser:
         yield browser
 
 
 @pytest.fixture(scope="module")
-def reports(servers, tmp_path_factory):
+def reports(tmp_path_factory):
     """Three runs: one healthy, one that holds, and one that rolls back, on two workers."""
-    servers.need("java", package="default-jre-headless")
-    servers.need("node", package="nodejs")
+    need("java", package="default-jre-headless")
+    need("node", package="nodejs")
     if not (TOOLS / "node_modules" / "allure").is_dir():
         line = f"no Allure here: {INSTALL.format(tools=TOOLS, versions=' '.join(VERSIONS))}"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(line)

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from support import postgres
+from support.ledger_contract import AT, SUBJECT, LedgerContract, note
+from support.servers import free_port
 
 from pytest_rollout.errors import LedgerError
 from pytest_rollout.ledger.ledger import open_ledger
 
-
-def _module(path):
-    """A module of the tests, by its path: test folders are no packages."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-POSTGRES = _module(Path(__file__).with_name("postgres.py"))
-CONTRACT = _module(Path(__file__).parents[1] / "ledger_contract.py")
-AT, SUBJECT, note = CONTRACT.AT, CONTRACT.SUBJECT, CONTRACT.note
 NUMBERS = itertools.count(1)
 
 
@@ -32,7 +21,7 @@ NUMBERS = itertools.count(1)
 class Database:
     """A place for one ledger: a database of its own on the server."""
 
-    server: POSTGRES.Postgres
+    server: postgres.Postgres
     name: str
 
     @classmethod
@@ -66,7 +55,7 @@ class Database:
 @pytest.fixture(scope="module")
 def server():
     """One server for all tests that do not stop it."""
-    with POSTGRES.running() as server:
+    with postgres.running() as server:
         yield server
 
 
@@ -76,7 +65,7 @@ def place(server):
     return Database.new(server)
 
 
-class TestPostgreSql(CONTRACT.LedgerContract):
+class TestPostgreSql(LedgerContract):
     """The contract."""
 
     @pytest.fixture
@@ -87,7 +76,7 @@ class TestPostgreSql(CONTRACT.LedgerContract):
 @pytest.fixture
 def own():
     """A place on a server that the test may stop."""
-    with POSTGRES.running() as server:
+    with postgres.running() as server:
         yield Database.new(server)
 
 
@@ -182,9 +171,9 @@ def test_a_role_that_may_only_add(place):
             session.run("DELETE FROM rollout_entries")
 
 
-def test_nobody_listens(servers):
+def test_nobody_listens():
     with pytest.raises(LedgerError, match="refused"):
-        open_ledger(f"postgresql://gate@127.0.0.1:{servers.free_port()}/x", Path())
+        open_ledger(f"postgresql://gate@127.0.0.1:{free_port()}/x", Path())
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import importlib.util
 import math
 import os
 import signal
@@ -18,6 +17,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from support import postgres
+from support.servers import free_port, wait_for
 
 from pytest_rollout.errors import SourceError
 from pytest_rollout.sources import KINDS
@@ -25,15 +26,6 @@ from pytest_rollout.sources.protocol import Bucket, Question
 from pytest_rollout.sources.sql_pool import Turn
 from pytest_rollout.sources.sql_postgresql import PostgreSql
 
-
-def _module(name):
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-POSTGRES = _module("postgres")
 AT = datetime(2026, 11, 7, 9, 0, tzinfo=UTC)
 TABLES = (
     "CREATE TABLE recalls(value float8, taken timestamptz, local timestamp, body jsonb, many int[])",
@@ -54,7 +46,7 @@ TABLES = (
 @pytest.fixture(scope="module")
 def server():
     """One server for all tests that do not kill it."""
-    with POSTGRES.running() as server:
+    with postgres.running() as server:
         server.execute(*TABLES)
         yield server
 
@@ -231,9 +223,7 @@ def test_a_server_that_lets_nobody_in(ask, server, url, says):
 
 def test_nobody_listens(ask):
     """A refused connection says so."""
-    source = KINDS["sql"].open(
-        {"url": f"postgresql://gate:hunter22@127.0.0.1:{POSTGRES.SERVERS.free_port()}/x"}, Path()
-    )
+    source = KINDS["sql"].open({"url": f"postgresql://gate:hunter22@127.0.0.1:{free_port()}/x"}, Path())
 
     with pytest.raises(SourceError, match="refused") as caught:
         ask(source, "SELECT 1")
@@ -261,11 +251,11 @@ def test_a_query_that_sleeps_is_ended_on_the_server(ask, server, source, monkeyp
         monkeypatch.setattr(Turn, "left", lambda _turn: 600.0)
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(ask, source, "SELECT 1 FROM pg_sleep(60)", timeout_seconds=4)
-        POSTGRES.SERVERS.wait_for(lambda: active(server, "pg_sleep(60)") == 1, "it did not happen")
+        wait_for(lambda: active(server, "pg_sleep(60)") == 1, "it did not happen")
         with pytest.raises(SourceError, match="no answer within 4 s"):
             asked.result()
 
-    POSTGRES.SERVERS.wait_for(lambda: active(server, "pg_sleep(60)") == 0, "it did not happen")
+    wait_for(lambda: active(server, "pg_sleep(60)") == 0, "it did not happen")
     assert ask(source, "SELECT 1").samples[0].value == 1
     assert not [each for each in threading.enumerate() if each.name == "pytest-rollout-answer"]
 
@@ -281,10 +271,10 @@ def test_the_server_ends_a_query_without_us(ask, server):
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     with subprocess.Popen([sys.executable, "-c", code, server.url()], env=environment) as asking:
-        POSTGRES.SERVERS.wait_for(lambda: active(server, "pg_sleep(61)") == 1, "it did not happen")
+        wait_for(lambda: active(server, "pg_sleep(61)") == 1, "it did not happen")
         asking.kill()
 
-    POSTGRES.SERVERS.wait_for(lambda: active(server, "pg_sleep(61)") == 0, "it did not happen")
+    wait_for(lambda: active(server, "pg_sleep(61)") == 0, "it did not happen")
 
 
 def test_a_backend_that_does_not_even_hear(ask, server, source):
@@ -292,7 +282,7 @@ def test_a_backend_that_does_not_even_hear(ask, server, source):
     ask(source, "SELECT 1")
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(ask, source, "SELECT 3 FROM pg_sleep(62)", timeout_seconds=4)
-        POSTGRES.SERVERS.wait_for(lambda: active(server, "pg_sleep(62)") == 1, "it did not happen")
+        wait_for(lambda: active(server, "pg_sleep(62)") == 1, "it did not happen")
         (pid,) = server.execute(
             "SELECT pid FROM pg_stat_activity WHERE query LIKE '%pg_sleep(62)%' AND pid <> pg_backend_pid()"
         )[0]
@@ -300,7 +290,7 @@ def test_a_backend_that_does_not_even_hear(ask, server, source):
         try:
             with pytest.raises(SourceError, match="no answer within 4 s"):
                 asked.result()
-            POSTGRES.SERVERS.wait_for(
+            wait_for(
                 lambda: not [each for each in threading.enumerate() if each.name == "pytest-rollout-answer"],
                 "it did not happen",
             )
@@ -371,16 +361,16 @@ def test_connections_are_closed_with_their_source(ask, server):
 
     assert [str(each.message) for each in heard if issubclass(each.category, ResourceWarning)] == []
     left = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'closed'"
-    POSTGRES.SERVERS.wait_for(lambda: server.execute(left) == [(0,)], "it is still open")
+    wait_for(lambda: server.execute(left) == [(0,)], "it is still open")
 
 
 def test_a_server_that_is_killed_midway_and_comes_back(ask):
     """The question in flight gets a sentence; the next one a number, on a new connection."""
-    with POSTGRES.running() as server, ThreadPoolExecutor(1) as pool:
+    with postgres.running() as server, ThreadPoolExecutor(1) as pool:
         source = KINDS["sql"].open({"url": server.url()}, Path())
         assert ask(source, "SELECT 1").samples[0].value == 1
         asked = pool.submit(ask, source, "SELECT 1 FROM pg_sleep(60)", timeout_seconds=30)
-        POSTGRES.SERVERS.wait_for(lambda: active(server, "pg_sleep(60)") == 1, "it did not happen")
+        wait_for(lambda: active(server, "pg_sleep(60)") == 1, "it did not happen")
 
         server.stop()
 

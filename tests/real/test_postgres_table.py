@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from support import postgres
+from support.recalls import COLUMNS, END, START, TABLE, duckdb_file, made
 
 from pytest_rollout.errors import SourceError
 from pytest_rollout.experiment.assignment import Assignment
@@ -20,16 +19,6 @@ from pytest_rollout.sources import KINDS
 pytest.importorskip("psycopg")
 
 
-def _module(name, path):
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-POSTGRES = _module("postgres_for_tables", Path(__file__).with_name("postgres.py"))
-SHARED = _module("rows_for_postgres", Path(__file__).parents[1] / "unit" / "experiment" / "conftest.py")
-START, END, TABLE = SHARED.START, SHARED.END, SHARED.TABLE
 KINDS_OF = ["bigint", "timestamptz", "text", "text", "float8", "boolean", "boolean", "float8"]
 
 
@@ -37,9 +26,9 @@ KINDS_OF = ["bigint", "timestamptz", "text", "text", "float8", "boolean", "boole
 def sources(tmp_path_factory):
     """The usual rows in PostgreSQL, asked as a role that may write, and in DuckDB."""
     folder = tmp_path_factory.mktemp("tables")
-    rows = SHARED.made()
-    columns = ", ".join(f"{column} {kind}" for column, kind in zip(SHARED.COLUMNS, KINDS_OF, strict=True))
-    with POSTGRES.running() as server:
+    rows = made()
+    columns = ", ".join(f"{column} {kind}" for column, kind in zip(COLUMNS, KINDS_OF, strict=True))
+    with postgres.running() as server:
         server.execute(
             f"CREATE TABLE recalls ({columns})",
             "CREATE SCHEMA lake",
@@ -51,7 +40,7 @@ def sources(tmp_path_factory):
         )
         with server.admin() as connection, connection.cursor() as cursor:
             cursor.executemany(f"INSERT INTO recalls VALUES ({', '.join(['%s'] * 8)})", list(rows.tuples()))
-        duckdb = KINDS["sql"].open({"url": f"duckdb:///{SHARED.duckdb_file(folder, rows)}"}, folder)
+        duckdb = KINDS["sql"].open({"url": f"duckdb:///{duckdb_file(folder, rows)}"}, folder)
         yield KINDS["sql"].open({"url": server.url()}, folder), duckdb
 
 

@@ -7,16 +7,16 @@ of the copied plan: it is the same in both, and is tried elsewhere.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import yaml
+from support import postgres
+from support.warm import WarmPython
 
 from pytest_rollout.plan.load import load_plan
 from pytest_rollout.readings import Readings
@@ -43,28 +43,20 @@ ALWAYS = {("migration_missing", "phase0"), ("shadow_writes", "phase1"), ("confid
 TRIED = [case for case in CASES if os.environ.get("ROLLOUT_ALL_FAULTS") or case[:2] in ALWAYS]
 
 
-def _module(name, folder=Path(__file__).parent):
-    spec = importlib.util.spec_from_file_location(f"real_{name}", folder / f"{name}.py")
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-POSTGRES, WARM = _module("postgres"), _module("warm", REPOSITORY / "tests")
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "ROLLOUT_"))}
 
 
 @pytest.fixture(scope="module")
 def server():
     """One PostgreSQL; each case has a database of its own."""
-    with POSTGRES.running() as server:
+    with postgres.running() as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def warm():
     """Starts the runs, in forks of a Python that has read their modules."""
-    python = WARM.WarmPython(CLEAN)
+    python = WarmPython(CLEAN)
     yield python
     python.close()
 

@@ -7,13 +7,11 @@ Spark; the few lines of `SparkTables` are all that one would need.
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from support.recalls import END, START, TABLE, duckdb_file, made
 
 from pytest_rollout.experiment.integrity import integrity
 from pytest_rollout.experiment.samples import Above, Counted, Values
@@ -26,16 +24,6 @@ if os.environ.get("ROLLOUT_SPARK", "0") in {"", "0"}:
     pytest.skip("Spark is tried with ROLLOUT_SPARK=1", allow_module_level=True)
 
 
-def _shared():
-    path = Path(__file__).parents[1] / "unit" / "experiment" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("rows_for_spark", path)
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-SHARED = _shared()
-START, END, TABLE = SHARED.START, SHARED.END, SHARED.TABLE
 KINDS_OF = {"double": NUMBER, "bigint": NUMBER, "string": TEXT, "boolean": BOOLEAN, "timestamp": TIME}
 
 
@@ -64,7 +52,7 @@ def sources(tmp_path_factory):
     from pyspark.sql import SparkSession
 
     folder = tmp_path_factory.mktemp("spark")
-    path = SHARED.duckdb_file(folder, SHARED.made())
+    path = duckdb_file(folder, made())
     with duckdb.connect(str(path)) as connection:
         connection.execute(f"COPY recalls TO '{folder / 'recalls.parquet'}'")
     builder = SparkSession.builder.master("local[2]").config("spark.sql.session.timeZone", "UTC")

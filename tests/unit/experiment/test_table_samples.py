@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from support.recalls import END, SPAN, START, TABLE
 
 from pytest_rollout.experiment.samples import Above, Counted, Values
 from pytest_rollout.experiment.table import Span
 from pytest_rollout.experiment.table_samples import TableSamples
 
-
-def _shared():
-    spec = importlib.util.spec_from_file_location("table_rows", Path(__file__).with_name("conftest.py"))
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-SHARED = _shared()
-START, END, TABLE, SPAN = SHARED.START, SHARED.END, SHARED.TABLE, SHARED.SPAN
 CONTROL, TREATMENT = ("control", ""), ("treatment", "")
 
 

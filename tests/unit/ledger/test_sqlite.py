@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import sqlite3
@@ -14,22 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from support.ledger_contract import AT, SUBJECT, LedgerContract, codes, note
 
 from pytest_rollout.errors import LedgerError
 from pytest_rollout.ledger import sqlite
 from pytest_rollout.ledger.ledger import open_ledger
-
-
-def _module(name):
-    """A module of the tests, by its path: test folders are no packages."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[2] / f"{name}.py")
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-CONTRACT = _module("ledger_contract")
-AT, SUBJECT, note = CONTRACT.AT, CONTRACT.SUBJECT, CONTRACT.note
 
 
 @dataclass(frozen=True)
@@ -62,7 +50,7 @@ def place(tmp_path):
     return File(tmp_path / "ledger.sqlite")
 
 
-class TestSqlite(CONTRACT.LedgerContract):
+class TestSqlite(LedgerContract):
     """The contract."""
 
     @pytest.fixture
@@ -160,7 +148,7 @@ def test_a_flipped_bit(place):
     place.path.write_bytes(data.replace(b'{"number":123}', b'{"number":122}'))
 
     with place.open() as ledger:
-        assert CONTRACT.codes(ledger.check()) == [(24, "edited")]
+        assert codes(ledger.check()) == [(24, "edited")]
         with pytest.raises(LedgerError, match="entry 24 is not what was written"):
             ledger.entries(*SUBJECT)
 
@@ -174,7 +162,7 @@ def test_what_sqlite_finds_wrong_with_its_file_is_said(place):
         "UPDATE sqlite_master SET sql = replace(sql, 'kind, at', 'kind, phase') WHERE name = 'rollout_entries_about'",
     )
     with place.open() as ledger:
-        assert {code for _, code in CONTRACT.codes(ledger.check())} == {"file"}
+        assert {code for _, code in codes(ledger.check())} == {"file"}
 
 
 def as_nobody(script, *arguments):

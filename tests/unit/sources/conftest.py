@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
+from support.hostile_server import HostileServer
 
 from pytest_rollout.sources.protocol import Question
 
@@ -29,18 +28,8 @@ def ask(at):
     return ask
 
 
-@pytest.fixture(scope="session")
-def hostile_module():
-    """`tests/hostile_server.py`; test folders are no packages, so it is loaded by its path."""
-    path = Path(__file__).parents[2] / "hostile_server.py"
-    spec = importlib.util.spec_from_file_location("hostile_server", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
-def hostile(hostile_module):
+def hostile():
     """A running hostile server."""
-    with hostile_module.HostileServer() as server:
+    with HostileServer() as server:
         yield server

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from support.hostile_server import HostileServer, answer
 
 from pytest_rollout.errors import SourceError
 from pytest_rollout.sources import KINDS
@@ -140,9 +141,9 @@ def test_memory_stays_small():
     assert int(megabytes) < 200
 
 
-def test_credentials_go_to_no_other_host(asked, hostile, hostile_module):
+def test_credentials_go_to_no_other_host(asked, hostile):
     """A redirect to another host is not followed: it hears nothing at all."""
-    with hostile_module.HostileServer() as other:
+    with HostileServer() as other:
         for path in ("/moved/stats", "/moved/api/v1/query"):
             hostile.reply(path, "", f"Location: {other.url}/stats", status="307 Temporary Redirect")
         with pytest.raises(SourceError, match=r"redirects to 127.0.0.1 \(status 307\), which is not followed"):
@@ -153,10 +154,10 @@ def test_credentials_go_to_no_other_host(asked, hostile, hostile_module):
         assert other.requests == []
 
 
-def test_a_busy_service_is_asked_again(hostile, hostile_module):
+def test_a_busy_service_is_asked_again(hostile):
     """429 and 503 with Retry-After, then an answer; other statuses are not asked again."""
     statuses = ["429 Too Many Requests", "503 Service Unavailable", "200 OK"]
-    hostile.script("/x", lambda _: hostile_module.answer("{}", "Retry-After: 0", status=statuses.pop(0)))
+    hostile.script("/x", lambda _: answer("{}", "Retry-After: 0", status=statuses.pop(0)))
     hostile.reply("/broken", "", "Retry-After: 0", status="500 No")
     service = Service.of({"url": hostile.url})
 
@@ -167,13 +168,13 @@ def test_a_busy_service_is_asked_again(hostile, hostile_module):
     assert len(hostile.requests) == 4
 
 
-def test_a_flapping_service_is_one_answer_each_time(hostile, hostile_module):
+def test_a_flapping_service_is_one_answer_each_time(hostile):
     """Every second answer is an error, and is told as such: nothing of one question is left to the next."""
     turns = [("200 OK", '{"n": 1}'), ("500 No", "down"), ("200 OK", '{"n": 2}'), ("502 Bad Gateway", "down")]
 
     def take_turns(_):
         status, body = turns.pop(0)
-        return hostile_module.answer(body, status=status)
+        return answer(body, status=status)
 
     hostile.script("/x", take_turns)
     service = Service.of({"url": hostile.url})

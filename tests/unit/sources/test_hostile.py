@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from support.hostile_server import answer, unused_url
 
 from pytest_rollout.errors import SourceError
 from pytest_rollout.sources import FLAG_KINDS, KINDS
@@ -72,9 +73,9 @@ def ask(source: str, url: str, seconds: float) -> object:
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("case", CASES)
-def test_a_hostile_service_is_no_number(hostile, hostile_module, source, case):
+def test_a_hostile_service_is_no_number(hostile, source, case):
     """A sentence with the address and what was seen, in time, and no secret of ours in it."""
-    url = hostile_module.unused_url() if case == "refuses" else f"{hostile.url}/{case}"
+    url = unused_url() if case == "refuses" else f"{hostile.url}/{case}"
     seconds = 0.5 if case.startswith(("hang", "drip")) else 20.0
 
     with pytest.raises(SourceError) as caught:
@@ -100,7 +101,7 @@ def numbers_of(case, turn):
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_a_flapping_service_is_a_number_or_none(hostile, hostile_module, source):
+def test_a_flapping_service_is_a_number_or_none(hostile, source):
     """Answers and errors take turns; each question is told its own, and no answer is kept for the next."""
     turns = []
 
@@ -112,7 +113,7 @@ def test_a_flapping_service_is_a_number_or_none(hostile, hostile_module, source)
             if source == "prometheus"
             else numbers_of(source, len(turns))
         )
-        return hostile_module.answer("down" if broken else body, status="500 No" if broken else "200 OK")
+        return answer("down" if broken else body, status="500 No" if broken else "200 OK")
 
     for path in ("/x", "/x/stats", "/x/api/v1/query", "/x/api/v1/status/buildinfo"):
         hostile.script(path, flaps)

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from support.hostile_server import unused_url
 
 from pytest_rollout.errors import SourceError
 from pytest_rollout.sources import KINDS
@@ -89,9 +90,9 @@ def test_nothing_waits_behind_the_deadline(ask, source):
     assert not [thread for thread in threading.enumerate() if thread.name == "pytest-rollout-answer"]
 
 
-def test_nobody_listens(ask, hostile_module, at):
+def test_nobody_listens(ask, at):
     """A refused connection says so."""
-    source = HttpJsonSource(Service.of({"url": hostile_module.unused_url()}), now=lambda: at)
+    source = HttpJsonSource(Service.of({"url": unused_url()}), now=lambda: at)
 
     with pytest.raises(SourceError, match=r"ConnectError: .*refused"):
         ask(source, "/x#value")
@@ -250,10 +251,10 @@ def test_basic_authentication_and_a_base_path(ask, hostile, at):
     assert "hunter2" not in repr(source)
 
 
-def test_a_proxy_of_the_way_out_has_no_part_in_loopback(ask, source, hostile, hostile_module, monkeypatch):
+def test_a_proxy_of_the_way_out_has_no_part_in_loopback(ask, source, hostile, monkeypatch):
     """The embedded world can be asked where HTTP_PROXY is set."""
-    monkeypatch.setenv("HTTP_PROXY", hostile_module.unused_url())
-    monkeypatch.setenv("ALL_PROXY", hostile_module.unused_url())
+    monkeypatch.setenv("HTTP_PROXY".unused_url())
+    monkeypatch.setenv("ALL_PROXY".unused_url())
     hostile.reply("/stats", '{"value": 7}')
 
     assert ask(source, "/stats#value").samples[0].value == 7

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from support.hostile_server import answer
 
 from pytest_rollout.errors import SourceError
 from pytest_rollout.sources import KINDS
@@ -30,8 +31,8 @@ class Scripted:
             order of the query; None where there is none.
     """
 
-    def __init__(self, hostile, hostile_module, at):
-        self.hostile, self.answer, self.at = hostile, hostile_module.answer, at
+    def __init__(self, hostile, at):
+        self.hostile, self.at = hostile, at
         self.result, self.kind, self.ages, self.more = [], "vector", [5], {}
         self.late_ages = []
         self.asked = []
@@ -49,14 +50,14 @@ class Scripted:
         query = parameters["query"]
         if "timestamp(" not in query:
             data = {"resultType": self.kind, "result": self.result}
-            return self.answer(json.dumps({"status": "success", "data": data, **self.more}))
+            return answer(json.dumps({"status": "success", "data": data, **self.more}))
         ages = self.late_ages if "max_over_time" in query else self.ages
         newest = [
             {"metric": {"selector": str(place)}, "value": [1, str(self.at.timestamp() - age)]}
             for place, age in enumerate(ages)
             if age is not None and f'"selector", "{place}"' in query
         ]
-        return self.answer(json.dumps({"status": "success", "data": {"resultType": "vector", "result": newest}}))
+        return answer(json.dumps({"status": "success", "data": {"resultType": "vector", "result": newest}}))
 
     def _query_range(self, parameters):
         """A point each step; `ages` are those of the newest sample at each point, from the first."""
@@ -69,13 +70,13 @@ class Scripted:
         else:
             result = self.result or [{"metric": {}, "values": [[at, str(n)] for n, at in enumerate(grid)]}]
         data = {"resultType": "matrix", "result": result}
-        return self.answer(json.dumps({"status": "success", "data": data}))
+        return answer(json.dumps({"status": "success", "data": data}))
 
 
 @pytest.fixture
-def script(hostile, hostile_module, at):
+def script(hostile, at):
     """What the server answers."""
-    return Scripted(hostile, hostile_module, at)
+    return Scripted(hostile, at)
 
 
 @pytest.fixture
@@ -182,14 +183,14 @@ def test_an_age_that_cannot_be_told_is_unknown(ask, source, script, query, ages,
     assert says in note
 
 
-def test_a_server_that_cannot_tell_times(ask, source, script, hostile, hostile_module):
+def test_a_server_that_cannot_tell_times(ask, source, script, hostile):
     """The number stands; its age does not."""
     script.numbers("1")
 
     def once(parameters):
         if "timestamp(" in parameters["query"]:
             error = {"status": "error", "errorType": "execution", "error": "duplicate labelset"}
-            return hostile_module.answer(json.dumps(error), status="422 Unprocessable Entity")
+            return answer(json.dumps(error), status="422 Unprocessable Entity")
         return script._query(parameters)
 
     hostile.script("/api/v1/query", once)
@@ -339,7 +340,7 @@ def test_what_answered(ask, source, script, hostile, data, identity):
     assert sum("buildinfo" in request for request in hostile.requests) == 1
 
 
-def test_an_identity_that_hangs_costs_a_second_once(ask, hostile, hostile_module, script, at):
+def test_an_identity_that_hangs_costs_a_second_once(ask, hostile, script, at):
     """And the answer stands."""
     script.numbers("1")
     hostile.scripts["/hang-after-headers/api/v1/query"] = script._query

@@ -30,7 +30,7 @@ from pytest_rollout.signoff.signed import Signed, write_signed
 from pytest_rollout.sources import BUILT_IN
 from pytest_rollout.verdict import Because, Verdict
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 CLOCK = """
 import os
 from datetime import datetime

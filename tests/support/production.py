@@ -9,9 +9,7 @@ wrote them, and its service is the service.
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import math
 import os
 import re
 import shutil
@@ -21,7 +19,6 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -32,13 +29,13 @@ from pytest_rollout.world.load import load_world
 from pytest_rollout.world.running import running_world
 from pytest_rollout.world_past import Lived, write_past
 from pytest_rollout.world_signers import write_signatures
+from support import servers
+from support.judged import Judged
+from support.oracle import REPOSITORY
+from support.postgres import Postgres
+from support.warm import WarmPython
 
-REPOSITORY = Path(__file__).parents[2]
 GATES = Path("gates") / "dual_memory"
-PAGE = REPOSITORY / "docs" / "rollouts" / "dual_memory" / "index.md"
-ROW = re.compile(
-    r"^\| (?:`(?P<fault>\w+)`|none) \| [^|]+ \| (?P<phases>[\d, ]+) \| (?P<exit>\d+) \| (?P<reason>[^ |]+) \| [^|]+ \|$"
-)
 LOOKED_AT = timedelta(hours=38)
 """The longest window of a query for Prometheus: 36 hours of hours, which gives 37, and one to spare."""
 FOREIGN = ("PYTEST_", "ROLLOUT_", "PYTHONDONTWRITE")
@@ -46,42 +43,8 @@ VARIABLES = frozenset(re.findall(r"\$\{(\w+)\}", (REPOSITORY / GATES / "rollout.
 """What the plan is told of its servers."""
 
 
-def _module(name, folder=Path(__file__).parent):
-    spec = importlib.util.spec_from_file_location(f"real_{name}", folder / f"{name}.py")
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-SERVERS, POSTGRES, WARM = _module("servers"), _module("postgres"), _module("warm", REPOSITORY / "tests")
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row of the page's table of faults; `fault` is empty for the healthy world."""
-
-    fault: str
-    phases: tuple[str, ...]
-    exit_code: int
-    reason: str
-
-
-def rows() -> list[Row]:
-    """The table, read where people read it."""
-    found = filter(None, map(ROW.match, PAGE.read_text("utf-8").splitlines()))
-    return [
-        Row(
-            fault=match["fault"] or "",
-            phases=tuple(f"phase{number.strip()}" for number in match["phases"].split(",")),
-            exit_code=int(match["exit"]),
-            reason=match["reason"],
-        )
-        for match in found
-    ]
-
-
 @contextmanager
-def production(world_file: Path, fault: str, folder: Path, server: POSTGRES.Postgres) -> Iterator[dict[str, str]]:
+def production(world_file: Path, fault: str, folder: Path, server: Postgres) -> Iterator[dict[str, str]]:
     """The variables of the plan, set to servers that hold a world with a fault; gone when the block ends.
 
     Args:
@@ -152,8 +115,8 @@ def remembered(world_file: Path, fault: str, phase: str, folder: Path) -> str:
 @contextmanager
 def _prometheus(folder: Path, telemetry: Path, *, rules: Path | None = None, target: str = "") -> Iterator[str]:
     """A Prometheus with a history, which evaluates rules and scrapes a target; its address."""
-    binary, promtool = (SERVERS.need(name, package="prometheus") for name in ("prometheus", "promtool"))
-    data, port = folder / "data", SERVERS.free_port()
+    binary, promtool = (servers.need(name, package="prometheus") for name in ("prometheus", "promtool"))
+    data, port = folder / "data", servers.free_port()
     data.mkdir(parents=True)
     if telemetry.stat().st_size > len("# EOF\n"):
         # In blocks of two hours, which is the default, it takes five times as long.
@@ -174,17 +137,17 @@ def _prometheus(folder: Path, telemetry: Path, *, rules: Path | None = None, tar
     ]
 
     def ready():
-        if not SERVERS.says_ok(f"{url}/-/ready"):
+        if not servers.says_ok(f"{url}/-/ready"):
             return False
         with urllib.request.urlopen(f"{url}/api/v1/rules", timeout=5) as response:
             groups = json.load(response)["data"]["groups"]
         return all(rule["health"] == "ok" for group in groups for rule in group["rules"]) and (not rules or groups)
 
-    with SERVERS.started(command, ready=ready, log=folder / "log"):
+    with servers.started(command, ready=ready, log=folder / "log"):
         yield url
 
 
-def _stored(server: POSTGRES.Postgres, database: str, table: Path) -> str:
+def _stored(server: Postgres, database: str, table: Path) -> str:
     """Copy the table of the world's database into a new one of PostgreSQL; its address for a role that only reads."""
     import psycopg
 
@@ -199,46 +162,6 @@ def _stored(server: POSTGRES.Postgres, database: str, table: Path) -> str:
     return server.url(database=database)
 
 
-@dataclass(frozen=True)
-class Judged:
-    """A run's exit code, receipt and words."""
-
-    exit_code: int
-    receipt: dict
-    said: str
-
-    @property
-    def verdict(self) -> dict:
-        """The one verdict."""
-        (verdict,) = self.receipt["verdicts"]
-        return verdict
-
-    @property
-    def codes(self) -> set[str]:
-        """The reason codes of the run and of its verdict."""
-        return {reason["code"] for reason in [*self.receipt["reasons"], *self.verdict["reasons"]]}
-
-    @property
-    def gates(self) -> dict[str, tuple[str, str | None]]:
-        """Decision and reason of each gate."""
-        return {gate["id"]: (gate["decision"], gate["reason"]) for gate in self.verdict["gates"]}
-
-    @property
-    def claims(self) -> dict[str, list[dict]]:
-        """The claims of each gate."""
-        return {gate["id"]: gate["claims"] for gate in self.verdict["gates"]}
-
-    @property
-    def numbers(self) -> dict[tuple[str, str], float]:
-        """The number behind each claim that has one."""
-        return {
-            (gate, claim["text"]): claim["value"]
-            for gate, claims in self.claims.items()
-            for claim in claims
-            if isinstance(claim["value"], float | int) and math.isfinite(claim["value"])
-        }
-
-
 class Judge:
     """Runs pytest in processes of their own: forks of a Python that has read its modules, or new interpreters."""
 
@@ -246,7 +169,7 @@ class Judge:
         self._clean = {
             name: value for name, value in os.environ.items() if not name.startswith(FOREIGN) and name not in VARIABLES
         }
-        self._warm = WARM.WarmPython(self._clean)
+        self._warm = WarmPython(self._clean)
         self._one_at_a_time = threading.Lock()
 
     def run(
@@ -288,6 +211,4 @@ def judged(
     asked = [str(GATES), "-m", phase, "--rollout-out", str(out), *words]
     asked += ["-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:randomly", "-p", "no:asyncio"]
     done = judge.run(asked, project=project, variables=variables or {}, anew=anew)
-    said = done.stdout + done.stderr
-    assert (out / "verdict.json").is_file(), said
-    return Judged(done.returncode, json.loads((out / "verdict.json").read_text("utf-8")), said)
+    return Judged.of(done, out)

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from support.servers import free_port, need
 
-def _module(name):
-    spec = importlib.util.spec_from_file_location(f"real_{name}", Path(__file__).with_name(f"{name}.py"))
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-SERVERS = _module("servers")
 PASSWORD = "p%w/hunter22"
 """Of the role `gate`; its percent and slash must be encoded in a URL."""
 
@@ -83,7 +74,7 @@ def _as_postgres(*command):
 def binaries():
     """The folder of initdb and pg_ctl, which Debian keeps off the path."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return (found[-1] if found else Path(SERVERS.need("initdb", package="postgresql")).resolve()).parent
+    return (found[-1] if found else Path(need("initdb", package="postgresql")).resolve()).parent
 
 
 @contextmanager
@@ -91,7 +82,7 @@ def running() -> Iterator[Postgres]:
     """A new, empty server with the role `gate`."""
     # Not pytest's folder: the path of a socket is short, and the server's user must be able to enter.
     folder = Path(tempfile.mkdtemp(prefix="pg"))
-    server = Postgres(binaries(), folder, SERVERS.free_port())
+    server = Postgres(binaries(), folder, free_port())
     try:
         if os.geteuid() == 0:
             shutil.chown(folder, "postgres")

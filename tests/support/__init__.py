@@ -1,0 +1,1 @@
+"""What tests of several folders share: servers, rollouts, rows, and a Python that is warm."""
