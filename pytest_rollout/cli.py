@@ -10,6 +10,7 @@ rollout world gates/x [--fault F]  keep an embedded world running, to look aroun
 rollout checkpoint gates/x PHASE --rollout-env E  print what a checkpoint holds, from a run's receipt
 rollout approve gates/x PHASE --role R   sign that a phase may go on; also `statement` and `revoke`
 rollout report gates/x [--format html]   a run as a page, from the files that it left; also `message`
+rollout guide gates/x              the plan for its readers: phases, limits, and what to do, as Markdown
 
 What is written into a ledger and read from it is in `records` and `chronicle`.
 """

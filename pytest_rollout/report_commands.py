@@ -1,4 +1,4 @@
-"""Commands of reports: `rollout report` and `rollout message`; a stored run in, a page or a message out."""
+"""Commands of reports: `rollout report` and `rollout message` tell of a stored run, `rollout guide` of a plan."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def add_reports(commands: Commands) -> None:
-    """Add the two commands to those of `rollout`."""
+    """Add these commands to those of `rollout`."""
     report = commands.add_parser("report", help="a run as a page: Markdown, a comment, or HTML to be signed")
     _subject(report)
     report.add_argument("--format", choices=list(FORMATS), default="markdown", help="which page (markdown)")
@@ -30,6 +30,13 @@ def add_reports(commands: Commands) -> None:
     message.add_argument("name", metavar="NAME", help=f"{', '.join(BUILT_IN)}, or one of the plan's templates")
     message.add_argument("--post", type=named, metavar="URL", help="send it there, too; may hold ${NAME}")
     message.set_defaults(run=_message)
+    guide = commands.add_parser("guide", help="a plan for its readers: phases, limits, and what to do, as Markdown")
+    guide.add_argument("folder", type=Path, metavar="FOLDER", help="the rollout's folder")
+    guide.add_argument("--page", type=Path, metavar="FILE", help="the page on which it stands, for its links")
+    does = guide.add_mutually_exclusive_group()
+    does.add_argument("--write", action="store_true", help="put it between the marks of that page")
+    does.add_argument("--check", action="store_true", help="write nothing; exit 1 when that page would change")
+    guide.set_defaults(run=_guide)
 
 
 def _subject(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +60,29 @@ def _message(options: argparse.Namespace) -> int:
     if options.post:
         _post(message, options.post, plan)
     return code
+
+
+def _guide(options: argparse.Namespace) -> int:
+    from pytest_rollout.reports.guide import guide, placed
+
+    page: Path | None = options.page
+    made = guide(plan_of(options.folder), page)
+    if not (options.write or options.check):
+        return _left(made, None)
+    if page is None:
+        raise UsageError("which page? name it with --page FILE")
+    try:
+        was = page.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{page} cannot be read: {error}") from error
+    now = placed(was, page, made)
+    if options.write:
+        return _left(now, page)
+    if now != was:
+        print(
+            f"{page}: its guide is not what the plan says now\n  rollout guide {options.folder} --page {page} --write"
+        )
+    return int(now != was)
 
 
 def _post(message: Message, url: str, plan: Plan) -> None:

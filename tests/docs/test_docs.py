@@ -14,12 +14,13 @@ import pytest
 from blocks import LANGUAGES, ROOT, blocks_of, matches, pages, prose_of, tables_of
 from page_project import Project
 
-from pytest_rollout import decisions, plugin
+from pytest_rollout import cli, decisions, plugin
 from pytest_rollout.actions import ACTION_KINDS
 from pytest_rollout.errors import SourceError
 from pytest_rollout.plan.grammar import NOT_JUDGED_YET, plan_shape
 from pytest_rollout.plan.numbers import SUMMARY_PATTERN
 from pytest_rollout.plan.structures import Fields
+from pytest_rollout.reports.guide import BEGIN
 from pytest_rollout.signoff import grounds
 from pytest_rollout.signoff.approvers import APPROVER
 from pytest_rollout.sources import FLAG_KINDS, KINDS
@@ -189,6 +190,21 @@ def _module(path: Path) -> ModuleType:
     finally:
         del sys.modules[spec.name]
     return module
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if BEGIN in page.values[0].read_text("utf-8").splitlines()])
+def test_every_guide_is_its_plan(page, monkeypatch):
+    """What a page of a rollout says of phases and limits was made from the plan that is judged."""
+    monkeypatch.chdir(ROOT)
+    folder = f"gates/{page.parent.name}"
+
+    assert cli.main(["guide", folder, "--page", str(page.relative_to(ROOT)), "--check"]) == 0
+
+
+def test_every_rollout_has_a_guide():
+    guided = {page.values[0].parent.name for page in PAGES if BEGIN in page.values[0].read_text("utf-8")}
+
+    assert guided >= {plan.parent.name for plan in ROOT.glob("gates/*/rollout.yaml")}
 
 
 def test_every_dependency_says_why():

@@ -12,9 +12,7 @@ from pathlib import Path
 import pytest
 
 from pytest_rollout.decisions import Decision
-from pytest_rollout.limits import Level
 from pytest_rollout.plan.load import load_plan
-from pytest_rollout.quantities import format_duration, format_number, with_unit
 from pytest_rollout.sources import FLAG_KINDS, KINDS
 from pytest_rollout.world.load import load_world
 from pytest_rollout.world.samples import samples_of
@@ -53,35 +51,6 @@ def plan():
 @pytest.fixture(scope="module")
 def world():
     return load_world(GATES / "world.py")
-
-
-def guide(plan) -> list[str]:
-    """The page's table of budgets, from the plan."""
-    rows = ["| gate | phases | levels | what to do |", "|---|---|---|---|"]
-    budgets = {name: phase.budgets[name] for phase in plan.phases.values() for name in phase.budgets}
-    for name, budget in budgets.items():
-        phases = [phase.name.removeprefix("phase") for phase in plan.phases.values() if name in phase.budgets]
-        levels = "; ".join(_level(level, budget.limit.unit) for level in budget.limit.levels)
-        first = budget.limit.levels[0]
-        where = first.runbook.rpartition("/")[2]
-        rows.append(f"| `{name}` | {', '.join(phases)} | {levels} | [{first.action}]({where}) |")
-    return rows
-
-
-def _level(level: Level, unit: str) -> str:
-    beyond = f"> {with_unit(format_number(level.high), unit)}"
-    if level.low > float("-inf"):
-        beyond = f"< {with_unit(format_number(level.low), unit)}"
-    held = f" for {format_duration(level.held)}" if level.held else ""
-    to = f" to {level.to}" if level.to else ""
-    return f"{level.name} {beyond}{held}: {level.decision.value}{to}"
-
-
-def test_the_guide_is_the_plan(plan):
-    page = (DOCS / "index.md").read_text("utf-8")
-    shown = page.partition("<!-- guide -->\n")[2].partition("<!-- end of guide -->")[0]
-
-    assert shown.strip().splitlines() == guide(plan)
 
 
 @pytest.mark.parametrize("metric", REQUIRED)
