@@ -16,11 +16,12 @@ from pytest_rollout.claims import GateClaims
 from pytest_rollout.decisions import Reason
 from pytest_rollout.errors import RolloutError, SourceError, did_you_mean, listed
 from pytest_rollout.estimates import Estimate, History, Reading
+from pytest_rollout.measuring import with_level
 from pytest_rollout.memory import Memory
 from pytest_rollout.plan.model import Metric, Plan, change_name
 from pytest_rollout.provenance import Provenance
 from pytest_rollout.quantities import format_duration
-from pytest_rollout.readings import Readings, with_level
+from pytest_rollout.readings import Readings
 from pytest_rollout.recorded import RecordedBaseline
 from pytest_rollout.windows import Window
 

@@ -9,9 +9,9 @@ PLAN_FILE = "gates/shop/rollout.yaml"
 MEMORY = "{kind: memory, answers: answers.yaml}"
 IMPATIENT = """
 import pytest_rollout.asking
-import pytest_rollout.readings
+import pytest_rollout.opened
 
-pytest_rollout.asking.TIMEOUT_SECONDS = pytest_rollout.readings.TIMEOUT_SECONDS = 0.5
+pytest_rollout.asking.TIMEOUT_SECONDS = pytest_rollout.opened.TIMEOUT_SECONDS = 0.5
 """
 
 

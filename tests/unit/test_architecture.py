@@ -56,6 +56,8 @@ LAYERS = (
     },
     {
         "readings",
+        "measuring",
+        "opened",
         "asking",
         "ahead",
         "surroundings",

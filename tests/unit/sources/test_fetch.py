@@ -119,7 +119,7 @@ def test_memory_stays_small():
         [
             sys.executable,
             "-c",
-            "import hostile_server as h, sys\nwith h.HostileServer() as s: print(s.url, flush=True); input()",
+            "import support.hostile_server as h, sys\nwith h.HostileServer() as s: print(s.url, flush=True); input()",
         ],
         cwd=folder,
         stdin=subprocess.PIPE,

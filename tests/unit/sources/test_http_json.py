@@ -253,8 +253,8 @@ def test_basic_authentication_and_a_base_path(ask, hostile, at):
 
 def test_a_proxy_of_the_way_out_has_no_part_in_loopback(ask, source, hostile, monkeypatch):
     """The embedded world can be asked where HTTP_PROXY is set."""
-    monkeypatch.setenv("HTTP_PROXY".unused_url())
-    monkeypatch.setenv("ALL_PROXY".unused_url())
+    monkeypatch.setenv("HTTP_PROXY", unused_url())
+    monkeypatch.setenv("ALL_PROXY", unused_url())
     hostile.reply("/stats", '{"value": 7}')
 
     assert ask(source, "/stats#value").samples[0].value == 7

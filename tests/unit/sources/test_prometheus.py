@@ -195,10 +195,10 @@ def test_a_server_that_cannot_tell_times(ask, source, script, hostile):
 
     hostile.script("/api/v1/query", once)
 
-    answer = ask(source, "x")
+    said = ask(source, "x")
 
-    assert answer.samples[0].at is None
-    assert "the query cannot be evaluated: duplicate labelset" in answer.body
+    assert said.samples[0].at is None
+    assert "the query cannot be evaluated: duplicate labelset" in said.body
 
 
 def test_several_series_are_named(source, script, at):
