@@ -6,7 +6,6 @@ and what it leaves on its reports.
 
 from __future__ import annotations
 
-import ast
 import json
 import sys
 import threading
@@ -25,15 +24,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_rollout.asserts import asserts_by_hand, hollow_asserts, made_within, tree_of
+from pytest_rollout.asserts import asserts_by_hand, hollow_asserts, made_within
 from pytest_rollout.book import Answer, Ended, PlannedGate, pack, unpack
 from pytest_rollout.claims import GateClaims, judging
-from pytest_rollout.errors import Inconclusive, NotApplicable, QuantityError, Unclaimed, did_you_mean, listed
+from pytest_rollout.errors import Inconclusive, NotApplicable, Unclaimed, listed
+from pytest_rollout.gate_markers import unreadable_markers
 from pytest_rollout.literals import Named, names_of
-from pytest_rollout.plan.conditions import parse_percent
 from pytest_rollout.plan.model import Plan
 from pytest_rollout.rollout import GATE_FIXTURES, GATE_MARKERS
-from pytest_rollout.stages import parse_target
+from pytest_rollout.swallowed import swallowed_asserts
 
 if TYPE_CHECKING:
     from pytest_rollout.scope import Scope
@@ -52,11 +51,6 @@ _GRACE_SECONDS = 0.5
 _RECORD = "rollout_record"
 _PLANNED = "rollout_gate"
 _QUIET = "rollout_quiet"
-
-_LEAVES = (ast.Return, ast.Break, ast.Continue)
-_FIXTURES_MODULE = "pytest_rollout.fixtures"
-_MARKER_KEYS = {"gate": {"owner", "severity", "runbook"}, "shadow": {"until", "why"}}
-_SEVERITIES = ("blocker", "critical", "normal", "minor", "trivial")
 
 
 @dataclass
@@ -250,7 +244,7 @@ def planned_gate(
     """
     worn = {marker.name for marker in markers}
     phases = tuple(sorted(phase for phase in worn if plan.declares(phase)))
-    if phases and (problems := list(_unreadable_markers(markers))):
+    if phases and (problems := list(unreadable_markers(markers))):
         return f"{relative_id(item, plan)}: {'; '.join(problems)}"
     if phases:
         return _planned(item, plan, phases, markers)
@@ -307,46 +301,6 @@ def code_of(item: pytest.Item) -> CodeType | None:
     return getattr(unwrap(getattr(function, "__func__", function)), "__code__", None) if callable(function) else None
 
 
-def swallowed_asserts(code: CodeType) -> tuple[int, ...]:
-    """Lines of a function that assert where a failure goes by unseen: under `except: pass` or `suppress`."""
-    last = max((line or 0 for _, _, line in code.co_lines()), default=0)
-    return tuple(line for line in _swallowed_in(code.co_filename) if code.co_firstlineno <= line <= last)
-
-
-@lru_cache(maxsize=1024)
-def _swallowed_in(filename: str) -> tuple[int, ...]:
-    tree = tree_of(filename)
-    blocks = [block for node in ast.walk(tree) for block in _swallowing(node)] if tree else []
-    return tuple(sorted({each.lineno for block in blocks for each in ast.walk(block) if isinstance(each, ast.Assert)}))
-
-
-def _swallowing(node: ast.AST) -> Sequence[ast.AST]:
-    """The statements below a node whose failed asserts it keeps to itself."""
-    if isinstance(node, ast.With):
-        calls = [item.context_expr for item in node.items if isinstance(item.context_expr, ast.Call)]
-        return node.body if any(_name_of(call.func) == "suppress" and _catches(call.args) for call in calls) else []
-    if not isinstance(node, ast.Try | ast.TryStar):
-        return []
-    if any(isinstance(each, _LEAVES) for each in node.finalbody):
-        return [*node.body, *node.handlers, *node.orelse]
-    first = next((each for each in node.handlers if each.type is None or _catches([each.type])), None)
-    return node.body if first and all(map(_says_nothing, first.body)) else []
-
-
-def _catches(types: Iterable[ast.expr]) -> bool:
-    each = [one for kind in types for one in (kind.elts if isinstance(kind, ast.Tuple) else [kind])]
-    return any(_name_of(kind) in {"AssertionError", "Exception", "BaseException"} for kind in each)
-
-
-def _name_of(node: ast.expr) -> str:
-    return getattr(node, "id", "") or getattr(node, "attr", "")
-
-
-def _says_nothing(node: ast.stmt) -> bool:
-    value = getattr(node, "value", None)
-    return isinstance(node, (*_LEAVES, ast.Pass, ast.Expr)) and (value is None or isinstance(value, ast.Constant))
-
-
 def wanted_by(items: Iterable[pytest.Item]) -> Iterator[tuple[Plan, PlannedGate, list[Named]]]:
     """What each gate among some items is known to ask before it runs: what its text names, or its line of a plan."""
     for item in items:
@@ -385,87 +339,6 @@ def _description(item: pytest.Item) -> str:
 def _docstring(item: pytest.Item) -> str:
     found = getattr(getattr(item, "obj", None), "__doc__", None)
     return found.strip() if isinstance(found, str) else ""
-
-
-def foreign_fixtures(item: pytest.Function) -> Iterator[str]:
-    """Fixtures of a gate that have a name of ours and are somebody else's."""
-    definitions = item._fixtureinfo.name2fixturedefs
-    for name in sorted(GATE_FIXTURES & set(definitions)):
-        owner = definitions[name][-1].func.__module__
-        if owner != _FIXTURES_MODULE:
-            yield f"{item.name}: the fixture '{name}' comes from {owner}, not from pytest-rollout: rename that one"
-
-
-def refuse_bad_gates(items: Iterable[object], file: str) -> None:
-    """Refuse gates whose fixtures are somebody else's, or whose markers cannot be read.
-
-    Raises:
-        pytest.Collector.CollectError: Every such gate of a function, with what would do.
-    """
-    problems = [problem for item in items if isinstance(item, pytest.Function) for problem in _problems(item)]
-    if problems:
-        raise pytest.Collector.CollectError("\n".join(f"{file}: {problem}" for problem in problems))
-
-
-def _problems(item: pytest.Function) -> Iterator[str]:
-    yield from foreign_fixtures(item)
-    yield from (f"{item.name}: {problem}" for problem in _unreadable_markers(item.iter_markers()))
-
-
-def _unreadable_markers(markers: Iterable[pytest.Mark]) -> Iterator[str]:
-    for marker in markers:
-        yield from (f"@pytest.mark.{marker.name}: {text}" for text in _marker_problems(marker))
-
-
-def _marker_problems(marker: pytest.Mark) -> Iterator[str]:
-    if marker.name == "rollback":
-        yield from _rollback_problems(marker)
-    if marker.name == "stage":
-        yield from _stage_problems(marker)
-    known = _MARKER_KEYS.get(marker.name)
-    if known is None:
-        return
-    if marker.args:
-        yield f"takes names only: {listed(known)}"
-    for key, value in marker.kwargs.items():
-        if key not in known:
-            yield "; ".join([f"unknown '{key}'; it takes {listed(known)}", *did_you_mean(key, known)])
-        elif not isinstance(value, str) or not value.strip():
-            yield f"{key} is a text, not {value!r}"
-    if marker.name == "shadow":
-        yield from _shadow_problems(marker)
-    if marker.kwargs.get("severity", "normal") not in _SEVERITIES:
-        yield f"severity is one of {', '.join(_SEVERITIES)}"
-
-
-def _rollback_problems(marker: pytest.Mark) -> Iterator[str]:
-    if marker.args or marker.kwargs.keys() - {"to"}:
-        yield "takes nothing, or to= and the traffic to go back to, such as to='0 %'"
-    to = marker.kwargs.get("to", "previous")
-    try:
-        parse_target(to if isinstance(to, str) else repr(to))
-    except QuantityError as error:
-        yield str(error).replace("\n", "; ")
-
-
-def _stage_problems(marker: pytest.Mark) -> Iterator[str]:
-    if not marker.args or marker.kwargs:
-        yield "takes the stages that the gate is for, such as '25 %'"
-    for stage in marker.args:
-        try:
-            parse_percent(stage if isinstance(stage, str) else repr(stage))
-        except QuantityError as error:
-            yield str(error).replace("\n", "; ")
-
-
-def _shadow_problems(marker: pytest.Mark) -> Iterator[str]:
-    missing = {"until", "why"} - set(marker.kwargs)
-    if missing:
-        yield f"says no {listed(missing)}: a gate stays in shadow until a day, for a reason"
-    try:
-        date.fromisoformat(str(marker.kwargs.get("until", "2000-01-01")))
-    except ValueError:
-        yield f"until is a day such as '2026-12-01', not {marker.kwargs['until']!r}"
 
 
 def keep_elsewhere_quiet(report: pytest.TestReport, gate: Gate) -> None:

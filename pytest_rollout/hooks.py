@@ -24,14 +24,13 @@ from pytest_rollout.gate import (
     Gate,
     answer_of,
     code_of,
-    foreign_fixtures,
     live_words,
     planned_gate,
     planned_of,
     qualified_name,
-    refuse_bad_gates,
     wanted_by,
 )
+from pytest_rollout.gate_markers import foreign_fixtures, refuse_bad_gates
 from pytest_rollout.items import PlanFile
 from pytest_rollout.plan.model import PREFLIGHT
 from pytest_rollout.reports import terminal

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property, partial
 
-from pytest_rollout.arms import DAY, Arms, LiveComparison
+from pytest_rollout.arms import DAY, Arms
 from pytest_rollout.errors import SourceError, UsageError
 from pytest_rollout.experiment.samples import Above, Cell, Values
+from pytest_rollout.live_comparison import LiveComparison
 from pytest_rollout.plan.model import CONTROL, Budget, Phase
 from pytest_rollout.quantities import convert, format_duration, format_number, with_unit
 from pytest_rollout.stats import power, proportion

@@ -31,8 +31,9 @@ from pytest_rollout.windows import Window
 if TYPE_CHECKING:
     import httpx
 
-    from pytest_rollout.arms import Arms, LiveComparison
+    from pytest_rollout.arms import Arms
     from pytest_rollout.drill import Drill, Range
+    from pytest_rollout.live_comparison import LiveComparison
     from pytest_rollout.load import Load
     from pytest_rollout.machine import Machine
 

@@ -10,12 +10,13 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from pytest_rollout.arms import Arms, LiveComparison
+from pytest_rollout.arms import Arms
 from pytest_rollout.claims import Claim, Truth
 from pytest_rollout.decisions import Reason
 from pytest_rollout.errors import SourceError
 from pytest_rollout.estimates import Estimate, Reading, claim_about
 from pytest_rollout.experiment.integrity import integrity
+from pytest_rollout.live_comparison import LiveComparison
 from pytest_rollout.plan.model import CONTROL, LAST_DAY, Budget
 from pytest_rollout.quantities import convert, format_number, with_unit
 

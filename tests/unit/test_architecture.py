@@ -19,7 +19,7 @@ PACKAGE = Path(pytest_rollout.__file__).parent
 
 # What may import what: a module imports its own layer (without cycles) and those below it.
 LAYERS = (
-    {"decisions", "errors", "quantities", "asserts", "literals", "provenance"},
+    {"decisions", "errors", "quantities", "asserts", "swallowed", "literals", "provenance"},
     {"claims", "held", "intervals", "estimates", "facts", "limits"},
     {
         "stats",
@@ -82,6 +82,7 @@ LAYERS = (
         "world_signers",
         "acting",
         "arms",
+        "live_comparison",
         "soundness",
         "winner",
         "planning",
@@ -90,6 +91,7 @@ LAYERS = (
     },
     {
         "gate",
+        "gate_markers",
         "fixtures",
         "hookspecs",
         "kinds",

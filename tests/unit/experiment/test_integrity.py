@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -151,7 +151,12 @@ def test_what_was_told_is_told_again_without_the_source(source, tmp_path):
     again = asked(Told("recalls", None, AnswerBook(tmp_path / "book", replay=True)))
 
     assert repr(again) == repr(first)
-    assert repr(first) == repr(asked(source))
+    sums, *exact = asked(source)
+    assert repr(exact) == repr([*first[1:]])
+    for told, found in zip(first[0], sums, strict=True):
+        assert told.keys() == found.keys()
+        for cell in told:  # a database that adds up in several threads may do so in another order
+            assert astuple(told[cell]) == pytest.approx(astuple(found[cell]), rel=1e-12, nan_ok=True)
     with pytest.raises(SourceError, match="never asked in the recorded run"):
         TableSamples(Told("others", None, AnswerBook(tmp_path / "book", replay=True)), TABLE, SPAN).moments(Values())
 

@@ -1,0 +1,99 @@
+"""Gate markers: what cannot be read of a gate's markers, and fixtures that only have our names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+
+import pytest
+
+from pytest_rollout.errors import QuantityError, did_you_mean, listed
+from pytest_rollout.plan.conditions import parse_percent
+from pytest_rollout.rollout import GATE_FIXTURES
+from pytest_rollout.stages import parse_target
+
+_FIXTURES_MODULE = "pytest_rollout.fixtures"
+_MARKER_KEYS = {"gate": {"owner", "severity", "runbook"}, "shadow": {"until", "why"}}
+_SEVERITIES = ("blocker", "critical", "normal", "minor", "trivial")
+
+
+def foreign_fixtures(item: pytest.Function) -> Iterator[str]:
+    """Fixtures of a gate that have a name of ours and are somebody else's."""
+    definitions = item._fixtureinfo.name2fixturedefs
+    for name in sorted(GATE_FIXTURES & set(definitions)):
+        owner = definitions[name][-1].func.__module__
+        if owner != _FIXTURES_MODULE:
+            yield f"{item.name}: the fixture '{name}' comes from {owner}, not from pytest-rollout: rename that one"
+
+
+def refuse_bad_gates(items: Iterable[object], file: str) -> None:
+    """Refuse gates whose fixtures are somebody else's, or whose markers cannot be read.
+
+    Raises:
+        pytest.Collector.CollectError: Every such gate of a function, with what would do.
+    """
+    problems = [problem for item in items if isinstance(item, pytest.Function) for problem in _problems(item)]
+    if problems:
+        raise pytest.Collector.CollectError("\n".join(f"{file}: {problem}" for problem in problems))
+
+
+def _problems(item: pytest.Function) -> Iterator[str]:
+    yield from foreign_fixtures(item)
+    yield from (f"{item.name}: {problem}" for problem in unreadable_markers(item.iter_markers()))
+
+
+def unreadable_markers(markers: Iterable[pytest.Mark]) -> Iterator[str]:
+    """What is wrong with each marker, and what it takes."""
+    for marker in markers:
+        yield from (f"@pytest.mark.{marker.name}: {text}" for text in _marker_problems(marker))
+
+
+def _marker_problems(marker: pytest.Mark) -> Iterator[str]:
+    if marker.name == "rollback":
+        yield from _rollback_problems(marker)
+    if marker.name == "stage":
+        yield from _stage_problems(marker)
+    known = _MARKER_KEYS.get(marker.name)
+    if known is None:
+        return
+    if marker.args:
+        yield f"takes names only: {listed(known)}"
+    for key, value in marker.kwargs.items():
+        if key not in known:
+            yield "; ".join([f"unknown '{key}'; it takes {listed(known)}", *did_you_mean(key, known)])
+        elif not isinstance(value, str) or not value.strip():
+            yield f"{key} is a text, not {value!r}"
+    if marker.name == "shadow":
+        yield from _shadow_problems(marker)
+    if marker.kwargs.get("severity", "normal") not in _SEVERITIES:
+        yield f"severity is one of {', '.join(_SEVERITIES)}"
+
+
+def _rollback_problems(marker: pytest.Mark) -> Iterator[str]:
+    if marker.args or marker.kwargs.keys() - {"to"}:
+        yield "takes nothing, or to= and the traffic to go back to, such as to='0 %'"
+    to = marker.kwargs.get("to", "previous")
+    try:
+        parse_target(to if isinstance(to, str) else repr(to))
+    except QuantityError as error:
+        yield str(error).replace("\n", "; ")
+
+
+def _stage_problems(marker: pytest.Mark) -> Iterator[str]:
+    if not marker.args or marker.kwargs:
+        yield "takes the stages that the gate is for, such as '25 %'"
+    for stage in marker.args:
+        try:
+            parse_percent(stage if isinstance(stage, str) else repr(stage))
+        except QuantityError as error:
+            yield str(error).replace("\n", "; ")
+
+
+def _shadow_problems(marker: pytest.Mark) -> Iterator[str]:
+    missing = {"until", "why"} - set(marker.kwargs)
+    if missing:
+        yield f"says no {listed(missing)}: a gate stays in shadow until a day, for a reason"
+    try:
+        date.fromisoformat(str(marker.kwargs.get("until", "2000-01-01")))
+    except ValueError:
+        yield f"until is a day such as '2026-12-01', not {marker.kwargs['until']!r}"
