@@ -74,9 +74,8 @@ class Arms:
             raise QuestionError("\n  ".join([*lines, *(did_you_mean(arm, others) if arm else ())]))
         start = self._start(last_day=last_day)
         window = "the last 24 h" if last_day else f"since {start:%Y-%m-%d %H:%M} UTC"
-        source = Told(metric.source, self.readings.table_source(metric), self.readings.answers)
         return LiveComparison(
-            Late(source, self._table(metric, experiment), self._span(start), metric),
+            self._rows(metric, self._span(start)),
             self._design(metric, arm, last_day=last_day),
             Provenance(
                 source=metric.source,
@@ -156,9 +155,11 @@ class Arms:
         Raises:
             RolloutError: No such metric, or one without samples; the phase has no experiment.
         """
-        metric = self._metric(name)
+        return self._rows(self._metric(name), self._span(self._start())).samples
+
+    def _rows(self, metric: Metric, span: Span) -> Late:
         source = Told(metric.source, self.readings.table_source(metric), self.readings.answers)
-        return TableSamples(source, self._table(metric, self.experiment), self._span(self._start()), SECONDS)
+        return Late(source, self._table(metric, self.experiment), span, metric)
 
     def _metric(self, name: str) -> Metric:
         metric = self.plan.metrics.get(name)

@@ -174,6 +174,8 @@ def _edge(excess: Callable[[float], float], share: float, first: float) -> float
     found, step = float(brentq(excess, near, far, xtol=TINY, rtol=1e-13)), 1e-13
     while excess(found) < 0:
         found, step = found * (1 + step if factor > 1 else 1 - step), 2 * step
+        if not TINY <= found < LAST:  # no number between is sure to be outside
+            return float(found >= LAST)
     return min(found, 1.0)
 
 

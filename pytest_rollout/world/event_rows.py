@@ -86,7 +86,7 @@ def make_events(events: Events, shown: Shown, *, seed: int, file: Path, cache: P
 
     def make(target: Path) -> None:
         with duckdb.connect(str(target)) as connection:
-            rows = _rows(events, shown, seed)  # noqa: F841 - DuckDB finds it by its name
+            rows = columns_of(events, shown, seed, drawn(events, shown, seed))  # noqa: F841 - DuckDB finds it by its name
             labels = ", ".join(f"'{label}'" for label in events.labels.values())
             connection.execute(
                 f"CREATE TABLE rows AS SELECT seconds, query_id, space, [{labels}][arm + 1] AS mode, latency_ms, "
@@ -127,8 +127,26 @@ def _key(events: Events, shown: Shown, seed: int, version: str) -> str:
     return hashlib.sha256(recipe.encode()).hexdigest() + ".duckdb"
 
 
-def _rows(events: Events, shown: Shown, seed: int) -> dict[str, NDArray[np.generic]]:
-    """All rows as columns, in the order of their times."""
+@dataclass(frozen=True)
+class Drawn:
+    """What chance has made of all rows of a stretch, before anything is done to an arm.
+
+    Shape `(rows,)` each, in the order of their times: seconds since the start,
+    the unit as a number from 0, latency in ms, whether it is above P92,
+    confidence, a number from 0 to 1 that decides what fails, and the results.
+    """
+
+    seconds: NDArray[np.float64]
+    unit: NDArray[np.int32]
+    latency: NDArray[np.float32]
+    slow: NDArray[np.bool_]
+    confidence: NDArray[np.float32]
+    chance: NDArray[np.float32]
+    results: NDArray[np.int8]
+
+
+def drawn(events: Events, shown: Shown, seed: int) -> Drawn:
+    """The rows that a seed makes; effects and assignment play no part in it."""
     import numpy as np
 
     rng = np.random.default_rng([seed, 7])
@@ -138,7 +156,6 @@ def _rows(events: Events, shown: Shown, seed: int) -> dict[str, NDArray[np.gener
     low, high = events.flatness + 0.5, events.flatness + events.count + 0.5
     place = low * np.exp(rng.random(count) * math.log(high / low)) - low
     unit = np.minimum(place.astype(np.int32), np.int32(events.count - 1))
-    arm = _arms(events, shown, seed, unit, seconds)
     own = rng.standard_normal((2, events.count))
     latency = rng.standard_normal(count, dtype=np.float32)
     latency *= np.float32(events.row_spread)
@@ -151,29 +168,38 @@ def _rows(events: Events, shown: Shown, seed: int) -> dict[str, NDArray[np.gener
     between = events.confidence_spread * math.sqrt(events.confidence_icc)
     confidence += (events.confidence + between * own[1]).astype(np.float32)[unit]
     chance = rng.random(count, dtype=np.float32)
+    results = np.clip(np.rint(rng.standard_normal(count, dtype=np.float32) * 3 + events.results), 0, 100)
+    return Drawn(seconds, unit, latency, slow, confidence, chance, results.astype(np.int8))
+
+
+def columns_of(events: Events, shown: Shown, seed: int, made: Drawn) -> dict[str, NDArray[np.generic]]:
+    """The rows that are written, as columns: each in its arm, with what is otherwise there."""
+    import numpy as np
+
+    arm = _arms(events, shown, seed, made.unit, made.seconds)
+    latency, confidence = made.latency.copy(), made.confidence.copy()
     failing = np.full(len(events.labels), events.failing)
-    timed_out = np.zeros(count, dtype=bool)
+    timed_out = np.zeros(len(arm), dtype=bool)
     for number, name in enumerate(events.labels):
         effect = events.effects.get(name)
         if effect is None:
             continue
-        hit = _hit(arm == number, effect, seconds, shown.seconds)
-        latency[hit & slow] += np.float32(effect.slower_ms)
+        hit = _hit(arm == number, effect, made.seconds, shown.seconds)
+        latency[hit & made.slow] += np.float32(effect.slower_ms)
         confidence[hit] += np.float32(effect.confidence)
         failing[number] += effect.failing
-        timed_out |= hit & (chance > 1 - effect.timing_out)
+        timed_out |= hit & (made.chance > 1 - effect.timing_out)
     np.clip(confidence, 0, 1, out=confidence)
-    results = np.clip(np.rint(rng.standard_normal(count, dtype=np.float32) * 3 + events.results), 0, 100)
     columns: dict[str, NDArray[np.generic]] = {
-        "seconds": seconds,
-        "query_id": np.arange(1, count + 1, dtype=np.int32),
-        "space": unit + np.int32(1),
+        "seconds": made.seconds,
+        "query_id": np.arange(1, len(arm) + 1, dtype=np.int32),
+        "space": made.unit + np.int32(1),
         "arm": np.maximum(arm, 0),
         "latency_ms": latency,
         "timed_out": timed_out,
         "confidence": confidence,
-        "error": chance < failing[np.maximum(arm, 0)],
-        "result_count": results.astype(np.int8),
+        "error": made.chance < failing[np.maximum(arm, 0)],
+        "result_count": made.results,
     }
     kept = arm >= 0
     return columns if kept.all() else {name: column[kept] for name, column in columns.items()}

@@ -5,116 +5,218 @@ those of phases 2 to 5 that change the rows of the experiment, and the healthy
 ones. A seed is another possible world. Its rows are made by the world's own
 generator and judged by the code that gates run, with the plan's limits and
 Holm's correction, but below pytest: nothing is served, signed or remembered.
+They stay in memory, and arms of arrays give the bounds of arms of a table (see
+tests/unit/experiment). What is about the table itself is asked of a table, for
+the worlds in which the assignment is wrong or a suite is replayed: whether
+units are in two arms, whether the hash put them there, and pairs.
 
-    python tests/benchmarks/oracle.py --seeds 200                 every row; a day of one core
+    python tests/benchmarks/oracle.py --seeds 200                 every row
     python tests/benchmarks/oracle.py --seeds 20 --phase phase2   some
     python tests/benchmarks/oracle.py --table                     what was found so far, as docs/oracle-measured.md
 
 What was found stays in a file, and a seed that is in it is not judged again,
-so a run that was stopped goes on where it was.
+so a run that was stopped goes on where it was. Several processes may share
+it, each with `--of 2 --part 0` and its like.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import numpy as np
 
 from pytest_rollout.arms import Arms
 from pytest_rollout.claims import Claim, Truth
 from pytest_rollout.decisions import Decision
+from pytest_rollout.experiment.arrays import ArraySamples
+from pytest_rollout.experiment.samples import Cell, Measure
+from pytest_rollout.experiment.table import Span
 from pytest_rollout.plan.load import load_plan
-from pytest_rollout.plan.model import CONTROL, Environment, Phase, Plan, SourceConfig
+from pytest_rollout.plan.model import CONTROL, Environment, Metric, Phase, Plan, SourceConfig
 from pytest_rollout.readings import Readings
 from pytest_rollout.remembered import Remembered
 from pytest_rollout.soundness import claim_of
 from pytest_rollout.sources import BUILT_IN
 from pytest_rollout.sources.once import AnswerBook
 from pytest_rollout.stages import Standing
+from pytest_rollout.stats.moments import Moments
 from pytest_rollout.stats.multiplicity import holm
 from pytest_rollout.verdict import FAMILY_LEVEL
 from pytest_rollout.waiting import Waiting
 from pytest_rollout.winner import winner
-from pytest_rollout.world.event_rows import Shown, make_events
+from pytest_rollout.world.event_rows import Drawn, Shown, columns_of, drawn, make_events
+from pytest_rollout.world.events import Events
 from pytest_rollout.world.load import load_world
 from pytest_rollout.world_past import Lived
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from support.oracle import Row
+from support.oracle import rows as rows_of
+
 REPOSITORY = Path(__file__).parents[2]
 ROLLOUT = REPOSITORY / "gates" / "dual_memory"
-PAGE = REPOSITORY / "docs" / "rollouts" / "dual_memory" / "index.md"
 FOUND = REPOSITORY / ".rollout" / "oracle.jsonl"
 SECOND = timedelta(seconds=1)
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
-ROW = re.compile(
-    r"^\| (?:`(?P<fault>\w+)`|none) \| [^|]+ \| (?P<phase>\d) \| (?P<environment>demo[-\d]*) \| (?P<exit>[\d or]+)"
-    r" \| (?P<reason>[^ |]+) \| (?P<gates>[^|]+) \|$"
-)
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table."""
-
-    fault: str
-    phase: str
-    environment: str
-    codes: tuple[int, ...]
-    gates: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        return f"{self.fault or 'healthy'} {self.phase} {self.environment}"
+ABOUT_THE_TABLE = ("contamination", "assignment", "test_known_answers")
+"""Gates, or how they begin, that ask a table what an array cannot say."""
 
 
 def rows(plan: Plan) -> Iterator[Row]:
     """The lines that chance decides: healthy ones, and faults that change rows."""
     world = load_world(ROLLOUT / "world.py")
-    for match in filter(None, map(ROW.match, PAGE.read_text("utf-8").splitlines())):
-        phase, fault = f"phase{match['phase']}", match["fault"] or ""
-        if phase in plan.phases and (not fault or (fault in world.faults and phase in world.faults[fault].events)):
-            codes = tuple(int(each) for each in match["exit"].split(" or "))
-            yield Row(fault, phase, match["environment"], codes, tuple(re.findall(r"`([\w.]+)`", match["gates"])))
+    for row in rows_of("dual_memory"):
+        changes = not row.fault or (row.fault in world.faults and row.phase in world.faults[row.fault].events)
+        if plan.phases[row.phase].compares and changes:
+            yield row
 
 
-def judged(plan: Plan, row: Row, seed: int) -> tuple[int, list[str]]:
-    """The exit code that the experiment alone would give, and the gates against the release."""
-    phase = plan.phases[row.phase]
-    stage = plan.environments[row.environment].stage
-    lived = Lived(
-        plan=plan, environment=row.environment, at=AT, phases=[row.phase], stage=stage, fault="", baselines={}
+@dataclass(frozen=True)
+class InMemory:
+    """The rows of one metric as arrays, in the place of a table that is asked late."""
+
+    arrays: ArraySamples
+    name: str
+
+    def moments(self, measure: Measure) -> Mapping[Cell, Moments]:
+        return self.arrays.moments(measure)
+
+    def ranked(self, ranks: Mapping[Cell, Sequence[int]]) -> Mapping[Cell, tuple[float, ...]]:
+        return self.arrays.ranked(ranks)
+
+
+@dataclass(frozen=True)
+class ArmsInMemory(Arms):
+    """The experiment of a phase whose rows are arrays: `columns` by name, `labels` the arms in their order."""
+
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict)
+    labels: Sequence[str] = ()
+    began: datetime = AT
+
+    def _rows(self, metric: Metric, span: Span) -> InMemory:
+        samples = metric.samples
+        assert samples is not None
+        seconds, column = self.columns["seconds"], samples.column
+        first, last = ((end - self.began) / SECOND for end in (span.start, span.end))
+        kept = (seconds > first) & (seconds <= last)
+        values = self.columns[column][kept].astype(np.float64)
+        if samples.timed_out:
+            values[self.columns[samples.timed_out][kept]] = np.inf
+        unit = (self.columns["space" if self.experiment.unit == "space_id" else "query_id"][kept] - 1).astype(np.intp)
+        starts = [(since - self.began) / SECOND for since in span.stages.values()]
+        stage = np.searchsorted(starts[1:], seconds[kept], side="left") if starts else np.zeros(len(values), np.intp)
+        arm, names = self.columns["arm"][kept], list(span.stages) or [""]
+        cells = {
+            (label, name): (arm == number) & (stage == place)
+            for number, label in enumerate(self.labels)
+            for place, name in enumerate(names)
+        }
+        return InMemory(
+            ArraySamples(
+                {cell: values[mine] for cell, mine in cells.items()},
+                {cell: unit[mine] for cell, mine in cells.items()},
+                dict.fromkeys(cells, 0),
+            ),
+            metric.name,
+        )
+
+
+class Worlds:
+    """Judges rows of the table in one world after the other; what a seed has made is kept for its other faults."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._drawn: dict[str, Drawn] = {}
+        self._seed = 0
+
+    def judged(self, row: Row, seed: int) -> tuple[int, list[str]]:
+        """The exit code that the experiment alone would give, and the gates against the release."""
+        phase = self.plan.phases[row.phase]
+        stage = self.plan.environments[row.environment].stage
+        lived = Lived(
+            plan=self.plan, environment=row.environment, at=AT, phases=[row.phase], stage=stage, fault="", baselines={}
+        )
+        told = lived.shown()
+        assert told is not None
+        shown = Shown(start=told.start, end=AT, traffic=list(told.traffic) or [(0.0, 0.0)])
+        world = load_world(ROLLOUT / "world.py").with_fault(row.fault or None).showing(row.phase)
+        events = world.events[row.phase]
+        waiting = _waiting(phase, shown, staged=bool(told.traffic))
+        columns = columns_of(events, shown, seed, self._made(events, shown, seed))
+        with ExitStack() as stack:
+            readings = stack.enter_context(_readings(self.plan, phase, events, shown, seed))
+            table = Arms(self.plan, phase, waiting, readings) if _is_about_the_table(row, events) else None
+            arms = ArmsInMemory(
+                self.plan,
+                phase,
+                waiting,
+                readings,
+                columns=columns,
+                labels=list(events.labels),
+                began=shown.start,
+            )
+            return decided(phase, claims(arms, table, phase))
+
+    def _made(self, events: Events, shown: Shown, seed: int) -> Drawn:
+        """What chance made, which neither effects nor the assignment change."""
+        if seed != self._seed:
+            self._drawn, self._seed = {}, seed
+        plain = replace(
+            events, effects={}, unlogged=0, in_both=0, reassigned=False, replays=0, shares={}, holdback=0, salt="-"
+        )
+        key = repr((plain, round(shown.seconds)))
+        if key not in self._drawn:
+            self._drawn[key] = drawn(events, shown, seed)
+        return self._drawn[key]
+
+
+def _waiting(phase: Phase, shown: Shown, *, staged: bool) -> Waiting:
+    traffic = list(shown.traffic) if staged else []
+    remembered = Remembered(
+        started=shown.start, traffic=tuple((percent, shown.start + since * SECOND) for percent, since in traffic)
     )
-    shown = lived.shown()
-    assert shown is not None
-    traffic = list(shown.traffic)
-    world = load_world(ROLLOUT / "world.py").with_fault(row.fault or None).showing(row.phase)
+    percent = traffic[-1][0] if traffic else None
+    standing = Standing(phase=phase, percent=percent, since=shown.start, reached=percent, at=AT)
+    return Waiting(phase=phase, standing=standing, past=remembered, at=AT)
+
+
+def _is_about_the_table(row: Row, events: Events) -> bool:
+    """Whether something is wrong with the assignment, or a suite is replayed."""
+    return bool(events.replays or events.in_both or events.reassigned or events.unlogged) and row.fault != ""
+
+
+@contextmanager
+def _readings(plan: Plan, phase: Phase, events: Events, shown: Shown, seed: int) -> Iterator[Readings]:
+    """The sources of the experiment, whose table is made when it is asked for the first time."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "events.duckdb"
-        stretch = Shown(start=shown.start, end=AT, traffic=traffic or [(0.0, 0.0)])
-        make_events(world.events[row.phase], stretch, seed=seed, file=file, cache=Path(folder) / "cache")
-        remembered = Remembered(
-            started=shown.start, traffic=tuple((percent, shown.start + since * SECOND) for percent, since in traffic)
-        )
-        percent = traffic[-1][0] if traffic else None
-        standing = Standing(phase=phase, percent=percent, since=shown.start, reached=percent, at=AT)
-        waiting = Waiting(phase=phase, standing=standing, past=remembered, at=AT)
-        place = phase.place
+
+        class Lazy(AnswerBook):
+            def share(self, *asked: object, **more: object) -> object:
+                if not file.exists():
+                    make_events(events, shown, seed=seed, file=file, cache=Path(folder) / "cache")
+                return super().share(*asked, **more)
+
         sources = {
-            name: SourceConfig(name=name, kind="sql", options={"url": f"duckdb:///{file}"}, place=place, places={})
+            name: SourceConfig(
+                name=name, kind="sql", options={"url": f"duckdb:///{file}"}, place=phase.place, places={}
+            )
             for name in ("recalls", "replays")
         }
-        environment = Environment(name="oracle", world=None, target="", flags=None, sources=sources, place=place)
-        readings = Readings(plan, environment, AT, AnswerBook())
-        return decided(phase, claims(Arms(plan, phase, waiting, readings), phase))
+        environment = Environment(name="oracle", world=None, target="", flags=None, sources=sources, place=phase.place)
+        yield Readings(plan, environment, AT, Lazy())
 
 
-def claims(arms: Arms, phase: Phase) -> dict[str, Claim]:
+def claims(arms: Arms, table: Arms | None, phase: Phase) -> dict[str, Claim]:
     """What the gates of the phase that look at rows claim, by the gate."""
     found = {}
     for budget in phase.budgets.values():
@@ -122,10 +224,13 @@ def claims(arms: Arms, phase: Phase) -> dict[str, Claim]:
             sides = arms.comparison(budget.metric).statistic(budget.what)
             found[budget.name] = budget.limit.claim(sides.lift if budget.lift else sides.delta)
     for line in phase.experiment_lines:
-        found[line] = claim_of(arms, line)
-    if phase.name == "phase2":
-        found["test_known_answers_are_found_as_well"] = arms.comparison("replay_recall").paired > -0.01
-        found["test_known_answers_are_found_as_well, precision"] = arms.comparison("replay_precision").paired > -0.01
+        if not line.startswith(ABOUT_THE_TABLE):
+            found[line] = claim_of(arms, line)
+        elif table is not None:
+            found[line] = claim_of(table, line)
+    if phase.name == "phase2" and table is not None:
+        found["test_known_answers_are_found_as_well"] = table.comparison("replay_recall").paired > -0.01
+        found["test_known_answers_are_found_as_well, precision"] = table.comparison("replay_precision").paired > -0.01
     if phase.name == "phase5":
         found["test_one_weight_wins"] = winner(arms, "query_confidence", "mean", frozenset())
         for arm in ("w020", "w025", "w030"):
@@ -161,6 +266,8 @@ def main() -> None:
     parser.add_argument("--environment", default="")
     parser.add_argument("--fault", help="one fault; 'healthy' for none")
     parser.add_argument("--file", type=Path, default=FOUND)
+    parser.add_argument("--of", type=int, default=1, help="of so many processes")
+    parser.add_argument("--part", type=int, default=0, help="this is the one that has every seed with this remainder")
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
     plan = load_plan(ROLLOUT / "rollout.yaml", kinds=BUILT_IN.sources, flag_kinds=BUILT_IN.flags)
@@ -169,14 +276,17 @@ def main() -> None:
         return
     options.file.parent.mkdir(parents=True, exist_ok=True)
     known = {(each["row"], each["seed"]) for each in read(options.file)}
+    worlds, every = Worlds(plan), list(rows(plan))
     for seed in range(1, options.seeds + 1):
-        for row in rows(plan):
+        if seed % options.of != options.part:
+            continue
+        for row in every:
             wanted = (options.phase in {"", row.phase}, options.environment in {"", row.environment})
             named = options.fault in {None, row.fault or "healthy"}
             if not all(wanted) or not named or (row.name, seed) in known:
                 continue
             began = time.process_time()
-            code, bad = judged(plan, row, seed)
+            code, bad = worlds.judged(row, seed)
             line = {"row": row.name, "seed": seed, "exit": code, "right": is_right(row, code, bad), "bad": bad}
             with options.file.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({**line, "cpu": round(time.process_time() - began, 1)}) + "\n")

@@ -128,7 +128,7 @@ def test_a_classic_histogram(prometheus):
     assert prometheus.at - answer.samples[0].at == timedelta(seconds=5)
 
 
-def test_a_native_histogram(live, servers):
+def test_a_native_histogram(live):
     """Scraped live, as protobuf: 2 near zero, 3 in (1, 2], 4 in (2, 4]."""
     answer = live.ask("sizes", buckets=True)
 

@@ -122,6 +122,7 @@ def test_counting_the_others_mirrors_once(case, confidence):
 @both
 @given(counts(), st.sampled_from([0.9, 0.95, 0.999]))
 @example((49080, 49081), 0.9)
+@example((77445, 77446), 0.999)
 def test_the_refuting_level_at_a_bound_is_its_alpha(bounds_of, case, confidence):
     """Of a bound that is never inside, and good to 12 digits: which are few of the distance to 1 if it is close."""
     found, alpha, digits = bounds_of(*case, confidence=confidence), 1 - confidence, 3e-12
