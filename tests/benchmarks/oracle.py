@@ -6,9 +6,9 @@ ones. A seed is another possible world. Its rows are made by the world's own
 generator and judged by the code that gates run, with the plan's limits and
 Holm's correction, but below pytest: nothing is served, signed or remembered.
 They stay in memory, and arms of arrays give the bounds of arms of a table (see
-tests/unit/experiment). What is about the table itself is asked of a table, for
-the worlds in which the assignment is wrong or a suite is replayed: whether
-units are in two arms, whether the hash put them there, and pairs.
+tests/unit/experiment); a suite that is replayed is asked of its table. Whether
+units are in two arms, and whether the hash put them there, is no matter of
+chance: tests/promises/test_oracle_experiments.py has those rows.
 
     python tests/benchmarks/oracle.py --seeds 200                 every row
     python tests/benchmarks/oracle.py --seeds 20 --phase phase2   some
@@ -67,16 +67,17 @@ ROLLOUT = REPOSITORY / "gates" / "dual_memory"
 FOUND = REPOSITORY / ".rollout" / "oracle.jsonl"
 SECOND = timedelta(seconds=1)
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
-ABOUT_THE_TABLE = ("contamination", "assignment", "test_known_answers")
-"""Gates, or how they begin, that ask a table what an array cannot say."""
+EXACT = {"contamination", "assignment"}
+"""Gates that chance has no part in."""
 
 
 def rows(plan: Plan) -> Iterator[Row]:
     """The lines that chance decides: healthy ones, and faults that change rows."""
     world = load_world(ROLLOUT / "world.py")
     for row in rows_of("dual_memory"):
-        changes = not row.fault or (row.fault in world.faults and row.phase in world.faults[row.fault].events)
-        if plan.phases[row.phase].compares and changes:
+        changed = world.faults[row.fault].events.get(row.phase) if row.fault in world.faults else None
+        by_chance = not row.fault or (changed is not None and not row.gates & EXACT)
+        if plan.phases[row.phase].compares and by_chance:
             yield row
 
 
@@ -154,7 +155,7 @@ class Worlds:
         columns = columns_of(events, shown, seed, self._made(events, shown, seed))
         with ExitStack() as stack:
             readings = stack.enter_context(_readings(self.plan, phase, events, shown, seed))
-            table = Arms(self.plan, phase, waiting, readings) if _is_about_the_table(row, events) else None
+            table = Arms(self.plan, phase, waiting, readings) if events.replays_worse else None
             arms = ArmsInMemory(
                 self.plan,
                 phase,
@@ -189,11 +190,6 @@ def _waiting(phase: Phase, shown: Shown, *, staged: bool) -> Waiting:
     return Waiting(phase=phase, standing=standing, past=remembered, at=AT)
 
 
-def _is_about_the_table(row: Row, events: Events) -> bool:
-    """Whether something is wrong with the assignment, or a suite is replayed."""
-    return bool(events.replays or events.in_both or events.reassigned or events.unlogged) and row.fault != ""
-
-
 @contextmanager
 def _readings(plan: Plan, phase: Phase, events: Events, shown: Shown, seed: int) -> Iterator[Readings]:
     """The sources of the experiment, whose table is made when it is asked for the first time."""
@@ -224,10 +220,8 @@ def claims(arms: Arms, table: Arms | None, phase: Phase) -> dict[str, Claim]:
             sides = arms.comparison(budget.metric).statistic(budget.what)
             found[budget.name] = budget.limit.claim(sides.lift if budget.lift else sides.delta)
     for line in phase.experiment_lines:
-        if not line.startswith(ABOUT_THE_TABLE):
+        if line not in EXACT:
             found[line] = claim_of(arms, line)
-        elif table is not None:
-            found[line] = claim_of(table, line)
     if phase.name == "phase2" and table is not None:
         found["test_known_answers_are_found_as_well"] = table.comparison("replay_recall").paired > -0.01
         found["test_known_answers_are_found_as_well, precision"] = table.comparison("replay_precision").paired > -0.01
