@@ -112,7 +112,7 @@ def _in_both(samples: TableSamples) -> dict[str, tuple[int, int]]:
     sql = samples.sql
     stratum = "stratum, " if sql.stratified else ""
     group = " GROUP BY stratum" if sql.stratified else ""
-    units = f"SELECT {stratum}unit, min(arm) AS least, max(arm) AS most FROM ({sql.rows()}) AS experiment "  # noqa: S608 - names of our own around a text that is made of quoted ones
+    units = f"SELECT {stratum}unit, min(arm) AS least, max(arm) AS most FROM ({sql.rows(valued=False)}) AS experiment "  # noqa: S608 - names of our own around a text that is made of quoted ones
     units += f"WHERE arm IS NOT NULL GROUP BY {stratum}unit"
     both = "count(*), sum(CASE WHEN least < most THEN 1 ELSE 0 END)"
     text = f"SELECT {stratum}{both} FROM ({units}) AS units{group}"  # noqa: S608 - as above
@@ -132,7 +132,7 @@ def _left(samples: TableSamples, control: str) -> int:
     number = list(samples.table.arms).index(control)
     units = (
         f"SELECT unit, min(CASE WHEN arm <> {number} THEN stratum END) AS first_treated, "  # noqa: S608 - as in `_in_both`
-        f"max(CASE WHEN arm = {number} THEN stratum END) AS last_control FROM ({sql.rows()}) AS experiment "
+        f"max(CASE WHEN arm = {number} THEN stratum END) AS last_control FROM ({sql.rows(valued=False)}) AS experiment "
         "WHERE arm IS NOT NULL GROUP BY unit"
     )
     text = f"SELECT count(*) FROM ({units}) AS units WHERE first_treated < last_control"  # noqa: S608 - as above
@@ -174,7 +174,7 @@ def assigned(samples: TableSamples, arm_of: Callable[[str, str], str | None]) ->
     """
     sql = samples.sql
     key = f"{sql.key}, unit"
-    units = f"SELECT {key} FROM ({sql.rows()}) AS experiment WHERE arm IS NOT NULL GROUP BY {key}"  # noqa: S608 - as in `_in_both`
+    units = f"SELECT {key} FROM ({sql.rows(valued=False)}) AS experiment WHERE arm IS NOT NULL GROUP BY {key}"  # noqa: S608 - as in `_in_both`
     many = _one(samples, sql.statement(f"SELECT count(*) FROM ({units}) AS units"))  # noqa: S608 - as above
     first = f"SELECT {key} FROM ({units} ORDER BY unit LIMIT {MOST_UNITS}) AS first_units"  # noqa: S608 - as above
     rows = samples.source.rows(sql.statement(first, most=MOST_UNITS))

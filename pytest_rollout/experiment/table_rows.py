@@ -129,15 +129,19 @@ class TableRows:
         timed = f"WHEN {late} THEN {yes} " if late else ""
         return f"CASE {timed}WHEN {name} THEN {yes} WHEN NOT {name} THEN {no} END"
 
-    def rows(self) -> str:
-        """The rows of the experiment, and with them those of no arm, unless the table says that there are such."""
+    def rows(self, *, valued: bool = True) -> str:
+        """The rows of the experiment, and with them those of no arm, unless the table says that there are such.
+
+        Where nobody looks at values, leave them out: the same text is then asked once for all metrics of a table.
+        """
         unit = f", {self.name(self.table.unit)} AS unit" if self.table.unit else ""
         stratum = f", {self.stratum()} AS stratum" if self.stratified else ""
         where = self.inside()
         if self.table.ignored:
             labels = ", ".join(f"{self.speech.mark}arm{number}" for number in range(len(self.table.arms)))
             where += f" AND {self.name(self.table.arm)} IN ({labels})"
-        chosen = f"{self.arm()} AS arm{stratum}{unit}, {self.value()} AS v"
+        value = f", {self.value()} AS v" if valued else ""
+        chosen = f"{self.arm()} AS arm{stratum}{unit}{value}"
         return f"SELECT {chosen} FROM {self.speech.table(self.table.name)} WHERE {where}"
 
     def statement(self, text: str, values: Mapping[str, Value] | None = None, *, most: int = 10_000) -> Statement:

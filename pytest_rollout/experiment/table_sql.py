@@ -63,18 +63,19 @@ class TableSql(TableRows):
         """A row for each cell: eight numbers a measure, the first fields of `Moments` and its largest unit."""
         values: dict[str, Value] = {"centre": centre}
         sums = [self._sums(number, measure, values) for number, measure in enumerate(measures)]
+        rows = self.rows(valued=not all(isinstance(each, Counted) for each in measures))
         if not self.table.unit:
             each = ", ".join(
                 f"{n}, {n}, {s}, {n}, {q}, {s}, {q}, CASE WHEN {n} > 0 THEN 1 ELSE 0 END" for n, s, q in sums
             )
-            text = f"SELECT {self.key}, {each} FROM ({self.rows()}) AS experiment GROUP BY {self.key}"
+            text = f"SELECT {self.key}, {each} FROM ({rows}) AS experiment GROUP BY {self.key}"
             return self.statement(text, values)
         inner = ", ".join(
             f"CAST({text} AS {self.speech.double}) AS {name}{number}"
             for number, texts in enumerate(sums)
             for name, text in zip("nsq", texts, strict=True)
         )
-        units = f"SELECT {self.key}, {inner} FROM ({self.rows()}) AS experiment GROUP BY {self.key}, unit"
+        units = f"SELECT {self.key}, {inner} FROM ({rows}) AS experiment GROUP BY {self.key}, unit"
         outer = ", ".join(
             f"sum(CASE WHEN n{n} > 0 THEN 1 ELSE 0 END), sum(n{n}), sum(s{n}), sum(n{n} * n{n}), sum(s{n} * s{n}), "
             f"sum(n{n} * s{n}), sum(q{n}), max(n{n})"

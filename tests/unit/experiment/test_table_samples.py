@@ -174,3 +174,11 @@ def test_what_timed_out_is_infinite_until_it_is_capped(source, rows):
 
     same(capped, sums_of(values, rows.space[treated], centre=capped.centre))
     assert samples.look.cells[TREATMENT].timed_out == samples.look.cells[TREATMENT].infinite == late > 0
+
+
+def test_units_are_counted_once_for_all_metrics_of_a_table(source):
+    """What does not look at values is the same question, whichever metric asks it; what does is another."""
+    latency, failed = (samples_of(source, value=column).sql for column in ("latency_ms", "failed"))
+
+    assert latency.moments([Counted()], 0.0) == failed.moments([Counted()], 0.0)
+    assert latency.moments([Values()], 0.0) != failed.moments([Values()], 0.0)
