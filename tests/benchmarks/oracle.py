@@ -50,6 +50,7 @@ from pytest_rollout.sources.once import AnswerBook
 from pytest_rollout.stages import Standing
 from pytest_rollout.stats.moments import Moments
 from pytest_rollout.stats.multiplicity import holm
+from pytest_rollout.stats.proportion import once
 from pytest_rollout.verdict import FAMILY_LEVEL
 from pytest_rollout.waiting import Waiting
 from pytest_rollout.winner import winner
@@ -293,16 +294,26 @@ def read(file: Path) -> list[dict]:
 
 
 def table(every: list[Row], found: list[dict]) -> str:
-    """A line a row: how many seeds, how many were right, which exit codes there were."""
-    lines = ["| world | phase | environment | seeds | right | exit codes | s a seed |", "|---|---|---|---|---|---|---|"]
+    """A line a row: how many seeds, how many were right, which exit codes there were.
+
+    "at least" is the lower bound of the share that is right, exact and 95 % sure (Clopper & Pearson 1934).
+    """
+    heads = ["world", "phase", "environment", "seeds", "right", "at least", "exit codes", "s a seed"]
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     for row in every:
         mine = [each for each in found if each["row"] == row.name]
         codes = sorted({each["exit"] for each in mine})
-        told = ", ".join(f"{code}: {sum(each['exit'] == code for each in mine)}" for code in codes) or "-"
-        right = f"{sum(each['right'] for each in mine) / len(mine):.1%}" if mine else "-"
-        cost = f"{sum(each['cpu'] for each in mine) / len(mine):.1f}" if mine else "-"
+        told = ", ".join(f"{code}: {sum(each['exit'] == code for each in mine)}" for code in codes)
+        right = sum(each["right"] for each in mine)
         fault = f"`{row.fault}`" if row.fault else "healthy"
-        lines.append(f"| {fault} | {row.phase[-1]} | {row.environment} | {len(mine)} | {right} | {told} | {cost} |")
+        cells = [fault, row.phase[-1], row.environment, str(len(mine))]
+        if mine:
+            sure = once(right, len(mine), confidence=0.95).low
+            cost = sum(each["cpu"] for each in mine) / len(mine)
+            cells += [f"{right / len(mine):.1%}", f"{sure:.1%}", told, f"{cost:.1f}"]
+        else:
+            cells += ["-"] * 4
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
