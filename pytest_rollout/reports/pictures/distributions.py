@@ -5,8 +5,10 @@ Two arms whose means agree may still differ where it hurts; here one sees where.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -32,18 +34,20 @@ class Arm:
     values: Sequence[float]
     counts: Sequence[float]
 
+    @cached_property
+    def below(self) -> Sequence[float]:
+        """How many rows there are up to each value."""
+        return list(accumulate(self.counts))
+
     @property
     def n(self) -> float:
         """How many rows."""
-        return sum(self.counts)
+        return self.below[-1] if self.below else 0.0
 
     def quantile(self, q: float) -> float:
         """The value that a share `q` of the rows does not exceed; an arm has at least one row."""
-        wanted = q * self.n
-        for value, below in zip(self.values, accumulate(self.counts), strict=True):
-            if below >= wanted:
-                return value
-        return self.values[-1]
+        place = bisect_left(self.below, q * self.n)
+        return self.values[min(place, len(self.values) - 1)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,9 +84,9 @@ def draw(facts: Distributions) -> Figure:
 def _shares(axes: Axes, arm: Arm, number: int, quantiles: Sequence[float]) -> None:
     line, colour = _STYLES[number % len(_STYLES)]
     total = arm.n
-    curve = [*zip(arm.values, (each / total for each in accumulate(arm.counts)), strict=True)]
-    every = max(len(curve) // _POINTS, 1)
-    values, shares = zip(*curve[::every], curve[-1], strict=True)
+    every = max(len(arm.values) // _POINTS, 1)
+    values = [*arm.values[::every], arm.values[-1]]
+    shares = [each / total for each in (*arm.below[::every], total)]
     said = "   ".join(f"P{100 * q:g} {format_number(arm.quantile(q))}" for q in quantiles)
     label = words(f"{arm.name}, n = {format_number(arm.n, digits=12)}   {said}")
     axes.step(values, shares, where="post", ls=line, color=colour, lw=1.6, label=label)
