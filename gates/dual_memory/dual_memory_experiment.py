@@ -19,10 +19,14 @@ INTERNAL = Events(
     shares={"control": 50, "treatment": 50},
     replays=2400,
 )
-CANARY = Events(per_hour=15_000, units=50_000, salt=SALT, labels=LABELS, holdback=1)
+# Of these numbers the hash puts 485 among the one per cent. Of those from 1 on it would be 531, and then nobody could
+# tell a fifth of them that is not logged from chance.
+FIRST_SPACE = 1_000_001
+CANARY = Events(per_hour=15_000, units=50_000, first=FIRST_SPACE, salt=SALT, labels=LABELS, holdback=1)
 TUNING = Events(
     per_hour=15_000,
     units=50_000,
+    first=FIRST_SPACE,
     salt=SALT,
     labels=WEIGHTS,
     shares=dict.fromkeys(WEIGHTS, 5.0),

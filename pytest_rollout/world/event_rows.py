@@ -193,7 +193,7 @@ def columns_of(events: Events, shown: Shown, seed: int, made: Drawn) -> dict[str
     columns: dict[str, NDArray[np.generic]] = {
         "seconds": made.seconds,
         "query_id": np.arange(1, len(arm) + 1, dtype=np.int32),
-        "space": made.unit + np.int32(1),
+        "space": made.unit + np.int32(events.first),
         "arm": np.maximum(arm, 0),
         "latency_ms": latency,
         "timed_out": timed_out,
@@ -225,7 +225,7 @@ def _arms(
             places = [who.arm(str(number)) for number in range(int(first) + 1, int(last) + 1)]
             found[first:last] = _numbers(events, places)
         else:
-            names = [str(each) for each in (events.named or range(1, events.count + 1))]
+            names = [str(each) for each in (events.named or range(events.first, events.first + events.count))]
             found[first:last] = _numbers(events, [who.arm(name) for name in names])[unit[first:last]]
     return _spoilt(events, found, unit, seed)
 

@@ -36,13 +36,14 @@ class Effect:
 class Events:
     """The traffic of one phase's experiment.
 
-    Units are numbers from 1 (or the names in `named`), and unit r has a
-    weight of 1 / (r + `flatness`). Latency is log-normal with a random effect
+    Units are numbers from `first` (or the names in `named`), and the r-th has
+    a weight of 1 / (r + `flatness`). Latency is log-normal with a random effect
     of the unit; so is confidence, normal and cut at 0 and 1.
 
     Args:
         per_hour: Rows an hour, of all units together.
         units: How many units there are.
+        first: The number of the first of them.
         named: Their names, where they have any; `units` is then not looked at.
         flatness: The larger, the more alike are the weights of units.
         unit_column: What the column of the units is called.
@@ -72,6 +73,7 @@ class Events:
 
     per_hour: float
     units: int = 0
+    first: int = 1
     named: Sequence[str] = ()
     flatness: float = 500.0
     unit_column: str = "space_id"

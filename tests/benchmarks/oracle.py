@@ -113,7 +113,8 @@ class ArmsInMemory(Arms):
         values = self.columns[column][kept].astype(np.float64)
         if samples.timed_out:
             values[self.columns[samples.timed_out][kept]] = np.inf
-        unit = (self.columns["space" if self.experiment.unit == "space_id" else "query_id"][kept] - 1).astype(np.intp)
+        by = self.columns["space" if self.experiment.unit == "space_id" else "query_id"]
+        unit = (by[kept] - by.min()).astype(np.intp)
         starts = [(since - self.began) / SECOND for since in span.stages.values()]
         stage = np.searchsorted(starts[1:], seconds[kept], side="left") if starts else np.zeros(len(values), np.intp)
         arm, names = self.columns["arm"][kept], list(span.stages) or [""]

@@ -89,6 +89,18 @@ def test_units_are_where_the_hash_puts_them(asked):
     } | ({unit for unit, _, first in rows if first} - {unit for unit, _, first in rows if not first})
 
 
+def test_units_may_be_numbered_from_elsewhere(asked):
+    """Which numbers they have decides where the hash puts them, and nothing else."""
+    events = replace(EVENTS, first=1_000_001)
+    rows = asked("SELECT space_id, mode FROM recalls GROUP BY ALL", events)
+    who = Assignment(salt="demo", shares={"treatment": 50})
+
+    assert {unit for unit, _ in rows} <= set(range(1_000_001, 1_000_001 + EVENTS.units))
+    assert all(LABELS[who.arm(str(unit))] == mode for unit, mode in rows)
+    latencies = "SELECT list(latency_ms ORDER BY query_id) FROM recalls"
+    assert asked(latencies, events) == asked(latencies)
+
+
 def test_the_same_description_and_seed_give_the_same_rows(asked):
     """Also without the cache, which another process may not have."""
     query = "SELECT sum(hash(latency_ms, confidence, error, mode, space_id)::HUGEINT) FROM recalls"
