@@ -78,7 +78,13 @@ class LoadResult:
 
         Args:
             q: Above 0 and below 1.
+
+        Raises:
+            QuestionError: Anything else.
         """
+        given: object = q
+        if not isinstance(given, int | float) or not 0 < given < 1:
+            raise QuestionError(f"{self.name}: quantile({q!r}) is not above 0 and below 1: P99 is quantile(0.99)")
         name = f"{self.name} P{100 * q:.4g}"
         if self._how.unknown:
             return self._how.nobody_knows(name, "ms")

@@ -14,28 +14,31 @@ from datetime import datetime, timedelta
 
 from pytest_rollout.ahead import Ask
 from pytest_rollout.asking import TIMEOUT_SECONDS, Asking
-from pytest_rollout.errors import QuantityError, QuestionError, RolloutError, SourceError, did_you_mean, listed
+from pytest_rollout.errors import QuestionError, RolloutError, SourceError, did_you_mean, listed
 from pytest_rollout.estimates import Estimate, Reading
 from pytest_rollout.facts import Fact
 from pytest_rollout.measuring import Measuring
 from pytest_rollout.opened import Opened
 from pytest_rollout.plan.model import Environment, Metric, Plan
 from pytest_rollout.provenance import Provenance
-from pytest_rollout.quantities import parse_duration
 from pytest_rollout.sources import BUILT_IN, Kinds
 from pytest_rollout.sources.once import AnswerBook, question_key
 from pytest_rollout.sources.protocol import Question
 from pytest_rollout.sources.reading import Asked, unanswered
 from pytest_rollout.sources.tables import TableSource
 from pytest_rollout.sources.told import Told
-from pytest_rollout.windows import Window
+from pytest_rollout.windows import Window, duration_of
 
 
 @dataclass(frozen=True, eq=False)
 class MetricReading(Reading):
-    """A metric as it is now, which knows where to ask how it was before."""
+    """A metric as it is now, which knows where to ask how it was before.
+
+    `of` is its name: what was calculated with it has another one, and no past of its own.
+    """
 
     windows: Callable[[timedelta], Window] | None = field(default=None, repr=False)
+    of: str = ""
 
     __hash__ = object.__hash__
 
@@ -45,11 +48,8 @@ class MetricReading(Reading):
         Raises:
             QuestionError: No duration; or this is a part of a calculation, which has no past of its own.
         """
-        try:
-            duration = parse_duration(length) if isinstance(length, str) else length
-        except QuantityError as error:
-            raise QuestionError(str(error)) from None
-        if self.windows is None:
+        duration = duration_of(length)
+        if self.windows is None or self.name != self.of:
             raise QuestionError(f"{self.name} has no past: take the window first, as in metrics('x').over('24h')")
         return replace(self.windows(duration), sources=self.sources)
 
@@ -195,7 +195,10 @@ class Readings:
             return kept.lowest, kept.highest
 
         facts = {each.name: getattr(reading, each.name) for each in fields(reading)}
-        return MetricReading(**{**facts, "history": history}, windows=lambda length: self.window(name, length))
+        windows = self.window
+        return MetricReading(
+            **{**facts, "history": history}, windows=lambda length: windows(name, length), of=reading.name
+        )
 
     def table_source(self, metric: Metric) -> TableSource:
         """The source of an experiment's rows, opened when it is first asked.

@@ -100,8 +100,9 @@ class Window:
         Raises:
             QuestionError: Not between 0 and 100.
         """
-        if not 0 < percent < 100:
-            raise QuestionError(f"{self.name}: p({percent:g}) is not a percentile between 0 and 100")
+        given: object = percent
+        if not isinstance(given, int | float) or not 0 < given < 100:
+            raise QuestionError(f"{self.name}: p({percent!r}) is not a percentile between 0 and 100")
         return self._ordered(f"p{percent:g}", percent / 100)
 
     @property
@@ -139,7 +140,7 @@ class Window:
         Raises:
             QuestionError: Longer than the window, or shorter than two steps.
         """
-        duration = _duration(for_)
+        duration = duration_of(for_)
         if not 2 * self.step <= duration <= self.length:
             raise QuestionError(
                 f"{self.name}: {format_duration(duration)} is not between two steps "
@@ -153,8 +154,9 @@ class Window:
         Raises:
             QuestionError: Fewer than two.
         """
-        if count < 2:
-            raise QuestionError(f"{self.name}: {count} in a row is no row: use max or min")
+        given: object = count
+        if not isinstance(given, int) or given < 2:
+            raise QuestionError(f"{self.name}: {count!r} in a row is no row: say 2 or more, or use max or min")
         return Kept(self, InARow(count), f"{count} in a row")
 
     def stays_above(self, limit: float | str, *, for_: str | timedelta = "") -> Claim:
@@ -175,7 +177,7 @@ class Window:
     def _tail(self, for_: str | timedelta) -> Window:
         if not for_:
             return self
-        duration = _duration(for_)
+        duration = duration_of(for_)
         if duration > self.length:
             raise QuestionError(f"{self.name}: {format_duration(duration)} is longer than the window")
         shift = (self.length - duration).total_seconds()
@@ -341,10 +343,18 @@ def _rank(share: float, count: int) -> int:
     return max(0, math.ceil(share * count) - 1)
 
 
-def _duration(text: str | timedelta) -> timedelta:
-    if isinstance(text, timedelta):
-        return text
+def duration_of(length: object) -> timedelta:
+    """How long a question asks about: a text such as "24h", or a `timedelta`; above 0.
+
+    Raises:
+        QuestionError: Anything else, such as a plain number, whose unit nobody knows.
+    """
+    if not isinstance(length, str | timedelta):
+        raise QuestionError(f"{length!r} is no duration: write it with its unit, as in '24h'")
     try:
-        return parse_duration(text)
+        found = parse_duration(length) if isinstance(length, str) else length
     except QuantityError as error:
         raise QuestionError(str(error)) from None
+    if found <= timedelta(0):
+        raise QuestionError(f"{length} is no duration: it has to be above 0")
+    return found

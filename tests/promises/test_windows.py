@@ -222,3 +222,47 @@ def test_shares_and_drift_of_distributions(project, changed, exit_code, codes):
     assert result.ret == exit_code, result.text
     assert result.codes <= codes, result.text
     assert bool(result.codes) == bool(codes)
+
+
+@pytest.mark.parametrize(
+    ("calculated", "named"),
+    [
+        ('(metrics("rss") / 1000).over("30m").max < 5', "rss / 1000"),
+        ('(metrics("rss") - 100).over("30m").max < 5', "rss - 100"),
+        ('(-metrics("rss")).over("30m").max < 5', "-rss"),
+        ('(metrics("rss") / metrics("rss")).over("30m").min < 5', "rss / rss"),
+        ('(2 * metrics("rss")).over("30m").max < 5', "2 * rss"),
+    ],
+)
+def test_what_was_calculated_has_no_past(shop, calculated, named):
+    """A window of the metric alone would be judged in its place, and a limit of the quotient held against it."""
+    shop.gate(f"def test_rss(metrics):\n    assert {calculated}\n")
+    shop.answers(rss={"values": [0.5] * 45, "every": "60s"})
+
+    result = shop.run()
+
+    result.holds("error")
+    assert f"{named} has no past: take the window first" in result.text
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("over(60).max", "60 is no duration: write it with its unit, as in '24h'"),
+        ("over(None).max", "None is no duration"),
+        ('over("30m").sustained(5).highest', "5 is no duration"),
+        ('over("30m").p("99")', "p('99') is not a percentile"),
+        ('over("30m").consecutive(2.5).highest', "2.5 in a row is no row"),
+    ],
+)
+def test_what_cannot_be_asked_says_what_would_do(shop, asked, said):
+    """In words, and not as an error of Python's."""
+    shop.gate(f'def test_rss(metrics):\n    assert metrics("rss").{asked} < 600\n')
+    shop.answers(rss={"values": [500] * 45, "every": "60s"})
+
+    result = shop.run()
+
+    result.holds("error")
+    assert said in result.text
+    assert "AttributeError" not in result.text
+    assert "TypeError" not in result.text
