@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import Literal
 
-from scipy.special import bdtr, bdtrc
+from scipy.special import betainc
 
 from pytest_rollout.stats import proportion
 from pytest_rollout.stats.bounds import Bounds, alpha_of
@@ -178,8 +178,9 @@ def exceedance(
         return bounds_of(0, 0, confidence=confidence, deff=deff)
     inner = max((each for each in edges if each <= edge), default=-math.inf)
     outer = min((each for each in edges if each >= edge), default=math.inf)
-    most = counts.n - (counts.at_or_below(inner) if inner in edges else 0.0)
-    fewest = counts.n - (counts.at_or_below(outer) if outer in edges else counts.n)
+    # Counts that are no whole numbers may add up to a little more than all of them.
+    most = max(0.0, counts.n - (counts.at_or_below(inner) if inner in edges else 0.0))
+    fewest = max(0.0, counts.n - (counts.at_or_below(outer) if outer in edges else counts.n))
     low = bounds_of(math.floor(fewest), counts.n, confidence=confidence, deff=deff)
     high = bounds_of(min(counts.n, math.ceil(most)), counts.n, confidence=confidence, deff=deff)
     into = (edge - inner) / (outer - inner) if outer > inner and math.isfinite(outer - inner) else 0.0
@@ -201,9 +202,19 @@ def _ranks(n: int, q: float, alpha: float) -> tuple[int, int]:
     The lower is the largest r with P(fewer than r at or below) <= alpha, the upper
     the smallest r with P(at least r below) <= alpha, both binomial.
     """
-    lower = _smallest(lambda below: float(bdtr(below, n, q)) > alpha, n)
-    upper = 1 + _smallest(lambda below: float(bdtrc(below, n, q)) <= alpha, n)
+    lower = _smallest(lambda below: _at_most(below, n, q) > alpha, n)
+    upper = 1 + _smallest(lambda below: _more_than(below, n, q) <= alpha, n)
     return lower, 0 if upper > n else upper
+
+
+def _at_most(events: int, n: int, share: float) -> float:
+    """The probability of at most so many events of n; SciPy's own takes no n beyond 2³¹."""
+    return 1.0 if events >= n else float(betainc(n - events, events + 1, 1 - share))
+
+
+def _more_than(events: int, n: int, share: float) -> float:
+    """The probability of more events than that."""
+    return 0.0 if events >= n else 1.0 if events < 0 else float(betainc(events + 1, n - events, share))
 
 
 def _smallest(holds: Callable[[int], bool], most: int) -> int:
@@ -215,10 +226,10 @@ def _level(counts: _Counts, q: float, limit: float, above: bool) -> float:
     """The level at which a limit is refuted, judged at the nearest edge that makes it harder."""
     if above:
         edge = min((each for each in counts.edges if each >= limit), default=math.inf)
-        return float(bdtr(math.ceil(counts.at_or_below(edge)), counts.n, q)) if edge in counts.edges else 1.0
+        return _at_most(math.ceil(counts.at_or_below(edge)), counts.n, q) if edge in counts.edges else 1.0
     edge = max((each for each in counts.edges if each <= limit), default=-math.inf)
     below = math.floor(counts.at_or_below(edge)) if edge in counts.edges else 0
-    return float(bdtrc(below - 1, counts.n, q)) if below else 1.0
+    return _more_than(below - 1, counts.n, q) if below else 1.0
 
 
 def _interpolated(counts: _Counts, q: float) -> float:

@@ -280,3 +280,26 @@ def test_the_level_of_a_limit_agrees_with_the_bounds():
     assert found.level(20, True) <= 0.05
     assert found.level(500, False) <= 0.05
     assert found.level(150, True) > 0.05
+
+
+def test_billions_of_observations_have_bounds():
+    """More than SciPy's binomial distribution takes."""
+    buckets = [(0.0, 1.0, 1_500_000_000.0), (1.0, 2.0, 1_490_000_000.0), (2.0, 3.0, 10_000_000.0)]
+
+    found = histogram.quantile(buckets, 0.99, looks="once")
+
+    assert (found.low, found.high) == (1.0, 2.0)
+    assert found.level is not None
+    assert found.level(2.5, True) == pytest.approx(1.0)
+
+
+def test_counts_that_add_up_to_a_little_more_than_all():
+    """Of `increase()`, which extrapolates: no share is below 0 because of a last digit."""
+    counts = (1.0, 1.0, 1.0, 1.2688498562548332, 1.5654016679193248)
+    edges = (0.0, 1.0, 2.0, 10.0, 100.0, math.inf)
+
+    buckets = [(*each, count) for each, count in zip(pairwise(edges), counts, strict=True)]
+    found = histogram.exceedance(buckets, math.inf)
+
+    assert found.low == 0
+    assert found.value == 0
