@@ -73,8 +73,16 @@ def _below(folder: Path, skip: Sequence[str], entered: set[tuple[int, int]]) -> 
     if names & _NAMES and _has_plan(folder):
         yield folder / PLAN_NAME
     for entry in entries:
-        if entry.is_dir(follow_symlinks=True) and not _skipped(entry.name, skip):
+        if _is_folder(entry) and not _skipped(entry.name, skip):
             yield from _below(Path(entry.path), skip, entered)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether something can be entered; a link to itself cannot, and asking raises."""
+    try:
+        return entry.is_dir(follow_symlinks=True)
+    except OSError:
+        return False
 
 
 def _has_plan(folder: Path) -> bool:

@@ -329,7 +329,8 @@ def _needs(estimate: Estimate, near: float) -> str:
         if reach * reach >= MOST_TIMES * off * off:
             return "the value is so close to the limit that no amount of data in reach tells"
         rows = math.ceil(estimate.n * (reach / off) ** 2)
-        return f"about {rows - estimate.n} more {estimate.counted} ({rows} in all), if the value stays as it is"
+        more = f"about {rows - estimate.n} more {estimate.counted} ({rows} in all)"
+        return f"{more} would decide it, for or against, if the value stays as it is"
     return "" if estimate.why else "the bounds lie on both sides of the limit: more data narrows them"
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import difflib
+import re
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 
 import pytest
 
 from pytest_rollout.errors import QuantityError, did_you_mean, listed
 from pytest_rollout.plan.conditions import parse_percent
-from pytest_rollout.rollout import GATE_FIXTURES
+from pytest_rollout.rollout import GATE_FIXTURES, GATE_MARKERS
 from pytest_rollout.stages import parse_target
 
 _FIXTURES_MODULE = "pytest_rollout.fixtures"
 _MARKER_KEYS = {"gate": {"owner", "severity", "runbook"}, "shadow": {"until", "why"}}
+_NEAR = 0.8
+"""How alike two words are of which one is taken for the other misspelt: `slow` is no `shadow`."""
 _SEVERITIES = ("blocker", "critical", "normal", "minor", "trivial")
 
 
@@ -26,20 +30,36 @@ def foreign_fixtures(item: pytest.Function) -> Iterator[str]:
             yield f"{item.name}: the fixture '{name}' comes from {owner}, not from pytest-rollout: rename that one"
 
 
-def refuse_bad_gates(items: Iterable[object], file: str) -> None:
-    """Refuse gates whose fixtures are somebody else's, or whose markers cannot be read.
+def refuse_bad_gates(items: Iterable[object], file: str, phases: Collection[str]) -> None:
+    """Refuse gates whose fixtures are somebody else's, or whose markers cannot be read or are nearly ours.
+
+    Args:
+        items: What was collected of one name.
+        file: Where it stands.
+        phases: Those of the plan.
 
     Raises:
         pytest.Collector.CollectError: Every such gate of a function, with what would do.
     """
-    problems = [problem for item in items if isinstance(item, pytest.Function) for problem in _problems(item)]
+    problems = [problem for item in items if isinstance(item, pytest.Function) for problem in _problems(item, phases)]
     if problems:
         raise pytest.Collector.CollectError("\n".join(f"{file}: {problem}" for problem in problems))
 
 
-def _problems(item: pytest.Function) -> Iterator[str]:
+def _problems(item: pytest.Function, phases: Collection[str]) -> Iterator[str]:
     yield from foreign_fixtures(item)
     yield from (f"{item.name}: {problem}" for problem in unreadable_markers(item.iter_markers()))
+    yield from (f"{item.name}: {problem}" for problem in _misspelt(item, phases))
+
+
+def _misspelt(item: pytest.Function, phases: Collection[str]) -> Iterator[str]:
+    """Markers that nobody has registered and that are nearly one of ours: a `rolback` would take nothing back."""
+    registered = {re.split(r"[:(\s]", line, maxsplit=1)[0] for line in item.config.getini("markers")}
+    ours = sorted({*GATE_MARKERS, *phases})
+    for name in dict.fromkeys(marker.name for marker in item.iter_markers()):
+        near = [] if name in registered else difflib.get_close_matches(name, ours, n=1, cutoff=_NEAR)
+        if near:
+            yield f"unknown marker '{name}'; did you mean '{near[0]}'? phases: {listed(phases)}"
 
 
 def unreadable_markers(markers: Iterable[pytest.Mark]) -> Iterator[str]:

@@ -97,8 +97,9 @@ class JudgingHooks:
     def pytest_pycollect_makeitem(self, collector: pytest.Collector) -> Generator[None, object, object]:
         """Refuse gates whose fixtures or markers are not what they seem."""
         made = yield
-        if isinstance(made, list) and self._rollout.plan_of(collector.path):
-            refuse_bad_gates(made, collector.nodeid.partition("::")[0])
+        plan = self._rollout.plan_of(collector.path)
+        if isinstance(made, list) and plan:
+            refuse_bad_gates(made, collector.nodeid.partition("::")[0], plan.phases)
         return made
 
     @pytest.hookimpl(wrapper=True)

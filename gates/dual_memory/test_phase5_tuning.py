@@ -10,7 +10,7 @@ ARMS = ["w020", "w025", "w030"]
 
 @pytest.mark.gate(runbook=f"{RUNBOOK}#tuning")
 def test_one_weight_wins(ab):
-    """One of them is more confident than 0.15, proven with the error of all three comparisons held."""
+    """One weight answers with more confidence than 0.15, today's weight: proven, the error of all three held."""
     assert ab.winner("query_confidence", by="mean")
 
 

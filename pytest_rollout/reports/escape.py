@@ -23,7 +23,7 @@ _MARKUP = re.compile(
     r"|(?<=^\d)[.)](?=\s|$)|(?<=^\d\d)[.)](?=\s|$)|(?<=^\d\d\d)[.)](?=\s|$)"
 )
 _COMMAND = re.compile(r"(?m)(^\s*|##)(:(?=:)|(?<=##)\[)")
-_ALIVE = re.compile(r"@(?=\w)|#(?=\d)|:(?=//)|(?i:www)(?=\.)|(?i:gh)(?=-\d)|:(?=[\w+-]+:)")
+_ALIVE = re.compile(r"@(?=\w)|#(?=\d)|:(?=//)|(?i:www)(?=\.)|(?i:gh)(?=-\d)|:(?!\d\d[:+])(?=[\w+-]+:)")
 
 
 def shortened(text: str, most: int) -> str:

@@ -146,7 +146,8 @@ def _finalize(kind: str) -> Callable[[object], object]:
             return json.dumps(value, ensure_ascii=False, allow_nan=False)
         if not isinstance(value, str | int | float):
             raise TypeError(f"a {type(value).__name__} is not printed as a whole: name what of it is meant")
-        return _ESCAPES[kind](str(value))
+        shown = int(value) if isinstance(value, float) and value.is_integer() else value  # 50 %, not 50.0 %
+        return _ESCAPES[kind](str(shown))
 
     return finalize
 

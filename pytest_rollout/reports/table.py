@@ -7,7 +7,7 @@ A sentence with nothing to its right runs on to the edge of the screen.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 _GAP = "  "
 _NARROWEST = 8
@@ -30,13 +30,14 @@ def columns_of(text: str) -> int:
     )
 
 
-def fitted(rows: Sequence[Sequence[str]], width: int, *, whole: int = 0) -> list[str]:
+def fitted(rows: Sequence[Sequence[str]], width: int, *, whole: int = 0, middle: Collection[int] = ()) -> list[str]:
     """Rows as lines no wider than `width`; the first row is the heading.
 
     Args:
         rows: Cells, the same number in each row.
         width: Columns of the screen.
         whole: How many of the first columns are never cut, because rows that look alike would say nothing.
+        middle: Columns that are cut in the middle, since their ends tell rows apart.
     """
     trimmed = [_without_empty_end(row) for row in rows]
     widths = [
@@ -46,7 +47,7 @@ def fitted(rows: Sequence[Sequence[str]], width: int, *, whole: int = 0) -> list
     room = width - len(_GAP) * (len(widths) - 1)
     while sum(widths) > room and max(widths[whole:], default=0) > _NARROWEST:
         widths[widths.index(max(widths[whole:]), whole)] -= 1
-    return [_line(row, widths, width) for row in trimmed]
+    return [_line(row, widths, width, middle) for row in trimmed]
 
 
 def _without_empty_end(row: Sequence[str]) -> list[str]:
@@ -61,26 +62,28 @@ def _sets_width(row: Sequence[str], column: int, columns: int) -> bool:
     return column < len(row) and not (column == len(row) - 1 and len(row) < columns)
 
 
-def _line(row: Sequence[str], widths: Sequence[int], width: int) -> str:
+def _line(row: Sequence[str], widths: Sequence[int], width: int, middle: Collection[int]) -> str:
     line = ""
     for column, cell in enumerate(row):
         last = column == len(row) - 1
-        line += _cell(cell, width - columns_of(line)) if last else _padded(cell, widths[column]) + _GAP
+        shown = _cell(cell, width - columns_of(line) if last else widths[column], middle=column in middle)
+        line += shown if last else shown + " " * (widths[column] - columns_of(shown)) + _GAP
     return line.rstrip()
 
 
-def _padded(text: str, width: int) -> str:
-    shown = _cell(text, width)
-    return shown + " " * (width - columns_of(shown))
-
-
-def _cell(text: str, width: int) -> str:
+def _cell(text: str, width: int, *, middle: bool = False) -> str:
     if columns_of(text) <= width:
         return text
-    kept, room = "", width - 1
+    end = _beginning(text[::-1], (width - 1) // 2)[::-1] if middle else ""
+    return _beginning(text, width - 1 - columns_of(end)) + "…" + end
+
+
+def _beginning(text: str, width: int) -> str:
+    """As much of a text as fits."""
+    kept, room = "", width
     for each in text:
         room -= columns_of(each)
         if room < 0:
             break
         kept += each
-    return kept + "…"
+    return kept

@@ -79,12 +79,28 @@ def write_summary(screen: Screen, rollout: Rollout, width: int, status: int) -> 
         _write_tried(screen, rollout, conclusion, width)
         return
     screen.write_line(verdict_line(conclusion, rollout), **{COLOUR[verdict.decision]: True, "bold": True})
+    for line in _traffic(conclusion, rollout):
+        _write_wrapped(screen, line, width)
     for each in verdict.verdicts:
         _write_phase(screen, each, width)
     for because in verdict.reasons:
         _write_because(screen, because, width)
     if not verdict.verdicts:
         _write_bad(screen, rollout.tried(), width)
+
+
+def _traffic(conclusion: Conclusion, rollout: Rollout) -> Iterator[str]:
+    """Where the traffic of each phase goes, where it goes anywhere; of a run that changes nothing, where it would."""
+    live = rollout.settings.mode == "live" and not rollout.embedded
+    for verdict in conclusion.verdict.verdicts:
+        traffic = verdict.traffic
+        to = traffic.back if verdict.decision is Decision.ROLLBACK else traffic.next
+        going = verdict.decision is Decision.ROLLBACK or conclusion.verdict.decision is Decision.PROCEED
+        if not going or to is None or to == traffic.current:
+            continue
+        since = f", from {traffic.current:g} %" if traffic.current is not None else ""
+        word = "back" if verdict.decision is Decision.ROLLBACK else "on"
+        yield f"{'take' if live else 'live, it would be: take'} {verdict.rollout} {word} to {to:g} % of traffic{since}"
 
 
 def _write_tried(screen: Screen, rollout: Rollout, conclusion: Conclusion, width: int) -> None:
@@ -97,7 +113,7 @@ def _write_phase(screen: Screen, verdict: Verdict, width: int) -> None:
     if screen.verbosity >= 0:
         screen.write_line("")
         screen.write_line(f"{verdict.rollout} {verdict.phase}: {verdict.decision.value}", bold=True)
-        lines = fitted(list(_rows(verdict)), width - 2)
+        lines = fitted(list(_rows(verdict)), width - 2, whole=1, middle=(1,))
         colours = [None, *(_colour(gate) for gate in _ordered(verdict.gates))]
         for line, colour in zip(lines, colours, strict=True):
             screen.write_line(f"  {no_command(line)}", **({colour: True} if colour else {}))
@@ -212,7 +228,13 @@ def _short_names(gates: Sequence[GateVerdict]) -> dict[str, str]:
 
 def _short_name(gate_id: str) -> str:
     name, bracket, parameters = gate_id.partition("[")  # what stands in brackets may hold anything
-    return name.rpartition("::")[2].removeprefix("test_") + bracket + parameters
+    file, _, own = name.rpartition("::")
+    # A line of a plan is called as its metric is, which may begin like a function.
+    return (
+        (own if file.partition("::")[0].endswith((".yaml", ".yml")) else own.removeprefix("test_"))
+        + bracket
+        + parameters
+    )
 
 
 def _write_gate(screen: Screen, gate: GateVerdict, width: int) -> None:

@@ -115,3 +115,50 @@ def test_what_to_do_stands_beside_what_was_seen(project):
         ],
         consecutive=True,
     )
+
+
+STAGED = """
+rollout: shop
+percentage: served
+metrics:
+  served: {title: Served, unit: "%", better: higher, source: telemetry, query: served}
+  test_time: {title: Time of a test, unit: ms, better: lower, source: telemetry, query: latency}
+  errors: {title: Errors, unit: 1/h, better: lower, source: telemetry, query: errors}
+  orders: {title: Orders, unit: 1/h, better: higher, source: telemetry, query: orders}
+budgets:
+  test_time: {phases: [phase1], warning: 40 ms, critical: {limit: 60 ms, to: 0 %}}
+phases:
+  phase1: {title: Canary, traffic: 10 %}
+environments:
+  test:
+    ledger: ledger.sqlite
+    sources:
+      telemetry: {kind: memory, answers: answers.yaml}
+"""
+
+
+@pytest.fixture
+def staged(project):
+    """A plan that knows how much traffic is served, and a metric that is called like a test."""
+    project.write("gates/shop/rollout.yaml", STAGED)
+    return project
+
+
+def test_a_rollback_says_where_the_traffic_goes(staged):
+    """On the second line, before everything else."""
+    staged.answers(latency=65, served=10)
+
+    lines = staged.run().stdout.lines
+
+    first = next(place for place, line in enumerate(lines) if line.startswith("VERDICT  ROLLBACK"))
+    assert lines[first + 1] == "  take shop back to 0 % of traffic, from 10 %"
+
+
+def test_a_line_of_a_plan_is_called_as_its_metric_is(staged):
+    """`test_` is cut from functions, which all begin so; a metric of that name keeps it."""
+    staged.answers(served=10)
+
+    text = staged.run().text
+
+    assert "test_time  " in text
+    assert "test_no_errors" not in text.partition("shop phase1: ")[2]

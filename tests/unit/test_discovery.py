@@ -187,3 +187,11 @@ def test_a_kubernetes_manifest_of_that_name_is_no_plan(tmp_path):
 
     assert find_plans([str(tmp_path)], start=tmp_path, root=tmp_path, skip=[]) == [plan]
     assert find_plans([str(manifest.parent)], start=tmp_path, root=tmp_path, skip=[]) == []
+
+
+def test_a_link_to_itself_is_no_folder(tree):
+    """Asking whether it is one raises; everything else is still found."""
+    tree.add("gates/shop/rollout.yaml")
+    (tree.root / "gates" / "current").symlink_to("current")
+
+    assert tree.find("gates") == ["gates/shop/rollout.yaml"]

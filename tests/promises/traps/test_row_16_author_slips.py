@@ -272,3 +272,25 @@ def test_row_16_threads_that_are_done_and_failures_that_are_handled(project, wor
     )
 
     project.run(*workers).proceeds()
+
+
+@pytest.mark.parametrize(
+    ("worn", "meant"),
+    [("rolback", "rollback"), ("shaddow", "shadow"), ("phase_1", "phase1"), ("gates", "gate")],
+)
+def test_a_marker_that_is_nearly_ours(project, worn, meant):
+    """Without `strict_markers` pytest takes any word: a gate that was to take the release back would only hold."""
+    project.write("pytest.ini", "[pytest]\n")
+    project.gate(f'@pytest.mark.{worn}\ndef test_orders(metrics):\n    assert metrics("orders") > 100\n')
+    locked = project.rollout("lock", "gates")
+
+    assert locked.returncode == 4
+    assert f"test_orders: unknown marker '{worn}'; did you mean '{meant}'?" in locked.stdout + locked.stderr
+
+
+def test_a_marker_of_somebody_else(project):
+    """One that is registered, or like none of ours, is left alone."""
+    project.write("pytest.ini", "[pytest]\nmarkers =\n    rolback: of another team\n")
+    project.gate('@pytest.mark.slow\n@pytest.mark.rolback\ndef test_x(metrics):\n    assert metrics("orders") > 100\n')
+
+    project.run().proceeds()

@@ -174,7 +174,10 @@ def test_doubt_says_how_much_more_is_needed():
     claim = first < limit
 
     assert claim.truth is Truth.INCONCLUSIVE
-    assert claim.facts.needs == "about 3000 more rows of treatment (4000 in all), if the value stays as it is"
+    needs = (
+        "about 3000 more rows of treatment (4000 in all) would decide it, for or against, if the value stays as it is"
+    )
+    assert claim.facts.needs == needs
 
 
 def test_what_is_at_its_limit_needs_more_than_there_is():
