@@ -454,7 +454,10 @@ def _number(estimate: Estimate, other: object, done: str) -> float:
 
 def _not_a_number(estimate: Estimate, other: object, done: str) -> QuestionError:
     shown = reprlib.repr(other)
-    return QuestionError(f"{estimate.name} is {done} with {shown}, which is not a number or a quantity such as '10 ms'")
+    said = f"{estimate.name} is {done} with {shown}, which is not a number or a quantity such as '10 ms'"
+    if type(other).__name__.startswith("Approx"):  # pytest's own
+        said += f": say the interval that is meant, as in `low <= {estimate.name} <= high`"
+    return QuestionError(said)
 
 
 def _shifted(estimate: Estimate, other: object, sign: str) -> Estimate:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from pytest_rollout.claims import Claim
 from pytest_rollout.decisions import Reason
@@ -63,6 +63,13 @@ class Window:
     provenance: Provenance = field(default=Provenance(), repr=False)
     unknown: Reading | None = field(default=None, repr=False)
     sources: frozenset[int] = field(default=frozenset(), repr=False)
+
+    def __lt__(self, other: object) -> NoReturn:
+        raise QuestionError(
+            f"a window of {self.name} is no number: say what of it is meant, as in `.max`, `.mean`, `.last` or `.p(99)`"
+        )
+
+    __le__ = __gt__ = __ge__ = __lt__
 
     @property
     def length(self) -> timedelta:

@@ -294,3 +294,13 @@ def test_a_marker_of_somebody_else(project):
     project.gate('@pytest.mark.slow\n@pytest.mark.rolback\ndef test_x(metrics):\n    assert metrics("orders") > 100\n')
 
     project.run().proceeds()
+
+
+def test_approx_says_what_to_write(project):
+    """An interval is a claim; a number that is nearly another one is none."""
+    project.gate('def test_x(metrics):\n    assert metrics("orders") == pytest.approx(500)\n')
+
+    result = project.run()
+
+    result.holds("error")
+    assert "say the interval that is meant, as in `low <= orders <= high`" in " ".join(result.text.split())
