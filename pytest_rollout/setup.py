@@ -20,7 +20,7 @@ from pytest_rollout.discovery import misnamed_plans
 from pytest_rollout.environment import check_environment, ci_variable, open_environment
 from pytest_rollout.errors import PlanError, Problem, RolloutError, UsageError
 from pytest_rollout.kinds import kinds_of
-from pytest_rollout.lastword import PINNED, ROLLOUT
+from pytest_rollout.lastword import PINNED, ROLLOUT, output_folder
 from pytest_rollout.plan.model import PREFLIGHT, Plan
 from pytest_rollout.receipt import RUN_ID
 from pytest_rollout.rollout import Rollout, utc_now
@@ -47,6 +47,7 @@ def open_rollout(config: pytest.Config, paths: Sequence[Path]) -> Rollout:
         rollout.run_id = _named_run() or rollout.run_id
         if asked:
             _check(rollout)
+            _check_output(config)
         if settings.act:
             _check_acting(rollout)
     except RolloutError as error:
@@ -102,6 +103,25 @@ def _check(rollout: Rollout) -> None:
         declared = plan.environments[rollout.surroundings.environment_of(plan)]
         if declared.world is None and not rollout.settings.replay:
             open_environment(declared)
+
+
+def _check_output(config: pytest.Config) -> None:
+    """Refuse an output folder that can be none, before any gate says that the release may go on.
+
+    Whether a folder can be written to is found out at the end: a disk that
+    takes nothing must not hide that the release goes back.
+
+    Raises:
+        UsageError: It is a file, or a folder of a file.
+    """
+    if hasattr(config, "workerinput"):
+        return  # the controller writes
+    folder = output_folder(config)
+    there = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
+    if not os.path.isdir(there):  # noqa: PTH112 - Path.is_dir raises where a folder may not be looked into
+        named = config.known_args_namespace.rollout_out
+        what = "is a file" if there == folder else f"is below {there}, a file"
+        raise UsageError(f"--rollout-out {named} {what}: name a folder")
 
 
 def _check_acting(rollout: Rollout) -> None:

@@ -165,13 +165,28 @@ def test_with_the_output_elsewhere(project):
 def test_output_that_cannot_be_written_is_no_go(project):
     """Healthy gates and no receipt: no go."""
     project.lock()
-    project.write("taken", "a file, not a folder")
 
-    result = project.pytest("gates", *ASKED, "--rollout-out", "taken")
+    result = project.pytest("gates", *ASKED, "--rollout-out", "/proc/nowhere")
 
     assert result.ret == 1
     result.is_calm()
     assert result.stdout.lines[-1].startswith("VERDICT  HOLD[error]  no verdict could be written: ")
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one", "xdist"])
+@pytest.mark.parametrize(
+    ("named", "what"), [("taken", "is a file: "), ("taken/out", "is below *taken, a file: ")], ids=["file", "below"]
+)
+def test_output_that_is_a_file_is_refused_before_any_gate(project, named, what, workers):
+    """No gate says PROCEED in a run that can leave no receipt."""
+    project.lock()
+    project.write("taken", "a file, not a folder")
+
+    result = project.pytest("gates", *ASKED, "--rollout-out", named, *workers)
+
+    result.is_refused()
+    result.stderr.fnmatch_lines([f"ERROR: --rollout-out {named} {what}name a folder"])
+    assert "VERDICT" not in result.text
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one", "xdist"])
