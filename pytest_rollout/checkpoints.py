@@ -28,7 +28,7 @@ def add_checkpoints(commands: argparse._SubParsersAction[argparse.ArgumentParser
 
 def _checkpoint(options: argparse.Namespace) -> int:
     from pytest_rollout.checkpoint import checkpoint
-    from pytest_rollout.receipt import NOT_A_RECEIPT, Wanted, examine
+    from pytest_rollout.receipt import NOT_A_RECEIPT, Wanted, examine, why_not
     from pytest_rollout.rollout import utc_now
 
     plan = plan_of(options.folder)
@@ -42,6 +42,6 @@ def _checkpoint(options: argparse.Namespace) -> int:
     except OSError as error:
         raise UsageError(f"no receipt, no checkpoint: {options.receipt}: {error.strerror}") from None
     except NOT_A_RECEIPT as error:
-        raise UsageError(f"{options.receipt} is not a receipt: {type(error).__name__}: {error}") from None
+        raise UsageError(f"{options.receipt} is not a receipt: {why_not(error)}") from None
     print(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False))
     return 0

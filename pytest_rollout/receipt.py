@@ -212,7 +212,7 @@ def verify(path: Path, wanted: Wanted, *, now: datetime) -> tuple[int, list[str]
     except OSError as error:
         return ExitCode.HOLD, [f"no receipt, no go: {path}: {error.strerror}"]
     except NOT_A_RECEIPT as error:
-        return ExitCode.HOLD, [f"{path} is not a receipt: {type(error).__name__}: {error}"]
+        return ExitCode.HOLD, [f"{path} is not a receipt: {why_not(error)}"]
     if objections:
         return ExitCode.HOLD, objections
     return code, [line]
@@ -222,10 +222,41 @@ NOT_A_RECEIPT = (ValueError, RecursionError, LookupError, TypeError, AttributeEr
 """What `examine`, and whoever reads its document, may raise over bytes that anybody may have written."""
 
 
+_IN_JSON = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+"""What JSON calls a value, by the type that Python has for it; all others are numbers."""
+
+
+class _NoReceiptError(ValueError):
+    """Why bytes are no receipt, in words for whoever named the file."""
+
+
+def why_not(error: BaseException) -> str:
+    """What an exception of NOT_A_RECEIPT says of the bytes, in words."""
+    match error:
+        case _NoReceiptError():
+            return str(error)
+        case UnicodeDecodeError():
+            return "not UTF-8"
+        case json.JSONDecodeError():
+            return f"not JSON, from line {error.lineno}, column {error.colno} on" if error.doc.strip() else "empty"
+        case RecursionError():
+            return "nested too deeply"
+        case KeyError():
+            return f"'{error.args[0]}' is missing"
+        case _:
+            return "a value in it is none that a run writes"
+
+
 def examine(data: bytes, wanted: Wanted, *, now: datetime) -> tuple[dict[str, Any], list[str]]:
     """A receipt's document, and every objection to it; not wider than its caller's `except NOT_A_RECEIPT`."""
     document = json.loads(data, object_pairs_hook=_each_key_once, parse_constant=_no_number)
+    if not isinstance(document, dict):
+        raise _NoReceiptError(f"an object is wanted, not {_in_json(document)}")
     return document, _objections(document, wanted, now)
+
+
+def _in_json(value: object) -> str:
+    return _IN_JSON.get(type(value), "a number")
 
 
 def _line(document: dict[str, object]) -> str:
@@ -237,18 +268,18 @@ def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """A JSON object; a key that stands twice would let two readers see two verdicts."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a key stands there twice")
+        raise _NoReceiptError("a key stands there twice")
     return found
 
 
 def _no_number(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no JSON")
+    raise _NoReceiptError(f"not JSON: {word} is no number")
 
 
 def _list(value: object) -> list[dict[str, Any]]:
     """A list of objects out of a document that anybody may have written; a wrong item raises where it is read."""
     if not isinstance(value, list):
-        raise TypeError(f"a list was meant, not {type(value).__name__}")
+        raise _NoReceiptError(f"a list is wanted, not {_in_json(value)}")
     return value
 
 

@@ -29,7 +29,7 @@ from pytest_rollout.gathering import (
 )
 from pytest_rollout.phase_past import Subject, given_receipts
 from pytest_rollout.plan.model import Plan
-from pytest_rollout.receipt import NOT_A_RECEIPT, Wanted, _contradictions, examine
+from pytest_rollout.receipt import NOT_A_RECEIPT, Wanted, _contradictions, examine, why_not
 from pytest_rollout.record import Beside, PhaseFacts, Record, read_record
 from pytest_rollout.signatures import Signatures
 from pytest_rollout.stages import Standing
@@ -61,7 +61,7 @@ def stored_record(plan: Plan, verdict: Path, *, now: datetime) -> Record:
     except OSError as error:
         raise UsageError(f"{verdict}: {error.strerror}\n  run the gates first, or name it with --verdict") from error
     except NOT_A_RECEIPT as error:
-        raise UsageError(f"{verdict} is not a receipt: {type(error).__name__}: {error}") from None
+        raise UsageError(f"{verdict} is not a receipt: {why_not(error)}") from None
 
 
 def _beside(plan: Plan, document: dict[str, Any], data: bytes, output: Path, now: datetime) -> Beside:

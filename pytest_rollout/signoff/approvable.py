@@ -15,7 +15,7 @@ from typing import Any
 from pytest_rollout.claims import Truth
 from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.errors import SignoffError
-from pytest_rollout.receipt import NOT_A_RECEIPT, Wanted, examine
+from pytest_rollout.receipt import NOT_A_RECEIPT, Wanted, examine, why_not
 
 MAY_WAIT_FOR = frozenset({Reason.APPROVAL, Reason.STREAK, Reason.HOLD_TIME})
 """A HOLD for these alone may be approved: signatures and time can be waited for side by side."""
@@ -65,7 +65,7 @@ def approvable(data: bytes, *, rollout: str, phase: str, environment: str, stage
             objections = _not_to_be_approved(document, verdicts, stage)
             judged = _judged(document, verdicts[0], data)
     except NOT_A_RECEIPT as error:
-        raise SignoffError(f"this is not a verdict: {type(error).__name__}: {error}") from None
+        raise SignoffError(f"this is not a verdict: {why_not(error)}") from None
     if judged is None or objections:
         raise SignoffError("\n".join(["this verdict cannot be approved:", *(f"  {each}" for each in objections)]))
     return judged

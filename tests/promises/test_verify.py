@@ -7,6 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from pytest_rollout.cli import main
+
+PLAN = """
+rollout: shop
+phases:
+  phase1: {title: Canary, checkpoint: {name: C1}}
+environments:
+  test: {sources: {telemetry: {kind: memory, answers: answers.yaml}}}
+"""
 RECEIPT = ".rollout/verdict.json"
 WANTED = ("--rollout", "shop", "--phase", "phase1", "--env", "test", "--max-age", "15m")
 
@@ -124,26 +133,46 @@ def test_a_receipt_that_contradicts_itself(go, change):
     assert main(["verify", str(go.folder / RECEIPT), *WANTED]) == 1
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        pytest.param(b"", id="empty"),
-        pytest.param(b'{"schema": "urn:', id="cut-off"),
-        pytest.param(b"[]", id="list"),
-        pytest.param(b"\xff\xfe", id="binary"),
-        pytest.param(b"[" * 100_000, id="deep"),
-        pytest.param(None, id="missing"),
-    ],
-)
-def test_what_is_no_receipt(tmp_path, capsys, content):
+NO_RECEIPTS = [
+    pytest.param(b"", "empty", id="empty"),
+    pytest.param(b'{"schema": "urn:', "not JSON, from line 1, column 12 on", id="cut-off"),
+    pytest.param(b"[]", "an object is wanted, not a list", id="list"),
+    pytest.param(b"null", "an object is wanted, not null", id="null"),
+    pytest.param(b"{}", "'schema' is missing", id="other"),
+    pytest.param(b'{"a": 1, "a": 2}', "a key stands there twice", id="twice"),
+    pytest.param(b'{"a": NaN}', "not JSON: NaN is no number", id="no-number"),
+    pytest.param(b'{"schema": "\xff"}', "not UTF-8", id="binary"),
+    pytest.param(b"[" * 100_000, "nested too deeply", id="deep"),
+    pytest.param(b"9" * 10_000, "a value in it is none that a run writes", id="long"),
+]
+"""Files that are no receipt, and what is said of them."""
+COMMANDS = [
+    ("verify", "FILE", "NO GO  FILE is not a receipt: WHY · exit 1", 1),
+    ("report", "FOLDER --verdict FILE", "FILE is not a receipt: WHY", 4),
+    ("checkpoint", "FOLDER phase1 --rollout-env test --receipt FILE", "FILE is not a receipt: WHY", 4),
+    ("approve", "FOLDER phase1 --role sre --verdict FILE", "this is not a verdict: WHY", 4),
+]
+"""Commands that read a receipt, and what each says of a file that is none."""
+
+
+@pytest.mark.parametrize(("content", "why"), NO_RECEIPTS)
+@pytest.mark.parametrize(("command", "words", "said", "code"), COMMANDS, ids=[each[0] for each in COMMANDS])
+def test_what_is_no_receipt(tmp_path, capsys, content, why, command, words, said, code):
+    """No receipt, no go, in words that name no exception."""
+    file, folder = tmp_path / "verdict.json", tmp_path / "shop"
+    file.write_bytes(content)
+    folder.mkdir()
+    (folder / "rollout.yaml").write_text(PLAN, encoding="utf-8")
+    asked = [{"FILE": str(file), "FOLDER": str(folder)}.get(word, word) for word in words.split()]
+
+    assert main([command, *asked]) == code
+    assert capsys.readouterr().err == said.replace("FILE", str(file)).replace("WHY", why) + "\n"
+
+
+def test_no_file_is_no_receipt(tmp_path, capsys):
     """No receipt, no go, in words."""
-    from pytest_rollout.cli import main
-
-    if content is not None:
-        (tmp_path / "verdict.json").write_bytes(content)
-
     assert main(["verify", str(tmp_path / "verdict.json"), *WANTED]) == 1
-    assert capsys.readouterr().err.startswith("NO GO  ")
+    assert capsys.readouterr().err.startswith("NO GO  no receipt, no go: ")
 
 
 def test_an_older_receipt_is_gone_before_anything_is_refused(go):
