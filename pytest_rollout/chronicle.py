@@ -10,10 +10,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_rollout.errors import UsageError
+from pytest_rollout.errors import LedgerError, UsageError
 from pytest_rollout.ledger.entries import Kind
 from pytest_rollout.ledger.ledger import Ledger, open_ledger
 from pytest_rollout.ledger.streaks import Streak, clean_hours, green_days, policy_of
@@ -149,14 +150,24 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _import(options: argparse.Namespace) -> int:
-    with open_ledger(options.where, Path()) as ledger:
-        if options.file == "-":
-            added = ledger.import_(sys.stdin)
-        else:
-            try:
-                with Path(options.file).open(encoding="utf-8") as lines:
-                    added = ledger.import_(lines)
-            except (OSError, UnicodeDecodeError) as error:
-                raise UsageError(f"{options.file} cannot be read: {error}") from error
+    """Add an export to a ledger, which is opened, and made, only when all of its lines are sound."""
+    from pytest_rollout.ledger.transfer import first_of
+
+    named = "standard input" if options.file == "-" else options.file
+    try:
+        with nullcontext(sys.stdin) if options.file == "-" else Path(options.file).open(encoding="utf-8") as file:
+            lines = list(file)
+        first = first_of(lines)
+    except OSError as error:
+        raise UsageError(f"{named} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{named} cannot be read: not UTF-8") from error
+    except LedgerError as error:
+        raise UsageError(f"{named}: {error}\n  an export is wanted, as `rollout ledger export` writes it") from error
+    with open_ledger(options.where, Path(), create=first == 1) as ledger:
+        try:
+            added = ledger.import_(lines)
+        except LedgerError as error:
+            raise UsageError(f"{named}: {error}") from error
         print(f"{added} entries are new in {ledger.where}; it has {ledger.head().entries}")
     return 0

@@ -7,6 +7,7 @@ can be checked without it, and make another ledger with the same chain.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from pytest_rollout.errors import LedgerError
 from pytest_rollout.ledger.entries import COLUMNS, Row, canonical, content_digest, digest_of, verify
@@ -30,12 +31,35 @@ def read_line(line: str, number: int) -> tuple[Row, str | None]:
     try:
         row, details = _parsed(line)
         sound = digest_of(row) == row[11] and row[9] == ("" if details is None else content_digest(details))
+    except json.JSONDecodeError:
+        raise LedgerError(f"line {number}: not an entry of a ledger: not JSON") from None
     except (ValueError, LookupError, RecursionError, TypeError) as error:
         raise LedgerError(f"line {number}: not an entry of a ledger: {error}") from None
     if not sound:
         raise LedgerError(f"line {number}: entry {row[0]} is not what was written: its digest does not fit it")
     verify(row)
     return row, details
+
+
+def first_of(lines: Iterable[str]) -> int:
+    """The number of the entry with which an export begins; all of its lines are looked at.
+
+    Raises:
+        LedgerError: A line is no entry, an entry between two is missing, or there is none at all.
+    """
+    first, last, digest = 0, 0, ""
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        row, _ = read_line(line, number)
+        if first and (row[0] > last + 1 or (row[0] == last + 1 and row[10] != digest)):
+            raise LedgerError(f"line {number}: entry {row[0]} does not follow entry {last} of this export")
+        first = first or row[0]
+        if row[0] > last:
+            last, digest = row[0], row[11]
+    if not first:
+        raise LedgerError("no entry of a ledger is in it")
+    return first
 
 
 def _parsed(line: str) -> tuple[Row, str | None]:

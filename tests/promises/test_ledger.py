@@ -177,6 +177,50 @@ def test_check_export_and_import(rollout, tmp_path):
     assert not (tmp_path / "none.sqlite").exists()
 
 
+WANTED = "  an export is wanted, as `rollout ledger export` writes it"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"schema": 1}', ["FILE: line 1: not an entry of a ledger: other keys than those of an entry", WANTED]),
+        ("{\n", ["FILE: line 1: not an entry of a ledger: not JSON", WANTED]),
+        ("", ["FILE: no entry of a ledger is in it", WANTED]),
+        ("\xff", ["FILE cannot be read: not UTF-8"]),
+        ("GAP", ["FILE: line 2: entry 3 does not follow entry 1 of this export", WANTED]),
+        ("LATE", ["new/x.sqlite: there is no such ledger"]),
+    ],
+    ids=["a receipt", "no JSON", "empty", "no UTF-8", "a gap", "not from its start"],
+)
+def test_what_is_no_export_makes_no_ledger(rollout, tmp_path, content, said):
+    """Not even an empty one, which a check would find sound; and its folder is not made."""
+    for _ in range(3):
+        rollout("intervention", "gates", "something")
+    lines = rollout("ledger", "export", "gates/.rollout/ledger.sqlite", env="")[1]
+    content = {"GAP": f"{lines[0]}\n{lines[2]}\n", "LATE": f"{lines[1]}\n"}.get(content, content)
+    (tmp_path / "verdict.json").write_text(content, encoding="latin-1")
+
+    assert rollout("ledger", "import", "new/x.sqlite", "verdict.json", env="") == (
+        4,
+        [line.replace("FILE", "verdict.json") for line in said],
+    )
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_file_is_named_that_is_the_export_of_another_ledger(rollout, tmp_path):
+    """Of several exports, a backup's for one, it is known which."""
+    rollout("intervention", "gates", "something")
+    (tmp_path / "all.jsonl").write_text(
+        "\n".join(rollout("ledger", "export", "gates/.rollout/ledger.sqlite", env="")[1])
+    )
+    rollout("intervention", "gates", "another thing", "--ledger", "other.sqlite")
+
+    code, (said,) = rollout("ledger", "import", "other.sqlite", "all.jsonl", env="")
+
+    assert code == 4
+    assert said == "all.jsonl: line 1: this ledger has another entry 1: it is the export of another ledger"
+
+
 def test_who_reads_an_export_may_stop_early(rollout, tmp_path):
     """As `head` does: no traceback, and an exit code that is no verdict."""
     for number in range(200):
