@@ -257,7 +257,7 @@ class Memory:
     def _opened(self, read: Callable[[Ledger], object]) -> object:
         """Read from the ledger; whatever goes wrong there is no answer."""
         if not self.environment.ledger:
-            raise SourceError(f"environment '{self.environment.name}' names no ledger\nwrite 'ledger:' in the plan")
+            raise SourceError(f"environment '{self.environment.name}' names no ledger: write 'ledger:' in the plan")
         from pytest_rollout.ledger.ledger import open_ledger
 
         try:

@@ -89,9 +89,9 @@ class History:
         try:
             waiting = self._waiting()
         except SourceError as error:
-            return replace(Reading.unknown(str(error), reason=error.reason, name=name), sources=frozenset({read}))
+            return _unknown(str(error), name, read, reason=error.reason)
         if absent and not waiting.past.known:
-            return replace(Reading.unknown(NEW, reason=Reason.NO_DATA, name=name), sources=frozenset({read}))
+            return _unknown(NEW, name, read)
         found = Reading.exactly(
             count(waiting.past, waiting.at),
             unit,
@@ -99,6 +99,12 @@ class History:
             provenance=Provenance(source="ledger", at=waiting.at),
         )
         return replace(found, why=why(waiting.past), sources=frozenset({read}))
+
+
+def _unknown(why: str, name: str, read: int, *, reason: Reason = Reason.NO_DATA, source: str = "ledger") -> Reading:
+    """What the ledger, or the signatures, cannot say; a verdict names which of them."""
+    unknown = Reading.unknown(why, reason=reason, name=name, provenance=Provenance(source=source))
+    return replace(unknown, sources=frozenset({read}))
 
 
 def _hours(since: datetime | None, at: datetime) -> float:
@@ -123,15 +129,14 @@ class Approvals:
         try:
             waiting = self._waiting()
         except SourceError as error:
-            return replace(Reading.unknown(str(error), reason=error.reason, name=name), sources=frozenset({read}))
+            return _unknown(str(error), name, read, reason=error.reason)
         if role not in waiting.roles:
             raise QuestionError(
                 f"{waiting.phase.name} asks no '{role}' to sign; it asks {listed(waiting.roles)}: "
                 "write it below 'exit: approvals:' of the phase, or at a stage"
             )
         if waiting.past.unsigned:
-            unknown = Reading.unknown(waiting.past.unsigned, reason=Reason.NO_DATA, name=name)
-            return replace(unknown, sources=frozenset({read}))
+            return _unknown(waiting.past.unsigned, name, read, source="signatures")
         signed = waiting.past.signed.get(role)
         by = signed.by if signed else ()
         provenance = Provenance(source="signatures", at=waiting.at)
@@ -165,7 +170,7 @@ class StageNow:
         try:
             following = self._waiting().standing.next
         except SourceError as error:
-            return replace(Reading.unknown(str(error), reason=error.reason, name=name), sources=frozenset({read}))
+            return _unknown(str(error), name, read, reason=error.reason)
         if following is None:
             unknown = Reading.unknown("there is no further stage", name=name, unit="%")
             return replace(unknown, sources=frozenset({read}))

@@ -238,6 +238,20 @@ def test_a_plan_without_a_ledger(waiting):
     assert "environment 'test' names no ledger, and phases have conditions that need a memory" in result.text
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_gates_that_ask_a_ledger_of_a_plan_without_one(project, count):
+    """One gate or two with one cause: the sentence stays one, and says of what it is."""
+    body = '\n\ndef test_NAME(history):\n    """Calm."""\n    assert history.incidents == 0\n'
+    project.gate("".join(body.replace("NAME", name) for name in ("first", "second")[:count]))
+
+    result = project.run()
+
+    result.holds("no-data")
+    said = "environment 'test' names no ledger: write 'ledger:' in the plan"
+    assert any(line in {f"  {said}", f"  ledger: {said}"} for line in result.stdout.lines), result.text
+    assert not any(line.startswith("  :") for line in result.stdout.lines)
+
+
 def corrupt(path):
     path.write_bytes(b"no database at all" * 500)
 
