@@ -27,7 +27,7 @@ from pathlib import Path
 
 from pytest_rollout.checkpoints import add_checkpoints
 from pytest_rollout.chronicle import add_chronicle
-from pytest_rollout.errors import RolloutError
+from pytest_rollout.errors import RolloutError, UsageError
 from pytest_rollout.quantities import parse_duration
 from pytest_rollout.records import add_records
 from pytest_rollout.report_commands import add_reports
@@ -148,6 +148,12 @@ def _verify(options: argparse.Namespace) -> int:
 def _preflight(options: argparse.Namespace) -> int:
     import subprocess
 
+    from pytest_rollout.discovery import find_plans
+
+    # Whatever pytest may find is looked for; what it makes of it, it says itself.
+    here = Path.cwd()
+    if not find_plans(options.folders, start=here, root=Path(here.anchor), skip=()):
+        raise UsageError(f"no rollout.yaml in or below {', '.join(options.folders)}")
     environment = ["--rollout-env", options.rollout_env] if options.rollout_env else []
     command = [sys.executable, "-m", "pytest", "-m", "preflight", *environment, *options.folders]
     return subprocess.run(command, check=False).returncode  # noqa: S603 - pytest, with the words of whoever runs this

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from pytest_rollout.discovery import PLAN_NAME
 from pytest_rollout.errors import UsageError, did_you_mean, listed
 from pytest_rollout.foresight import arms_ahead
 from pytest_rollout.plan.load import load_plan
 from pytest_rollout.plan.model import CONTROL
+from pytest_rollout.plan.nodes import plan_path
 from pytest_rollout.planning import Planning, cannot_succeed, joint_chance, length_of, smaller_share, table_of
 from pytest_rollout.reports.table import fitted
 from pytest_rollout.sources import BUILT_IN, Kinds
@@ -39,7 +39,7 @@ def say_power(
     Raises:
         RolloutError: The plan, the phase, the environment or its sources cannot be used.
     """
-    plan = load_plan(folder / PLAN_NAME, kinds=kinds.sources, flag_kinds=kinds.flags)
+    plan = load_plan(plan_path(folder), kinds=kinds.sources, flag_kinds=kinds.flags)
     if phase not in plan.phases:
         lines = [f"{plan.rollout} has no phase '{phase}'", f"phases: {', '.join(plan.phases)}"]
         raise UsageError("\n  ".join([*lines, *did_you_mean(phase, plan.phases)]))

@@ -14,11 +14,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from pytest_rollout.baselines import day_start
-from pytest_rollout.discovery import PLAN_NAME
 from pytest_rollout.environment import check_environment, open_environment, secrets_of
 from pytest_rollout.errors import UsageError, did_you_mean, listed
 from pytest_rollout.plan.load import load_plan
 from pytest_rollout.plan.model import BASELINE, Environment, Metric, Plan
+from pytest_rollout.plan.nodes import plan_path
 from pytest_rollout.quantities import format_duration, format_number, with_unit
 from pytest_rollout.readings import Readings
 from pytest_rollout.recorded import RecordedBaseline, asked_of
@@ -55,7 +55,7 @@ def record_baselines(
     Raises:
         RolloutError: The plan, the environment, a metric's name or the ledger is not usable.
     """
-    plan = load_plan(folder / PLAN_NAME, kinds=kinds.sources, flag_kinds=kinds.flags)
+    plan = load_plan(plan_path(folder), kinds=kinds.sources, flag_kinds=kinds.flags)
     check_environment(plan, environment)
     declared = plan.environments[environment]
     if declared.world is not None:

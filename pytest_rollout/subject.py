@@ -11,7 +11,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_rollout.discovery import PLAN_NAME
 from pytest_rollout.errors import PlanError, RolloutError, UsageError, did_you_mean, listed
 from pytest_rollout.ledger.ledger import Ledger, open_ledger
 
@@ -27,7 +26,7 @@ def add_subject(parser: argparse.ArgumentParser) -> None:
 
 
 def plan_of(folder: Path) -> Plan:
-    """The plan in a folder.
+    """The plan in a folder, which may also be named by its own file.
 
     Raises:
         PlanError: It cannot be judged, or there is none.
@@ -47,9 +46,10 @@ def plan_and_kinds(folder: Path) -> tuple[Plan, Kinds]:
     """
     from pytest_rollout.kinds import kinds_around
     from pytest_rollout.plan.load import load_plan
+    from pytest_rollout.plan.nodes import plan_path
     from pytest_rollout.sources import BUILT_IN
 
-    path = folder if folder.name == PLAN_NAME else folder / PLAN_NAME
+    path = plan_path(folder)
     try:
         return load_plan(path, kinds=BUILT_IN.sources, flag_kinds=BUILT_IN.flags), BUILT_IN
     except PlanError as error:

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NoReturn
 
+from pytest_rollout.discovery import PLAN_NAME
 from pytest_rollout.errors import PlanError, Problem
 from pytest_rollout.plan.model import Place
 
@@ -146,6 +147,11 @@ class Findings:
         """
         if self.problems:
             raise PlanError(self.problems)
+
+
+def plan_path(named: Path) -> Path:
+    """The plan of a rollout that is named by its folder, or by the file itself."""
+    return named if named.name == PLAN_NAME else named / PLAN_NAME
 
 
 def shown_path(path: Path) -> str:

@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_rollout.discovery import PLAN_NAME
 from pytest_rollout.errors import PlanError, SignoffError, did_you_mean, listed
 from pytest_rollout.plan.document import MAX_BYTES, read_document
 from pytest_rollout.plan.expand import expand_text
-from pytest_rollout.plan.nodes import Findings, Node, shown_path
+from pytest_rollout.plan.nodes import Findings, Kind, Node, plan_path, shown_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +83,7 @@ def read_outline(folder: Path) -> Outline:
     Raises:
         SignoffError: There is none, or it is no YAML that a plan could be.
     """
-    path = folder / PLAN_NAME
+    path = plan_path(folder)
     findings = Findings(path, shown_path(path))
     try:
         if not path.is_file():
@@ -92,6 +91,7 @@ def read_outline(folder: Path) -> Outline:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
         node = read_document(data, findings)
+        _check_mappings(node, findings)
         findings.settle()
     except OSError as error:
         raise SignoffError(f"{path}: {error.strerror}") from None
@@ -99,3 +99,10 @@ def read_outline(folder: Path) -> Outline:
         raise SignoffError(str(error)) from None
     digest = hashlib.sha256(data).hexdigest()
     return Outline(path=path, rollout=node.text_of("rollout"), digest=digest, node=node, findings=findings)
+
+
+def _check_mappings(node: Node, findings: Findings) -> None:
+    """A list in the place of a mapping has no phase and no environment, which is not what is wrong with it."""
+    for part in (node, node.get("phases"), node.get("environments")):
+        if part is not None and part.kind not in {Kind.MAPPING, Kind.UNREAD} and not part.is_nothing:
+            findings.at(part, f"a mapping is wanted here, not {part.kind.value}")

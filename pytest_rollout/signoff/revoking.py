@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pytest_rollout.errors import SignoffError
-from pytest_rollout.plan.nodes import shown_path
+from pytest_rollout.plan.nodes import plan_path, shown_path
 from pytest_rollout.signoff.approvers import find_register, read_register
 from pytest_rollout.signoff.checking import named, seal_objection
 from pytest_rollout.signoff.documents import Revocation
@@ -51,7 +51,7 @@ def _meant(what: str, folder: Path) -> tuple[Path, str, str]:
         if not found:
             raise SignoffError(f"{what} is no signed document in a folder '{FOLDER_NAME}'")
     elif _DIGEST_PART.fullmatch(what):
-        base = folder.absolute()
+        base = plan_path(folder).parent.absolute()
         found = [each for each in read_signed(base) if isinstance(each, Signed) and each.digest.startswith(what)]
         if not found and len(what) == 64:
             return base, what, "a document that does not lie here"

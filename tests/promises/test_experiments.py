@@ -321,7 +321,7 @@ def test_power_says_before_the_start_what_can_be_seen(shop):
     """A table, and exit code 1 where a gate is unlikely to be proven in time."""
     good = shop.rollout("power", "gates/shop", "phase1", "--rollout-env", "test")
     shop.write("gates/shop/rollout.yaml", PLAN.replace("+3 ms", "+0.05 ms"))
-    poor = shop.rollout("power", "gates/shop", "phase1", "--rollout-env", "test")
+    poor = shop.rollout("power", "gates/shop/rollout.yaml", "phase1", "--rollout-env", "test")
 
     assert good.returncode == 0, good.stdout + good.stderr
     assert "latency.p50" in good.stdout

@@ -186,3 +186,24 @@ REPLAYS = (
     "{kind: memory, answers: answers.yaml}",
     '{kind: memory, answers: answers.yaml}\n      replays: {kind: sql, url: "sqlite:///replays.db"}',
 )
+
+
+@pytest.mark.parametrize("folders", [("empty",), ("nowhere", "empty")], ids=["empty", "nowhere"])
+def test_a_folder_without_a_plan(shop, folders):
+    """`rollout preflight` says so as `rollout lock` does, in place of pytest's `no tests ran`."""
+    (shop.folder / "empty" / "rollout.yaml").mkdir(parents=True)
+
+    for command in ("preflight", "lock"):
+        done = shop.rollout(command, *folders)
+        if command == "preflight" or len(folders) == 1:
+            said = f"no rollout.yaml in or below {', '.join(folders)}\n"
+            assert (done.returncode, done.stdout, done.stderr) == (4, "", said)
+
+
+@pytest.mark.parametrize("named", ["gates/shop/rollout.yaml", "gates/shop/test_phase1.py"])
+def test_a_plan_that_is_named_by_a_file(shop, named):
+    """The plan around what is named is the one that is meant, as it is of pytest itself."""
+    done = shop.rollout("preflight", named, "--rollout-env", "test")
+
+    assert "no rollout.yaml" not in done.stderr
+    assert "VERDICT" in done.stdout

@@ -99,3 +99,25 @@ def test_no_plan(tmp_path):
     (tmp_path / "rollout.yaml").mkdir()
     with pytest.raises(SignoffError, match="no such file"):
         read_outline(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("- rollout: shop", r"rollout\.yaml:1:1: a mapping is wanted here, not a list"),
+        ("shop", r"rollout\.yaml:1:1: a mapping is wanted here, not a text"),
+        ("rollout: shop\nphases: [canary]", r"rollout\.yaml:2:9: phases: a mapping is wanted here, not a list"),
+        ("environments: [test]", r"rollout\.yaml:1:15: environments: a mapping is wanted here, not a list"),
+    ],
+)
+def test_a_plan_of_another_shape(tmp_path, text, said):
+    """It is not the phase that is missing."""
+    (tmp_path / "rollout.yaml").write_text(text, "utf-8")
+
+    with pytest.raises(SignoffError, match=said):
+        read_outline(tmp_path)
+
+
+def test_a_plan_that_is_named_itself(outline):
+    """The file stands for its folder, as for all commands."""
+    assert read_outline(outline.path) == outline
