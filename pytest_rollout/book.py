@@ -167,13 +167,20 @@ class Book:
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     functions: set[tuple[str, str]] = field(default_factory=set)
     skipped: set[str] = field(default_factory=set)
+    uncollected: set[str] = field(default_factory=set)
     troubles: list[tuple[Reason, str]] = field(default_factory=list)
 
     @property
     def state(self) -> tuple[object, ...]:
         """What equal books have in common: planned gates may be entered anew, all else is only ever added to."""
         answers = sum(map(len, self.answers.values()))
-        parts: tuple[Sized, ...] = (self.deselected, self.functions, self.skipped, self.troubles)
+        parts: tuple[Sized, ...] = (
+            self.deselected,
+            self.functions,
+            self.skipped,
+            self.uncollected,
+            self.troubles,
+        )
         return (tuple(self.planned.values()), answers, *(len(part) for part in parts))
 
     def plan(self, gate: PlannedGate) -> None:
@@ -196,6 +203,7 @@ class Book:
             "deselected": sorted(self.deselected),
             "functions": sorted(self.functions),
             "skipped": sorted(self.skipped),
+            "uncollected": sorted(self.uncollected),
             "troubles": [[reason.value, sentence] for reason, sentence in self.troubles],
         }
         unfinished = folder / f"{worker}.page.part"
@@ -212,6 +220,7 @@ class Book:
                 self.deselected |= set(page["deselected"])
                 self.functions |= {(str(file), str(name)) for file, name in page["functions"]}
                 self.skipped |= {str(path) for path in page["skipped"]}
+                self.uncollected |= {str(path) for path in page["uncollected"]}
                 for reason, sentence in page["troubles"]:
                     self.trouble(Reason(reason), sentence)
             except (OSError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:

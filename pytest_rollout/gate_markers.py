@@ -14,6 +14,8 @@ from pytest_rollout.plan.conditions import parse_percent
 from pytest_rollout.rollout import GATE_FIXTURES, GATE_MARKERS
 from pytest_rollout.stages import parse_target
 
+BAD_GATES: pytest.StashKey[list[str]] = pytest.StashKey()
+"""What is wrong with the gates of one module or class, while it is collected."""
 _FIXTURES_MODULE = "pytest_rollout.fixtures"
 _MARKER_KEYS = {"gate": {"owner", "severity", "runbook"}, "shadow": {"until", "why"}}
 _NEAR = 0.8
@@ -30,20 +32,17 @@ def foreign_fixtures(item: pytest.Function) -> Iterator[str]:
             yield f"{item.name}: the fixture '{name}' comes from {owner}, not from pytest-rollout: rename that one"
 
 
-def refuse_bad_gates(items: Iterable[object], file: str, phases: Collection[str]) -> None:
-    """Refuse gates whose fixtures are somebody else's, or whose markers cannot be read or are nearly ours.
+def bad_gates(items: Iterable[object], file: str, phases: Collection[str]) -> Iterator[str]:
+    """Gates whose fixtures are somebody else's, or whose markers cannot be read or are nearly ours; and what would do.
 
     Args:
         items: What was collected of one name.
         file: Where it stands.
         phases: Those of the plan.
-
-    Raises:
-        pytest.Collector.CollectError: Every such gate of a function, with what would do.
     """
-    problems = [problem for item in items if isinstance(item, pytest.Function) for problem in _problems(item, phases)]
-    if problems:
-        raise pytest.Collector.CollectError("\n".join(f"{file}: {problem}" for problem in problems))
+    for item in items:
+        if isinstance(item, pytest.Function):
+            yield from (f"{file}: {problem}" for problem in _problems(item, phases))
 
 
 def _problems(item: pytest.Function, phases: Collection[str]) -> Iterator[str]:

@@ -30,13 +30,14 @@ from pytest_rollout.gate import (
     qualified_name,
     wanted_by,
 )
-from pytest_rollout.gate_markers import foreign_fixtures, refuse_bad_gates
+from pytest_rollout.gate_markers import BAD_GATES, bad_gates, foreign_fixtures
 from pytest_rollout.items import PlanFile
 from pytest_rollout.plan.model import PREFLIGHT
 from pytest_rollout.reports import terminal
 from pytest_rollout.reports.junit import claim_properties
 from pytest_rollout.reports.progress import leave_progress, say_progress, shown_progress
 from pytest_rollout.rollout import Rollout
+from pytest_rollout.strays import collection_error
 from pytest_rollout.witness import Witness
 
 
@@ -95,19 +96,22 @@ class JudgingHooks:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_pycollect_makeitem(self, collector: pytest.Collector) -> Generator[None, object, object]:
-        """Refuse gates whose fixtures or markers are not what they seem."""
+        """Note gates whose fixtures or markers are not what they seem: their file is refused with all of them."""
         made = yield
         plan = self._rollout.plan_of(collector.path)
+        file = collector.nodeid.partition("::")[0]
         if isinstance(made, list) and plan:
-            refuse_bad_gates(made, collector.nodeid.partition("::")[0], plan.phases)
+            collector.stash.setdefault(BAD_GATES, []).extend(bad_gates(made, file, plan.phases))
         return made
 
     @pytest.hookimpl(wrapper=True)
     def pytest_make_collect_report(
         self, collector: pytest.Collector
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-        """A module that skips itself leaves no gate behind that could be skipped."""
+        """A module that skips itself leaves no gate behind that could be skipped; one with bad gates has failed."""
         report = yield
+        if report.passed and (problems := collector.stash.get(BAD_GATES, [])):
+            report = pytest.CollectReport(report.nodeid, "failed", "\n".join(problems), [])
         if report.skipped:
             self._rollout.book.skipped.add(str(collector.path))
         return report
@@ -115,7 +119,11 @@ class JudgingHooks:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """What could not be collected may have been a gate, whatever status pytest ends with."""
         if report.failed:
-            self._rollout.book.trouble(Reason.ERROR, f"{report.nodeid or 'the run'} could not be collected")
+            file = report.nodeid.partition("::")[0]
+            said = collection_error(report.longreprtext, file)
+            self._rollout.book.uncollected.add(str(self._config.rootpath / file))
+            why = f": {'; '.join(said)}" if said else ""
+            self._rollout.book.trouble(Reason.ERROR, f"{report.nodeid or 'the run'} could not be collected{why}")
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """Enter a gate in the book before anything can leave it out."""

@@ -18,12 +18,21 @@ from pytest_rollout.errors import UsageError
 from pytest_rollout.lastword import ROLLOUT
 from pytest_rollout.lock import LOCK_NAME, locked, render, write_lock
 from pytest_rollout.rollout import Rollout
+from pytest_rollout.strays import collection_error
 
 
 class _Collected:
-    """A pytest plugin that keeps the `Rollout` of a run that only collects."""
+    """A pytest plugin that keeps the `Rollout` of a run that only collects, and what could not be collected."""
 
     rollout: Rollout | None = None
+
+    def __init__(self) -> None:
+        self.failed: list[str] = []
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            said = collection_error(report.longreprtext, report.nodeid.partition("::")[0])
+            self.failed += [f"{report.nodeid or 'the run'}: {line}" for line in said]
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         self.rollout = session.config.stash.get(ROLLOUT, None)
@@ -54,7 +63,8 @@ def _collect(folders: Sequence[Path]) -> Rollout:
     with tempfile.TemporaryDirectory() as out, redirect_stdout(screen), redirect_stderr(screen):
         status = pytest.main([*options, "--rollout-out", out, *map(str, folders)], plugins=[collected])
     if status not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
-        raise UsageError(f"pytest could not collect the gates (status {int(status)}):\n{screen.getvalue().strip()}")
+        said = "\n".join(collected.failed) or screen.getvalue().strip()
+        raise UsageError(f"pytest could not collect the gates (status {int(status)}):\n{said}")
     if collected.rollout is None or not collected.rollout.plans:
         raise UsageError(f"no rollout.yaml in or below {', '.join(map(str, folders))}")
     return collected.rollout

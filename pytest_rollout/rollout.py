@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -294,18 +294,23 @@ class Rollout:
     def _strays(self, plan: Plan, phase: str) -> list[Because]:
         if plan.path not in self._passed_over:
             self._passed_over[plan.path] = self._find_strays(plan)
-        skipped = self._skipped(plan)
+        skipped, uncollected = self._skipped(plan), self._below(plan, self.book.uncollected)
         return [
             Because(
                 Reason.SKIPPED if stray.file in skipped else stray.reason, stray.sentence, f"{stray.file}::{stray.name}"
             )
             for stray in self._passed_over[plan.path]
-            if not stray.phases or phase in stray.phases
+            if (not stray.phases or phase in stray.phases)
+            and not (stray.reason is Reason.MISSING and stray.file in uncollected)  # which is said of the file
         ]
 
     def _skipped(self, plan: Plan) -> frozenset[str]:
         """Files of a rollout that skipped themselves as a whole, from its folder on."""
-        paths = map(Path, self.book.skipped)
+        return self._below(plan, self.book.skipped)
+
+    @staticmethod
+    def _below(plan: Plan, files: Collection[str]) -> frozenset[str]:
+        paths = map(Path, files)
         return frozenset(path.relative_to(plan.folder).as_posix() for path in paths if plan.folder in path.parents)
 
     def _find_strays(self, plan: Plan) -> list[Stray]:

@@ -78,6 +78,18 @@ def find_strays(
     return sorted(strays)
 
 
+def collection_error(text: str, file: str) -> list[str]:
+    """What pytest says of a file that it could not collect, without the frames of its import, which nobody wrote.
+
+    Args:
+        text: What its report says.
+        file: The file, as the report names it.
+    """
+    lines = text.splitlines()
+    said = [line[1:].strip() for line in lines if line.startswith("E ")] or [line.strip() for line in lines]
+    return [line.removeprefix(f"{file}: ") for line in said if line.strip("^~ ")]
+
+
 def _stray(folder: Path, path: Path, each: _Defined, phases: Collection[str], reason: Reason, sentence: str) -> Stray:
     own = frozenset(each.markers & set(phases))
     return Stray(path.relative_to(folder).as_posix(), each.node.lineno, each.name, own, reason, sentence)

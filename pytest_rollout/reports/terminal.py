@@ -81,10 +81,14 @@ def write_summary(screen: Screen, rollout: Rollout, width: int, status: int) -> 
     screen.write_line(verdict_line(conclusion, rollout), **{COLOUR[verdict.decision]: True, "bold": True})
     for line in _traffic(conclusion, rollout):
         _write_wrapped(screen, line, width)
+    broken = [because for because in verdict.reasons if because.code == Reason.ERROR]
+    for because in broken:  # what else is wrong may well come of it
+        _write_because(screen, because, width)
     for each in verdict.verdicts:
         _write_phase(screen, each, width)
     for because in verdict.reasons:
-        _write_because(screen, because, width)
+        if because not in broken:
+            _write_because(screen, because, width)
     if not verdict.verdicts:
         _write_bad(screen, rollout.tried(), width)
 

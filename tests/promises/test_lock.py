@@ -200,14 +200,68 @@ def test_parametrised_gates_are_locked_one_by_one(project, workers):
     ],
 )
 def test_gates_that_cannot_be_collected(project, module, said):
-    """The command says so, with pytest's own words, and writes nothing."""
+    """The command says so, with pytest's own words and none of its frames, and writes nothing."""
     project.write("gates/shop/test_phase1.py", module)
 
     result = command(project, "gates")
 
     assert result.ret == 4
     result.stderr.fnmatch_lines(["pytest could not collect the gates (status 2):", f"*{said}*"])
+    lines = result.stderr.lines
+    told = lines[lines.index("pytest could not collect the gates (status 2):") + 1 :]
+    assert all(line.startswith("gates/shop/test_phase1.py: ") for line in told if line), told
     assert not (project.folder / LOCK).exists()
+
+
+BAD_MARKERS = '''
+@pytest.mark.shadow(until="tomorrow", why="noise")
+def test_x(metrics):
+    """X."""
+    assert metrics("errors") == 0
+
+
+@pytest.mark.gate(severity="huge")
+def test_y(metrics):
+    """Y."""
+    assert metrics("errors") == 0
+
+
+def helper(metrics):
+    """No gate, though it looks like one."""
+'''
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one", "xdist"])
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        pytest.param(
+            BAD_MARKERS,
+            "test_x: @pytest.mark.shadow: until is a day such as '2026-12-01', not 'tomorrow'; "
+            "test_y: @pytest.mark.gate: severity is one of blocker, critical, normal, minor, trivial",
+            id="markers",
+        ),
+        pytest.param(
+            "def test_x(metrics):\n    assert metrics('errors') == 0\n\n\nimport nonsense\n",
+            "ModuleNotFoundError: No module named 'nonsense'",
+            id="import",
+        ),
+    ],
+)
+def test_gates_of_a_file_that_could_not_be_collected(project, module, said, workers):
+    """All that is wrong with the file is said first, and no gate of it is told to be called otherwise."""
+    project.gate(module)
+
+    result = project.run(*workers, "--continue-on-collection-errors", lock=False)
+
+    assert result.codes == {"error", "unlocked"}
+    assert [each["sentence"] for each in result.verdict["reasons"]] == [
+        f"gates/shop/test_phase1.py could not be collected: {said}"
+    ]
+    assert "looks like a gate" not in result.text
+    lines = [line for line in result.stdout.lines[result.stdout.lines.index("HOLD[error]") - 2 :] if line]
+    assert [lines[0][:7], *lines[1:2]] == ["VERDICT", "HOLD[error]"]
+    result.is_calm()
 
 
 def test_gates_without_a_phase_are_not_locked(project):

@@ -243,6 +243,7 @@ def test_pages_come_back(tmp_path, make_gate):
     page.deselected.add("gates/test_x.py::test_b")
     page.functions.add(("/x/test_x.py", "TestA.test_a"))
     page.skipped.add("test_y.py")
+    page.uncollected.add("/x/test_z.py")
     page.trouble(Reason.MISSING, "a sentence")
     page.write_page(tmp_path, "gw0")
     Book().write_page(tmp_path, "gw1")
@@ -262,6 +263,7 @@ def test_a_page_is_the_same_in_whatever_order_things_were_met(tmp_path):
         page.deselected.add(name)
         page.functions.add((name, "test"))
         page.skipped.add(name)
+        page.uncollected.add(name)
     page.trouble(Reason.MISSING, "a sentence")
     page.write_page(tmp_path, "gw0")
 
@@ -270,6 +272,7 @@ def test_a_page_is_the_same_in_whatever_order_things_were_met(tmp_path):
         "deselected": ["a", "b", "c"],
         "functions": [["a", "test"], ["b", "test"], ["c", "test"]],
         "skipped": ["a", "b", "c"],
+        "uncollected": ["a", "b", "c"],
         "troubles": [["missing", "a sentence"]],
     }
 

@@ -7,7 +7,7 @@ import textwrap
 import pytest
 
 from pytest_rollout.decisions import Reason
-from pytest_rollout.strays import find_strays
+from pytest_rollout.strays import collection_error, find_strays
 
 FIXTURES = {"metrics", "budget", "flags", "target"}
 MARKERS = {"rollback", "shadow", "gate"}
@@ -202,3 +202,21 @@ def test_odd_files_are_passed_over(strays, tmp_path):
     (tmp_path / "dead.py").symlink_to(tmp_path / "nowhere.py")
 
     assert strays(a_py="def one(metrics): pass\n")[0].name == "one"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", []),
+        ("a/test_a.py: test_x: bad\na/test_a.py: test_y: worse", ["test_x: bad", "test_y: worse"]),
+        ("importlib.py:126: in f\n    return x\n           ^^^\nE   ImportError: no", ["ImportError: no"]),
+        (
+            'x\nE     File "a", line 1\nE       def (:\nE           ^\nE   SyntaxError: no',
+            ['File "a", line 1', "def (:", "SyntaxError: no"],
+        ),
+    ],
+    ids=["nothing", "ours", "import", "syntax"],
+)
+def test_what_pytest_says_of_a_file(text, said):
+    """Without the frames of its import."""
+    assert collection_error(text, "a/test_a.py") == said
