@@ -128,7 +128,9 @@ class PhaseFacts:
     `links` are names with the address behind each, `http` or `https`.
     `folder` is the rollout's, absolute; None where it is not at hand. `steps`
     are the percentages of traffic since the phase began (`started`), each
-    with its beginning; `looked_at` is as of when signatures counted.
+    with its beginning; `forgotten` says why nothing can be known of earlier
+    runs, empty where the ledger was at hand; `looked_at` is as of when
+    signatures counted.
     """
 
     rollout_title: str = ""
@@ -140,6 +142,7 @@ class PhaseFacts:
     roles: tuple[RoleRecord, ...] = ()
     statements: tuple[StatementRecord, ...] = ()
     earlier: tuple[Earlier, ...] = ()
+    forgotten: str = ""
     started: datetime | None = None
     steps: tuple[tuple[float, datetime], ...] = ()
     looked_at: datetime | None = None

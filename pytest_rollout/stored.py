@@ -93,15 +93,19 @@ def _with_ledger(facts: PhaseFacts, plan: Plan, phase: str, document: dict[str, 
     at, name = datetime.fromisoformat(document["evaluated_at"]), document["environment"]
     if name not in plan.environments or phase not in plan.phases:
         return facts
-    with suppress(RolloutError), ledger_of(plan, name, "", create=False) as ledger:
-        stands = ledger.status(plan.rollout, name, phase, at=at)
-        return replace(
-            facts,
-            earlier=earlier_of(ledger, plan.rollout, name, phase, before=at),
-            started=stands.phase_started,
-            steps=tuple((share.percentage, share.since) for share in stands.shares),
-        )
-    return facts
+    if not plan.environments[name].ledger:
+        return replace(facts, forgotten=f"environment '{name}' names no ledger")
+    try:
+        with ledger_of(plan, name, "", create=False) as ledger:
+            stands = ledger.status(plan.rollout, name, phase, at=at)
+            return replace(
+                facts,
+                earlier=earlier_of(ledger, plan.rollout, name, phase, before=at),
+                started=stands.phase_started,
+                steps=tuple((share.percentage, share.since) for share in stands.shares),
+            )
+    except RolloutError as error:
+        return replace(facts, forgotten=f"the ledger cannot be read: {'; '.join(str(error).splitlines())}")
 
 
 def _facts(plan: Plan, verdict: dict[str, Any], environment: str, now: datetime) -> PhaseFacts:

@@ -102,6 +102,7 @@ def _phase(phase: PhaseRecord, at: datetime) -> Facts:
                 for each in facts.statements
             ],
             "week": _earlier(facts.earlier, at - _WEEK),
+            "forgotten": facts.forgotten,
             "month": _earlier(facts.earlier, at - _MONTH),
             "traffic": [{"percent": percent, "since": _time(since)} for percent, since in facts.steps],
         }

@@ -39,6 +39,10 @@ class MessageError(RolloutError):
     """A message cannot be made; says which template, which line, and what is missing there."""
 
 
+class _RefusedError(Exception):
+    """What a template says of a run of which its message must not be made."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Message:
     """A message that was made; `kind` is `json`, `md`, `html` or `txt`."""
@@ -93,6 +97,8 @@ def render(record: Record, name: str, *, templates: Path | None = None) -> Messa
         raise MessageError(f"{error.filename or file}:{error.lineno}: {error.message}") from None
     except jinja2.TemplateNotFound as error:
         raise MessageError(f"{file}: there is no template '{error}'") from None
+    except _RefusedError as error:
+        raise MessageError(f"no message '{name}' of this run: {plain(str(error))}") from None
     except Exception as error:  # noqa: BLE001 - what a template does may raise anything
         raise MessageError(f"{_place(error, file)}: {plain(str(error))}{_advice(error)}") from None
     return Message(name=name, kind=kind, text=text)
@@ -154,7 +160,7 @@ def _finalize(kind: str) -> Callable[[object], object]:
 
 def _refuse(why: str) -> str:
     """For templates: a message that must not be made of this run."""
-    raise ValueError(why)
+    raise _RefusedError(why)
 
 
 def post(message: Message, url: str, *, secrets: Collection[str] = ()) -> None:

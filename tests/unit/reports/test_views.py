@@ -506,6 +506,21 @@ def test_an_incident_report_is_about_a_rollback():
         render(record_of(document_of(*CASES["hold"])), "incident")
 
 
-def test_a_week_without_a_ledger_is_not_made_up():
-    with pytest.raises(MessageError, match=r"weekly\.md\.j2:13: .*'week'"):
-        render(record_of(document_of(*CASES["hold"])), "weekly")
+@pytest.mark.parametrize(("name", "days"), [("weekly", "seven"), ("review", "thirty")])
+@pytest.mark.parametrize(
+    ("facts", "embedded", "why"),
+    [
+        (PhaseFacts(), False, "no earlier run of canary in the last DAYS days is in the ledger of 'production'"),
+        (PhaseFacts(forgotten="environment 'x' names no ledger"), False, "environment 'x' names no ledger"),
+        (PhaseFacts(), True, "an embedded world keeps no ledger, so nothing is known of earlier runs"),
+    ],
+    ids=["the first run", "no ledger", "embedded"],
+)
+def test_a_past_that_nobody_remembers_is_not_made_up(name, days, facts, embedded, why):
+    """Said to who asked for the message, in words, and not to who wrote its template."""
+    document = {**document_of(*CASES["hold"]), "embedded": embedded}
+
+    with pytest.raises(MessageError) as caught:
+        render(record_of(document, facts), name)
+
+    assert str(caught.value) == f"no message '{name}' of this run: {why.replace('DAYS', days)}"
