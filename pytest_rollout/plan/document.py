@@ -27,8 +27,13 @@ _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _START = Spot(1, 1)
 
 
-def read_document(data: bytes, findings: Findings) -> Node:
+def read_document(data: bytes, findings: Findings, *, starts: str = "a plan starts with 'rollout: <name>'") -> Node:
     """The one document in `data`; what is refused but does not end the reading is noted in `findings`.
+
+    Args:
+        data: The whole file.
+        findings: Where problems are noted.
+        starts: What would do where there is nothing.
 
     Raises:
         PlanError: The bytes are no document that a plan could be.
@@ -40,7 +45,7 @@ def read_document(data: bytes, findings: Findings) -> Node:
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8-sig")
         findings.fail(_spot_after(before), "", "not UTF-8", "save the file as UTF-8")
-    return _Builder(_events(text, findings), findings).document()
+    return _Builder(_events(text, findings), findings).document(starts)
 
 
 def _events(text: str, findings: Findings) -> Iterator[yaml.Event]:
@@ -81,7 +86,7 @@ class _Builder:
         self._events = events
         self._findings = findings
 
-    def document(self) -> Node:
+    def document(self, starts: str) -> Node:
         root: Node | None = None
         for event in self._events:
             if isinstance(event, yaml.DocumentStartEvent) and root is not None:
@@ -89,7 +94,7 @@ class _Builder:
             if isinstance(event, yaml.NodeEvent):
                 root = self._node(event, path="", key=None, depth=0)
         if root is None or root.is_nothing:
-            self._findings.fail(_START, "", "the file is empty", "a plan starts with 'rollout: <name>'")
+            self._findings.fail(_START, "", "the file is empty", starts)
         return root
 
     def _node(self, event: yaml.NodeEvent, *, path: str, key: Spot | None, depth: int) -> Node:

@@ -16,9 +16,14 @@ def _between(about: str, low: float, high: float, *, example: str) -> Callable[[
     """A reader of numbers strictly between two ends."""
 
     def parse(text: str) -> float:
-        value = parse_number(text)
+        fix = f"write a number between {low:g} and {high:g}, such as {example}"
+        try:
+            value = parse_number(text)
+        except QuantityError as error:
+            found = str(error).partition("\n")[0]
+            raise QuantityError(f"{found}\n{fix}") from None
         if not low < value < high:
-            raise QuantityError(f"{text} is no {about}\nwrite a number between {low:g} and {high:g}, such as {example}")
+            raise QuantityError(f"{text} is no {about}\n{fix}")
         return value
 
     return parse

@@ -86,7 +86,8 @@ def read_register(folder: Path) -> Register:
     people: dict[str, Approver] = {}
     signers, problems = read_signers(folder)
     with suppress(PlanError):  # what ended the reading is among the findings
-        people = _people(read_document(_bytes(path, findings), findings), findings, signers)
+        written = read_document(_bytes(path, findings), findings, starts="it starts with 'approvers:'")
+        people = _people(written, findings, signers)
     problems += findings.problems
     if problems:
         raise SignoffError("\n".join(str(problem) for problem in sorted(set(problems), key=_by_place)))

@@ -127,9 +127,8 @@ def _fingerprint(kind: str, key: str) -> str:
 def _bytes(path: Path, problems: list[Problem]) -> bytes:
     try:
         if not path.is_file():
-            problems.append(
-                _problem(path, 1, "no such file", "list each person's public key in it: see docs/approvals.md")
-            )
+            found = "a folder, not a file" if path.is_dir() else "no such file"
+            problems.append(_problem(path, 1, found, "list each person's public key in it: see docs/approvals.md"))
             return b""
         with path.open("rb") as file:
             data = file.read(_LARGEST_BYTES + 1)

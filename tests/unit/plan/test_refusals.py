@@ -402,6 +402,12 @@ CHANGE = "\n  say from what: 'against: baseline' at the budget; or write the lev
             id="confidence",
         ),
         pytest.param(
+            "rollout: demo",
+            "rollout: demo\nconfidence: 95 %",
+            "2:13: confidence: '95 %' is not a number\n  write a number between 0.5 and 1, such as 0.95",
+            id="confidence-in-percent",
+        ),
+        pytest.param(
             "query: rss",
             "ratio: {of: a, over: b}, burst: 0.5",
             "3:85: metrics.rss.burst: 0.5 events together are none\n  write 1 for events that are independent, or more",

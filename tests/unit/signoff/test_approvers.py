@@ -93,6 +93,23 @@ def test_signers_that_are_missing(office):
         read_register(office.folder)
 
 
+def test_signers_that_are_a_folder(office):
+    """It is there, and is none."""
+    (office.folder / "allowed_signers").unlink()
+    (office.folder / "allowed_signers").mkdir()
+
+    with pytest.raises(SignoffError, match="allowed_signers:1:1: a folder, not a file"):
+        read_register(office.folder)
+
+
+def test_approvers_that_are_none(office):
+    """What would do is said of this file, and not of a plan."""
+    office.approvers("")
+
+    with pytest.raises(SignoffError, match=r"approvers\.yaml:1:1: the file is empty\n  it starts with 'approvers:'"):
+        read_register(office.folder)
+
+
 def test_comments_options_and_further_signers(office):
     """A file that serves git's commit signatures as well, of people who are no approvers."""
     office.signers(
