@@ -152,3 +152,25 @@ def test_a_message_about_what_was_not_measured_is_refused(project):
     assert made.returncode == 4
     assert "mine.md.j2:" in made.stderr
     assert "it was not measured" in made.stderr
+
+
+@pytest.mark.parametrize("name", ["weekly", "review"])
+@pytest.mark.parametrize(
+    ("ledger", "why"),
+    [
+        ("", "environment 'test' names no ledger"),
+        ("    ledger: l.sqlite\n", "no earlier run of phase1 in the last DAYS days is in the ledger of 'test'"),
+    ],
+    ids=["no ledger", "the first run"],
+)
+def test_a_message_about_runs_that_nobody_remembers(project, name, ledger, why):
+    """Whoever asks is told what is missing, and not how to write a template."""
+    plan = (project.gates / "rollout.yaml").read_text("utf-8")
+    project.write("gates/shop/rollout.yaml", plan.replace("  test:\n", f"  test:\n{ledger}"))
+    project.run().proceeds()
+
+    made = project.rollout("message", "gates/shop", name)
+
+    days = {"weekly": "seven", "review": "thirty"}[name]
+    said = f"no message '{name}' of this run: {why.replace('DAYS', days)}\n"
+    assert (made.returncode, made.stdout, made.stderr) == (4, "", said)
