@@ -65,9 +65,7 @@ def _after(waiting: Waiting) -> Claim:
     open_ = {name: before.get(name, "") for name in waiting.phase.conditions.after}
     open_ = {name: said for name, said in open_.items() if said != Decision.PROCEED.value}
     done = len(waiting.phase.conditions.after) - len(open_)
-    why = "; ".join(
-        f"{name} was last judged {said}" if said else f"{name} was never judged here" for name, said in open_.items()
-    )
+    why = "; ".join(said or f"{name} was never judged here" for name, said in open_.items())
     return _counted(
         waiting,
         done,
@@ -76,7 +74,7 @@ def _after(waiting: Waiting) -> Claim:
         text=f"{', '.join(waiting.phase.conditions.after)} is over",
         reason=Reason.PREREQUISITE,
         why=why,
-        needs="judge it until it says PROCEED, in this environment",
+        needs="judge it until it says PROCEED, at its last stage, in this environment",
     )
 
 

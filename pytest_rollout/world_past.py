@@ -181,7 +181,7 @@ def _over(lived: Lived, phase: Phase) -> Iterable[Draft]:
         rollout=lived.plan.rollout, environment=lived.environment, phase=phase.name, at=began - _DAY, by=BY
     )
     reasons = [Because(Reason.FAILED, "a gate of this phase failed")] if open_ else []
-    yield _evaluation(lived, phase, began, reasons)
+    yield _evaluation(lived, phase, began, reasons, phase.stages[-1].name if phase.stages else "")
 
 
 def _lived(lived: Lived, name: str) -> Iterable[Draft]:
@@ -207,7 +207,7 @@ def _lived(lived: Lived, name: str) -> Iterable[Draft]:
     while moment < last:
         # A phase that another judged one comes after is over.
         over = name != lived.phases[-1] and moment + lived.plan.every >= last
-        yield _evaluation(lived, phase, moment, [] if over else waits)
+        yield _evaluation(lived, phase, moment, [] if over else waits, here.name if over and here else "")
         moment += lived.plan.every
 
 
