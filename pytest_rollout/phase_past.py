@@ -66,8 +66,8 @@ def phase_past(ledger: Ledger, subject: Subject, phase: Phase, percent: float | 
         over=come.over,
         traffic=_traffic(served),
         since=_since(stands.shares, percent, stands.phase_started),
-        green=_streak(green_days, evaluations, subject, phase, stands.phase_started, phase.conditions.green),
-        clean=_streak(clean_hours, evaluations, subject, phase, stands.phase_started, phase.conditions.clean),
+        green=_streak(green_days, evaluations, subject, phase, stands.phase_started),
+        clean=_streak(clean_hours, evaluations, subject, phase, stands.phase_started),
         incidents=_open_incidents(stands.incidents, phase.conditions.incidents),
         interventions=tuple(
             f"{each.body.get('what')} ({each.body.get('by')}, {each.at:%Y-%m-%d %H:%M} UTC)"
@@ -84,13 +84,13 @@ def _streak(
     subject: Subject,
     phase: Phase,
     since: datetime | None,
-    wanted: int | None,
 ) -> Streak:
-    """How long a row is, where the phase asks."""
-    if wanted is None:
-        return Streak(count=0)
+    """How long a row is, whether the plan asks or only a gate; unknown where the plan judges too rarely for one."""
     policies = {"missing": phase.conditions.missing, "information": phase.conditions.information}
-    found = count(evaluations, at=subject.at, every=subject.plan.every, since=since, **policies)
+    try:
+        found = count(evaluations, at=subject.at, every=subject.plan.every, since=since, **policies)
+    except ValueError as error:
+        return Streak(count=0, unknown=str(error))
     return Streak(count=found.length, why=found.why)
 
 

@@ -31,10 +31,14 @@ class Statement:
 
 @dataclass(frozen=True, kw_only=True)
 class Streak:
-    """How many days (or hours) in a row were good, and what ended the row before; empty for nothing."""
+    """How many days (or hours) in a row were good, and what ended the row before; empty for nothing.
+
+    `unknown` says why there can be no such row; empty where there can.
+    """
 
     count: int
     why: str = ""
+    unknown: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

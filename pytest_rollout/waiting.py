@@ -146,6 +146,10 @@ def _clean(waiting: Waiting) -> Claim:
 
 
 def _streak(waiting: Waiting, streak: Streak, wanted: int, name: str) -> Claim:
+    if streak.unknown:
+        never = _doubt(streak.unknown, name=f"{name} in a row", reason=Reason.NO_DATA)
+        text = f"{wanted} {name} in a row"
+        return claim_about(never, Truth.INCONCLUSIVE, text=text, limit=f">= {wanted}", near=wanted)
     return _counted(
         waiting,
         streak.count,
