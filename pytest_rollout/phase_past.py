@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 _TOLD = STATUS_KINDS - {Kind.BASELINE}
 """What tells of a rollout's past; references may stand in a ledger before anything has happened."""
 
+_BEGINS = frozenset({Kind.PHASE_START, Kind.STAGE_START})
+"""What begins a phase, or a stage of it, anew: a PROCEED before was about another release."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
@@ -154,14 +157,23 @@ def _ended(ledger: Ledger, subject: Subject, name: str, entries: Sequence[Entry]
     stages = subject.plan.phases[name].stages
     if stages and entry.stage != stages[-1].name:
         return f"{said}, when it was at {entry.stage or 'no stage'}: its last stage is {stages[-1].name}"
-    begun = [each.at for each in entries if each.kind is Kind.PHASE_START and each.phase == name]
+    begun = [each.at for each in entries if each.kind in _BEGINS and each.phase == name]
     if begun and max(begun) > entry.at:
         return f"{said}, and began again at {max(begun):%Y-%m-%d %H:%M} UTC"
-    back = [each for each in entries if each.kind is Kind.ROLLBACK and each.phase in {name, ""}]
-    last = max(back, key=lambda each: each.at, default=None)
+    full = stages[-1].percent if stages else 0.0
+    last = max((each for each in entries if _back(each, name, full)), key=lambda each: each.at, default=None)
     if last is not None and last.at >= entry.at:
         return f"{said}, and was taken back {_to(last)}at {last.at:%Y-%m-%d %H:%M} UTC"
     return decision
+
+
+def _back(entry: Entry, name: str, full: float) -> bool:
+    """Whether an entry takes a phase back: as a rollback, or to less traffic than its last stage has."""
+    if entry.kind is Kind.ROLLBACK:
+        return entry.phase in {name, ""}
+    percent = entry.body.get("percentage")
+    known = entry.kind is Kind.PERCENTAGE and entry.phase == name and isinstance(percent, float | int)
+    return known and percent < full - TOLERANCE  # type: ignore[operator]  # it is a number then
 
 
 def _to(back: Entry) -> str:

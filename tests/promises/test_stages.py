@@ -289,22 +289,33 @@ def test_a_phase_that_is_over(followed):
     project.run(phase="everyone").proceeds()
 
 
-def test_a_phase_that_was_over_and_began_again(followed, past):
+@pytest.mark.parametrize(
+    "again", [stage_began, lambda past, at: past.begun("phase1", at)], ids=["a-stage-of-it", "itself"]
+)
+def test_a_phase_that_was_over_and_began_again(followed, past, again):
     """What was said of the release before is no word about this one."""
     project = followed(100, days=3.5)
-    past.write(past.judged("phase1", past.ago(hours=3), stage="100 %"), past.begun("phase1", past.ago(hours=1)))
+    past.write(past.judged("phase1", past.ago(hours=3), stage="100 %"), again(past, past.ago(hours=1)))
 
     said = after_said(project.run(phase="everyone"))
 
     assert f"phase1 said PROCEED at {past.ago(hours=3):%Y-%m-%d %H:%M} UTC, and began again at" in said
 
 
-@pytest.mark.parametrize("phase", ["phase1", ""])
-def test_a_phase_that_was_over_and_was_taken_back(followed, past, phase):
-    """By a rollback that names it, or none."""
+@pytest.mark.parametrize(
+    "back",
+    [
+        lambda past, at: taken_back(past, at, to=0),
+        lambda past, at: taken_back(past, at, to=0, phase=""),
+        lambda past, at: past.served(0, at),
+    ],
+    ids=["by-its-name", "by-no-name", "by-its-traffic"],
+)
+def test_a_phase_that_was_over_and_was_taken_back(followed, past, back):
+    """By a rollback that names it or none, or by what it serves."""
     project = followed(100, days=3.5)
     at = past.ago(hours=1)
-    past.write(past.judged("phase1", past.ago(hours=3), stage="100 %"), taken_back(past, at, to=0, phase=phase))
+    past.write(past.judged("phase1", past.ago(hours=3), stage="100 %"), back(past, at))
 
     said = after_said(project.run(phase="everyone"))
 
