@@ -1,7 +1,9 @@
 """Baselines: what a metric was before the rollout, and how far it is from that now.
 
 Days before are compared with the last 24 hours. Nobody randomised them, so
-each day counts once, and the bounds say how much days differ anyway.
+each day counts once, and the bounds say how much days differ anyway. Hours
+before the release had its traffic are no part of what it did: until a whole
+day has passed, nobody knows the change.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pytest_rollout.claims import GateClaims
@@ -58,6 +60,7 @@ class Baselines:
         readings: Opens the environment's readings.
         memory: Opens what is remembered.
         claims: The gate that asks.
+        began: Since when what is judged has been there: the gate's phase, or its traffic; None where it begins now.
         planned_days: Over how many days the phase is looked at.
     """
 
@@ -65,6 +68,7 @@ class Baselines:
     readings: Callable[[], Readings]
     memory: Callable[[], Memory]
     claims: GateClaims
+    began: Callable[[], datetime | None]
     planned_days: int = PLANNED_DAYS
 
     def __call__(self, name: str) -> Baseline:
@@ -96,13 +100,21 @@ class Baselines:
 
     def _change(self, metric: Metric, recorded: RecordedBaseline) -> Estimate:
         """The last 24 hours against the recorded days."""
+        from pytest_rollout.stats.batches import FEWEST_DAYS
+
         readings = self.readings()
         window = readings.window(metric.name, DAY)
         name = change_name(metric.name)
         if window.unknown is not None:
             return replace(window.unknown, name=name, unit="%")
-        found = _ratio(window, recorded, self.planned_days, self.plan.confidence)
         provenance = replace(window.provenance, window=f"last 24 h against {len(recorded.days)} days, {LABEL}")
+        history = _held(readings, metric, recorded)
+        if len(recorded.days) >= FEWEST_DAYS:  # fewer are no matter of time
+            young = self._young(name, readings.at)
+            if young is not None:
+                # What an acute breach is judged by is the raw series, which needs no day.
+                return replace(young, provenance=provenance, history=history)
+        found = _ratio(window, recorded, self.planned_days, self.plan.confidence)
         if math.isnan(found.value) or not math.isfinite(found.value):
             return replace(
                 Reading.unknown(found.why, name=name, unit="%", reason=Reason.LOW_N, needs="record more days"),
@@ -119,12 +131,29 @@ class Baselines:
             why=found.why,
             name=name,
             provenance=provenance,
-            history=_held(readings, metric, recorded),
+            history=history,
         )
         if found.level is None:
             return estimate
         level = found.level
         return with_level(estimate, lambda limit, above: level(1 + limit / 100, above), 1.0)
+
+    def _young(self, name: str, at: datetime) -> Reading | None:
+        """Doubt while a day would reach back to before what is judged; None once it does not."""
+        try:
+            began = self.began()
+        except SourceError as error:
+            return Reading.unknown(str(error), reason=error.reason, name=name, unit="%")
+        whole = (began or at) + DAY
+        if whole <= at:
+            return None
+        return Reading.unknown(
+            f"no whole day has passed since {began:%Y-%m-%d %H:%M} UTC" if began else "it begins with this run",
+            reason=Reason.INFORMATION,
+            name=name,
+            unit="%",
+            needs=f"{format_duration(whole - at)} more: until {whole:%Y-%m-%d %H:%M} UTC",
+        )
 
 
 def _baseline(reading: Reading, sources: frozenset[int], changed: Callable[[], Estimate]) -> Baseline:

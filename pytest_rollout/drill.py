@@ -63,8 +63,12 @@ class DrillResult:
 
     @property
     def took(self) -> Reading:
-        """From the decision until all was seen to be back, in s; where it never was, until that was given up."""
-        return self._reading("rollback, from decision to verified", "s", self._record.get("seconds"), self._why)
+        """From the decision until all was seen to be back, in s; unknown where it never was, however fast it failed."""
+        why, gave_up = self._why, self._record.get("gave_up")
+        if isinstance(gave_up, int | float):
+            never = f"it was never seen to work (given up after {gave_up:g} s)"
+            why = f"{never}: {why}" if why else never
+        return self._reading("rollback, from decision to verified", "s", self._record.get("seconds"), why)
 
     @property
     def objective(self) -> Reading:
@@ -203,9 +207,10 @@ class Drill:
         outcome = act(occasion, since=began, clocks=Clocks(now=self._place.now))
         gave_up = time.monotonic() - began
         after = self._kept(keeping)
-        seconds = outcome.seconds if outcome.seconds is not None else max(gave_up, self._rto)
-        told = outcome.as_json()
-        return {**told, "seconds": round(seconds, 3), "before": before, "after": after}
+        told = {**outcome.as_json(), "before": before, "after": after}
+        if outcome.seconds is None:
+            return {**told, "seconds": None, "gave_up": round(gave_up, 3)}
+        return {**told, "seconds": round(outcome.seconds, 3)}
 
     def _decision(self, percent: float) -> Verdict:
         """The verdict that a drill pretends."""

@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from pytest_rollout.decisions import Decision
 from pytest_rollout.ledger.entries import Kind
 from pytest_rollout.ledger.streaks import clean_hours, green_days
 from pytest_rollout.ledger.timeline import STATUS_KINDS, status
 from pytest_rollout.plan.conditions import SEVERITIES
-from pytest_rollout.plan.model import Phase, Plan
+from pytest_rollout.plan.model import Phase, Plan, percent_text
 from pytest_rollout.remembered import Remembered, Streak
 from pytest_rollout.stages import TOLERANCE, reached
 
 if TYPE_CHECKING:
+    from pytest_rollout.ledger.entries import Entry
     from pytest_rollout.ledger.ledger import Ledger
     from pytest_rollout.ledger.streaks import Evaluation
     from pytest_rollout.ledger.streaks import Streak as RowStreak
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 _TOLD = STATUS_KINDS - {Kind.BASELINE}
 """What tells of a rollout's past; references may stand in a ledger before anything has happened."""
+
+_BEGINS = frozenset({Kind.PHASE_START, Kind.STAGE_START})
+"""What begins a phase, or a stage of it, anew: a PROCEED before was about another release."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,21 +55,22 @@ def phase_past(ledger: Ledger, subject: Subject, phase: Phase, percent: float | 
     stands = status(entries, phase=phase.name, at=at)
     judged = ledger.evaluations(rollout, environment, phase.name, until=at)
     evaluations = [each for each in judged if stands.phase_started is None or each.at >= stands.phase_started]
-    before = {name: _last_decision(ledger, subject, name) for name in phase.conditions.after}
-    over = [(each.stage, each.at) for each in judged if each.proceeds]
-    come = reached(phase, ((share.percentage, share.since) for share in stands.shares), over, at=at)
+    before = {name: _ended(ledger, subject, name, entries) for name in phase.conditions.after}
+    over = [(each.stage, each.at) for each in evaluations if each.proceeds]
+    served = _served(stands.shares, stands.phase_started)
+    come = reached(phase, served, over, at=at)
     return Remembered(
         known=bool(entries or judged)
         or ledger.last(rollout, environment, kinds=[Kind.EVALUATION], until=at) is not None,
-        before={name: decision for name, decision in before.items() if decision},
+        before={name: said for name, said in before.items() if said},
         started=stands.phase_started,
         percent=stands.share.percentage if stands.share else None,
         reached=come.percent,
         over=come.over,
-        traffic=_traffic(stands.shares, stands.phase_started),
-        since=_since(stands.shares, percent),
-        green=_streak(green_days, evaluations, subject, phase, stands.phase_started, phase.conditions.green),
-        clean=_streak(clean_hours, evaluations, subject, phase, stands.phase_started, phase.conditions.clean),
+        traffic=_traffic(served),
+        since=_since(stands.shares, percent, stands.phase_started),
+        green=_streak(green_days, evaluations, subject, phase, stands.phase_started),
+        clean=_streak(clean_hours, evaluations, subject, phase, stands.phase_started),
         incidents=_open_incidents(stands.incidents, phase.conditions.incidents),
         interventions=tuple(
             f"{each.body.get('what')} ({each.body.get('by')}, {each.at:%Y-%m-%d %H:%M} UTC)"
@@ -81,33 +87,45 @@ def _streak(
     subject: Subject,
     phase: Phase,
     since: datetime | None,
-    wanted: int | None,
 ) -> Streak:
-    """How long a row is, where the phase asks."""
-    if wanted is None:
-        return Streak(count=0)
+    """How long a row is, whether the plan asks or only a gate; unknown where the plan judges too rarely for one."""
     policies = {"missing": phase.conditions.missing, "information": phase.conditions.information}
-    found = count(evaluations, at=subject.at, every=subject.plan.every, since=since, **policies)
+    try:
+        found = count(evaluations, at=subject.at, every=subject.plan.every, since=since, **policies)
+    except ValueError as error:
+        return Streak(count=0, unknown=str(error))
     return Streak(count=found.length, why=found.why)
 
 
-def _traffic(shares: Sequence[Share], started: datetime | None) -> tuple[tuple[float, datetime], ...]:
-    """Every percentage since the phase began; what was set before counts from its beginning."""
+def _served(shares: Sequence[Share], started: datetime | None) -> tuple[tuple[float, datetime], ...]:
+    """What was served since the phase began, each time that it was set; what was set before counts from then."""
     if started is None:
         return ()
     before = [(share.percentage, started) for share in shares if share.since <= started][-1:]
-    found = [*before, *((share.percentage, share.since) for share in shares if share.since > started)]
-    return tuple(each for place, each in enumerate(found) if place == 0 or found[place - 1][0] != each[0])
+    return (*before, *((share.percentage, share.since) for share in shares if share.since > started))
 
 
-def _since(shares: Sequence[Share], percent: float | None) -> datetime | None:
-    """Since when the traffic is what is served now; None where the ledger last heard of another percentage."""
+def _traffic(served: Sequence[tuple[float, datetime]]) -> tuple[tuple[float, datetime], ...]:
+    """The same without what is only set once more."""
+    return tuple(each for place, each in enumerate(served) if place == 0 or served[place - 1][0] != each[0])
+
+
+def _since(shares: Sequence[Share], percent: float | None, started: datetime | None) -> datetime | None:
+    """Since when the traffic is what is served now, in this phase.
+
+    A stage that begins again and a rollback begin it anew, whatever was
+    served before. None where the ledger last heard of another percentage, and
+    where the phase begins with this run: what was served in an earlier one
+    says nothing of it.
+    """
     since = None
     for share in reversed(shares):
         if percent is None or not math.isclose(share.percentage, percent, abs_tol=TOLERANCE):
             break
         since = share.since
-    return since
+        if share.kind is not Kind.PERCENTAGE:
+            break
+    return max(since, started) if since is not None and started is not None else None
 
 
 def _open_incidents(incidents: Iterable[Incident], worst: str) -> tuple[str, ...]:
@@ -120,15 +138,47 @@ def _open_incidents(incidents: Iterable[Incident], worst: str) -> tuple[str, ...
     )
 
 
-def _last_decision(ledger: Ledger, subject: Subject, phase: str) -> str:
-    """The last decision on a phase; empty where there is none."""
+def _ended(ledger: Ledger, subject: Subject, name: str, entries: Sequence[Entry]) -> str:
+    """PROCEED where a phase is over; else why it is not; empty where it was never judged.
+
+    What a phase said at a stage before its last, before it began again, or
+    before it was taken back, is not its end. A rollback that names no phase
+    is one of them all.
+    """
     entry = ledger.last(
-        subject.plan.rollout, subject.environment, kinds=[Kind.EVALUATION], phase=phase, until=subject.at
+        subject.plan.rollout, subject.environment, kinds=[Kind.EVALUATION], phase=name, until=subject.at
     )
     if entry is None:
         return ""
-    decision, mode = entry.body.get("decision"), entry.body.get("mode")
-    return str(decision) if mode == "live" else f"by a run of the mode {mode}"
+    decision, mode = str(entry.body.get("decision")), entry.body.get("mode")
+    if mode != "live" or decision != Decision.PROCEED.value:
+        return f"{name} was last judged {decision if mode == 'live' else f'by a run of the mode {mode}'}"
+    said = f"{name} said {decision} at {entry.at:%Y-%m-%d %H:%M} UTC"
+    stages = subject.plan.phases[name].stages
+    if stages and entry.stage != stages[-1].name:
+        return f"{said}, when it was at {entry.stage or 'no stage'}: its last stage is {stages[-1].name}"
+    begun = [each.at for each in entries if each.kind in _BEGINS and each.phase == name]
+    if begun and max(begun) > entry.at:
+        return f"{said}, and began again at {max(begun):%Y-%m-%d %H:%M} UTC"
+    full = stages[-1].percent if stages else 0.0
+    last = max((each for each in entries if _back(each, name, full)), key=lambda each: each.at, default=None)
+    if last is not None and last.at >= entry.at:
+        return f"{said}, and was taken back {_to(last)}at {last.at:%Y-%m-%d %H:%M} UTC"
+    return decision
+
+
+def _back(entry: Entry, name: str, full: float) -> bool:
+    """Whether an entry takes a phase back: as a rollback, or to less traffic than its last stage has."""
+    if entry.kind is Kind.ROLLBACK:
+        return entry.phase in {name, ""}
+    percent = entry.body.get("percentage")
+    known = entry.kind is Kind.PERCENTAGE and entry.phase == name and isinstance(percent, float | int)
+    return known and percent < full - TOLERANCE  # type: ignore[operator]  # it is a number then
+
+
+def _to(back: Entry) -> str:
+    percent = back.body.get("percentage")
+    return f"to {percent_text(percent)} " if isinstance(percent, float | int) else ""
 
 
 def given_receipts(ledger: Ledger, subject: Subject, phase: str, moments: Iterable[datetime]) -> frozenset[str]:

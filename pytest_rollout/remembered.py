@@ -31,10 +31,14 @@ class Statement:
 
 @dataclass(frozen=True, kw_only=True)
 class Streak:
-    """How many days (or hours) in a row were good, and what ended the row before; empty for nothing."""
+    """How many days (or hours) in a row were good, and what ended the row before; empty for nothing.
+
+    `unknown` says why there can be no such row; empty where there can.
+    """
 
     count: int
     why: str = ""
+    unknown: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +47,14 @@ class Remembered:
 
     Args:
         known: Whether the ledger knew of the rollout before this run; where it did not, nothing is known to be absent.
-        before: The last decision on each phase that comes before, by its name; empty where it was never judged.
+        before: PROCEED for each phase before this one that is over, by its name; why it is not, as a sentence, for
+            others; nothing where it was never judged.
         started: When the phase began; None where this run is its first.
         percent: The traffic that the ledger last heard of; None where it never did.
         reached: The traffic that was last reached through every stage; None where the ledger heard of none.
         over: Whether a run there has said PROCEED since the traffic came, where it is a stage.
         traffic: Every percentage since the phase began, with its beginning, in their order.
-        since: Since when the traffic is what it is now; None where this run sees it for the first time.
+        since: Since when the traffic is what it is now, in this phase; None where this run sees it for the first time.
         green: Green days up to now.
         clean: Clean hours up to now.
         incidents: Open incidents that count, as sentences.

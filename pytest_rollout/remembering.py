@@ -6,6 +6,7 @@ reason where the past cannot be read, and known to the gate that asked.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,7 +16,7 @@ from pytest_rollout.decisions import Reason
 from pytest_rollout.errors import QuestionError, SourceError, listed
 from pytest_rollout.estimates import Estimate, Reading
 from pytest_rollout.provenance import Provenance
-from pytest_rollout.remembered import Remembered
+from pytest_rollout.remembered import Remembered, Streak
 from pytest_rollout.waiting import NEW, Waiting
 
 
@@ -29,12 +30,12 @@ class History:
     @property
     def green_days(self) -> Reading:
         """Green days in a row up to now."""
-        return self._reading("green days", lambda past, _: past.green.count, why=lambda past: past.green.why)
+        return self._row("green days", lambda past: past.green)
 
     @property
     def clean_hours(self) -> Reading:
         """Clean hours in a row up to now."""
-        return self._reading("clean hours", lambda past, _: past.clean.count, why=lambda past: past.clean.why)
+        return self._row("clean hours", lambda past: past.clean)
 
     @property
     def time_in_phase(self) -> Reading:
@@ -75,6 +76,14 @@ class History:
     def evaluations(self) -> Reading:
         """How often the phase was judged before this run."""
         return self._reading("evaluations", lambda past, _: past.evaluations)
+
+    def _row(self, name: str, row: Callable[[Remembered], Streak]) -> Reading:
+        """A row that the plan need not ask for; doubt where it judges too rarely for one."""
+        found = self._reading(name, lambda past, _: row(past).count, why=lambda past: row(past).why)
+        if math.isnan(found.value):
+            return found
+        unknown = row(self._waiting().past).unknown
+        return replace(Reading.unknown(unknown, name=name), sources=found.sources) if unknown else found
 
     def _reading(
         self,

@@ -347,7 +347,9 @@ class Rollout:
         if self.settings.mode != "live" and verdict.decision is Decision.PROCEED:
             reasons = (*verdict.reasons, Because(Reason.STALE, self._not_now()))
             verdict = RunVerdict(verdicts=verdict.verdicts, reasons=reasons)
-        if status != 0 and verdict.decision is Decision.PROCEED:
+        # Where pytest was interrupted or broke, what was judged before that counts for nothing either.
+        broke = bool(self.asked) and status not in {0, 1}
+        if broke or (status != 0 and verdict.decision is Decision.PROCEED):
             sentence = f"pytest itself ended with status {status}, so this run proves nothing"
             reasons = (*verdict.reasons, Because(Reason.FAILED, sentence))
             verdict = RunVerdict(verdicts=verdict.verdicts, reasons=reasons)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pytest_rollout.baselines import Baselines
@@ -112,7 +112,25 @@ class Scope:
     @property
     def baselines(self) -> Baselines:
         """The recorded reference readings."""
-        return Baselines(self.plan, self.readings, self.memory, self.claims)
+        return Baselines(self.plan, self.readings, self.memory, self.claims, self._began)
+
+    def _began(self) -> datetime | None:
+        """Since when all that the gate judges has been there: each phase, and its traffic where the plan states any.
+
+        Raises:
+            SourceError: The past, which says it, cannot be read.
+        """
+        moments: list[datetime] = []
+        for phase in self.phases:
+            if phase not in self.plan.phases:
+                continue
+            waiting = self.memory().waiting(phase)
+            stated = bool(self.plan.percentage) and (waiting.phase.stages or waiting.phase.traffic is not None)
+            began = waiting.past.since if stated else waiting.past.started
+            if began is None:
+                return None
+            moments.append(began)
+        return max(moments, default=None)
 
     def judged(self, budget: Budget) -> Estimate:
         """What a budget judges: the metric itself, or how far it is from its reference."""

@@ -149,7 +149,7 @@ def _too_early(phase: Phase, before: Reached, now: float) -> str:
         return ""
     between = [each.name for each in phase.stages if known + TOLERANCE < each.percent < now - TOLERANCE]
     if between and before.percent is None:
-        return f"the traffic is {percent_text(now)}, and nothing is known of it at {between[-1]}"
+        return f"the traffic is {percent_text(now)}, and nothing is known of it at {between[-1]} since the phase began"
     if between:
         return f"the traffic went from {percent_text(known)} to {percent_text(now)} and left out a stage between them"
     if not before.over:

@@ -65,9 +65,7 @@ def _after(waiting: Waiting) -> Claim:
     open_ = {name: before.get(name, "") for name in waiting.phase.conditions.after}
     open_ = {name: said for name, said in open_.items() if said != Decision.PROCEED.value}
     done = len(waiting.phase.conditions.after) - len(open_)
-    why = "; ".join(
-        f"{name} was last judged {said}" if said else f"{name} was never judged here" for name, said in open_.items()
-    )
+    why = "; ".join(said or f"{name} was never judged here" for name, said in open_.items())
     return _counted(
         waiting,
         done,
@@ -76,7 +74,7 @@ def _after(waiting: Waiting) -> Claim:
         text=f"{', '.join(waiting.phase.conditions.after)} is over",
         reason=Reason.PREREQUISITE,
         why=why,
-        needs="judge it until it says PROCEED, in this environment",
+        needs="judge it until it says PROCEED, at its last stage, in this environment",
     )
 
 
@@ -148,6 +146,10 @@ def _clean(waiting: Waiting) -> Claim:
 
 
 def _streak(waiting: Waiting, streak: Streak, wanted: int, name: str) -> Claim:
+    if streak.unknown:
+        never = _doubt(streak.unknown, name=f"{name} in a row", reason=Reason.NO_DATA)
+        text = f"{wanted} {name} in a row"
+        return claim_about(never, Truth.INCONCLUSIVE, text=text, limit=f">= {wanted}", near=wanted)
     return _counted(
         waiting,
         streak.count,

@@ -17,7 +17,7 @@ from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.ledger import drafts
 from pytest_rollout.ledger.entries import Draft, Kind
 from pytest_rollout.ledger.ledger import open_ledger
-from pytest_rollout.plan.model import Phase, Plan, Stage
+from pytest_rollout.plan.model import BASELINE, Phase, Plan, Stage
 from pytest_rollout.recorded import asked_of
 from pytest_rollout.stages import Standing
 from pytest_rollout.verdict import Because, Verdict
@@ -119,8 +119,10 @@ def length_of(phase: Phase, here: Stage | None) -> timedelta:
     # A day that is begun is not green yet, and neither is the one in which the phase began.
     green = _DAY * (stated.green + 1) if stated.green else timedelta(0)
     clean = timedelta(hours=stated.clean + 1) if stated.clean else timedelta(0)
+    # A change from a baseline is that of a whole day.
+    day = _DAY if any(each.against == BASELINE for each in phase.budgets.values()) else timedelta(0)
     gathering = _DAY * 6 if phase.traffic and not phase.stages and phase.compares else timedelta(0)
-    return max(stated.minimum or timedelta(0), (stages if phase.stages else gathering) + max(green, clean))
+    return max(stated.minimum or timedelta(0), (stages if phase.stages else gathering) + max(green, clean, day))
 
 
 def _held(stages: Sequence[Stage]) -> timedelta:
@@ -181,7 +183,7 @@ def _over(lived: Lived, phase: Phase) -> Iterable[Draft]:
         rollout=lived.plan.rollout, environment=lived.environment, phase=phase.name, at=began - _DAY, by=BY
     )
     reasons = [Because(Reason.FAILED, "a gate of this phase failed")] if open_ else []
-    yield _evaluation(lived, phase, began, reasons)
+    yield _evaluation(lived, phase, began, reasons, phase.stages[-1].name if phase.stages else "")
 
 
 def _lived(lived: Lived, name: str) -> Iterable[Draft]:
@@ -207,7 +209,7 @@ def _lived(lived: Lived, name: str) -> Iterable[Draft]:
     while moment < last:
         # A phase that another judged one comes after is over.
         over = name != lived.phases[-1] and moment + lived.plan.every >= last
-        yield _evaluation(lived, phase, moment, [] if over else waits)
+        yield _evaluation(lived, phase, moment, [] if over else waits, here.name if over and here else "")
         moment += lived.plan.every
 
 

@@ -81,6 +81,73 @@ def test_a_change_is_judged(recorded, today, exit_code, codes):
     assert "last 24 h against 14 days, before/after, not randomised" in str(result.verdict)
 
 
+def doubled(hours):
+    """Nearly twice as much for the last hours, of a day that was as always."""
+    before = series(*DAYS)["values"]
+    return {"values": [*before[hours:], *[980] * hours], "every": "1h"}
+
+
+@pytest.mark.parametrize("minimum", ["1d", "1h"])
+def test_a_phase_that_is_younger_than_a_day(recorded, past, minimum):
+    """The last 24 hours were mostly before it: nothing is proven of what it does, and the pipeline waits."""
+    recorded.write("gates/shop/rollout.yaml", PLAN.replace("&here", "").replace("1d}", f"{minimum}}}"))
+    past.write(past.begun("phase1", past.ago(hours=2)))
+    recorded.answers(rss=doubled(2))
+    recorded.gate("def test_little(baseline):\n    'Little.'\n    assert baseline('memory').change < '15 %'\n")
+
+    result = recorded.run()
+
+    result.holds("information", *(["hold-time"] if minimum == "1d" else []), exit_code=10)
+    said = " ".join(str(result.verdict).split())
+    assert f"no whole day has passed since {past.ago(hours=2):%Y-%m-%d %H:%M} UTC" in said
+    assert f"more: until {past.ago(hours=-22):%Y-%m-%d %H:%M} UTC" in said
+
+
+def test_a_phase_that_begins_with_this_run(recorded, past):
+    """Has no day of its own."""
+    past.write(past.begun("phase1", past.ago(hours=24.1)))
+    recorded.run().proceeds()
+    recorded.write("gates/shop/rollout.yaml", PLAN.replace("&here", "").replace("phase1", "phase2"))
+    recorded.write("gates/shop/test_phase1.py", "")
+
+    recorded.run(phase="phase2").holds("information", "hold-time", exit_code=10)
+
+
+STAGED = (
+    PLAN.replace("&here", "")
+    .replace("rollout: shop", "rollout: shop\npercentage: served")
+    .replace("metrics:\n", 'metrics:\n  served: {unit: "%", source: telemetry, query: served}\n')
+    .replace("minimum: 1d", "stages: [{traffic: 5 %}, {traffic: 100 %}]")
+)
+
+
+@pytest.mark.parametrize(("hours", "exit_code"), [(2, 10), (25, 0)])
+def test_a_stage_that_is_younger_than_a_day(recorded, past, hours, exit_code):
+    """The phase is two days old, and its traffic not: what it was before is no word about the stage."""
+    came = past.ago(hours=hours)
+    past.write(past.served(5, past.ago(days=2)), past.judged("phase1", came, stage="5 %"), past.served(100, came))
+    recorded.write("gates/shop/rollout.yaml", STAGED)
+    recorded.answers(rss=doubled(2) if exit_code else series(*DAYS), served=100)
+
+    result = recorded.run()
+
+    assert result.ret == exit_code, result.text
+    assert result.codes == ({"information"} if exit_code else set())
+
+
+def test_an_acute_breach_needs_no_day(recorded, past):
+    """A level with `for` judges the raw series: a phase of two hours goes back."""
+    plan = PLAN.replace("&here", "").replace("critical: +20 %", "critical: {limit: +20 %, for: 2h}")
+    recorded.write("gates/shop/rollout.yaml", plan)
+    past.write(past.begun("phase1", past.ago(hours=2)))
+    recorded.answers(rss=doubled(4))
+
+    result = recorded.run()
+
+    assert result.ret == 20, result.text
+    assert "critical" in result.codes
+
+
 def test_what_is_recorded(recorded, past):
     """With its provenance: when, by whom, from which source, and what was asked; the last one recorded counts."""
     (entry,) = past.entries(Kind.BASELINE)

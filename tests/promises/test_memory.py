@@ -410,6 +410,70 @@ def test_a_run_that_did_not_end_well_is_no_go_for_the_next_phase(waiting, past):
     assert "phase0 was last judged HOLD" in str(result.verdict)
 
 
+BOTH = """
+rollout: shop
+metrics:
+  errors: {title: Errors, unit: 1/h, better: lower, source: telemetry, query: errors}
+budgets:
+  errors: {phases: [canary, phase1], warning: 3 /h}
+phases:
+  canary: {title: Canary}
+  phase1: {title: Everyone, after: [canary]}
+environments:
+  test: {ledger: ledger.sqlite, sources: {telemetry: {kind: memory, answers: answers.yaml}}}
+"""
+
+
+def test_a_run_that_was_interrupted_is_no_go_for_any_of_its_phases(project, past):
+    """The canary was judged to its end; then somebody pressed Ctrl-C, and pytest says 2."""
+    project.write("gates/shop/rollout.yaml", BOTH)
+    body = "    'It is interrupted.'\n    assert metrics('errors') < 5\n"
+    project.gate(f"def test_z(metrics):\n{body}    raise KeyboardInterrupt\n")
+    first = project.run(phase="canary or phase1")
+    assert first.ret == 2, first.text
+    assert "pytest itself ended with status 2, so this run proves nothing" in first.text
+    assert [each.body["decision"] for each in past.entries(Kind.EVALUATION)] == ["HOLD", "HOLD"]
+    project.gate(f"def test_z(metrics):\n{body}")
+
+    result = project.run()
+
+    result.holds("prerequisite")
+    assert "canary was last judged HOLD" in str(result.verdict)
+
+
+def rows(project, days):
+    """A phase that a gate asks for green days, and clean hours, of which its plan says nothing."""
+    project.write("gates/shop/rollout.yaml", BOTH.replace("rollout: shop", "rollout: shop\nevery: 6h"))
+    project.gate(
+        "def test_rows(history, metrics):\n    'Green.'\n    assert metrics('errors') < 5\n"
+        f"    assert history.green_days >= {days}\n"
+    )
+    return project
+
+
+def test_a_gate_asks_for_green_days(project, past):
+    """They are counted whether or not the plan asks for them."""
+    past.write(past.judged("canary", past.ago(days=20)), *past.lived("phase1", past.ago(days=6)))
+
+    rows(project, 3).run().proceeds()
+    result = rows(project, 9).run()
+
+    result.holds("failed")
+    assert "green days = 5" in result.text
+
+
+def test_a_gate_asks_for_clean_hours_that_nobody_can_know(project, past):
+    """Where the plan judges every six hours, no hour is clean, and none is known not to be."""
+    past.write(past.judged("canary", past.ago(days=20)), *past.lived("phase1", past.ago(days=6)))
+    rows(project, 3)
+    project.gate("def test_rows(history):\n    'Few.'\n    assert history.clean_hours < 3\n")
+
+    result = project.run()
+
+    result.holds("no-data")
+    assert "evaluated every 6 h: whole seconds, at most 1 h" in " ".join(result.text.split())
+
+
 @pytest.mark.parametrize("spoil", [corrupt, damage, edit])
 def test_a_trigger_fires_without_a_ledger(finished, past, spoil):
     """What takes a release back needs no memory."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pytest_rollout.decisions import Reason
+from pytest_rollout.ledger import drafts
 
 PLAN = """
 rollout: shop
@@ -178,6 +179,156 @@ def test_a_hold_begins_with_the_traffic(at_stage, past):
         result.holds("hold-time", exit_code=10)
         assert traffic(result)[0] == 25
     assert [each.body["percentage"] for each in past.entries() if each.kind == "percentage"] == [5, 25]
+
+
+def stage_began(past, at):
+    """A new build at the same traffic."""
+    about = {"rollout": "shop", "environment": "test", "phase": "phase1", "by": "deploy-bot"}
+    return drafts.stage_start(**about, stage="5 %", percentage=5, at=at)
+
+
+def taken_back(past, at, *, to=5, phase="phase1"):
+    return drafts.rollback(rollout="shop", environment="test", phase=phase, to=to, at=at, by="ada", why="a hotfix")
+
+
+@pytest.mark.parametrize(
+    "again", [stage_began, taken_back, lambda past, at: past.begun("phase1", at)], ids=["stage", "rollback", "phase"]
+)
+def test_a_hold_that_begins_anew(at_stage, past, again):
+    """5 % was served for three days; an hour ago the stage or the phase began once more, or went back to 5 %."""
+    project = at_stage(5, days=3)
+    project.run().proceeds()
+    past.write(again(past, past.ago(hours=1)))
+
+    result = project.run()
+
+    result.holds("hold-time", exit_code=10)
+    hour = timedelta(hours=1).total_seconds()
+    assert judged(result)[0]["hold_left"] == pytest.approx(47 * hour, abs=120)
+
+
+def test_a_percentage_that_is_said_again_begins_nothing_anew(at_stage, past):
+    """A pipeline that writes down the same number is no new stage."""
+    project = at_stage(5, days=3)
+    past.write(past.served(5, past.ago(hours=1)))
+
+    project.run().proceeds()
+
+
+def test_time_in_an_earlier_phase_is_none_in_this_one(gradual, past):
+    """5 % were served for three days, in a canary; this phase begins with its first run."""
+    past.write(past.begun("canary", past.ago(days=3)), past.served(5, past.ago(days=3), "canary"))
+    gradual.answers(canary=5)
+
+    first, second = gradual.run(), gradual.run()
+
+    first.holds("hold-time", exit_code=10)
+    second.holds("hold-time", exit_code=10)
+
+
+@pytest.mark.parametrize("percent", [25, 100])
+def test_a_phase_that_begins_anew_begins_with_its_first_stage(at_stage, past, percent):
+    """What was said at the stages below was said of the release before."""
+    project = at_stage(percent, days=3.5)
+    past.write(past.begun("phase1", past.ago(days=3)))
+
+    result = project.run()
+
+    assert result.ret == 1, result.text
+    assert "failed" in result.codes
+    assert "nothing is known of it at" in " ".join(result.text.split())
+
+
+def test_a_stage_is_not_over_by_what_was_said_before_it_was_taken_back(at_stage, past):
+    """To itself: it must be over once more before the next one comes."""
+    project = at_stage(5, days=3, served=25)
+    past.write(past.judged("phase1", past.ago(hours=3), stage="5 %"), taken_back(past, past.ago(hours=2)))
+
+    project.run().holds("failed", "hold-time")
+
+
+AFTER = """
+  everyone:
+    title: Everyone, the flag is removed
+    after: [phase1]
+"""
+REMOVED = """
+import pytest
+
+
+@pytest.mark.everyone
+def test_no_errors(metrics):
+    '''No errors.'''
+    assert metrics("errors") == 0
+"""
+
+
+@pytest.fixture
+def followed(at_stage, gradual):
+    """A rollout whose phase in stages another one comes after."""
+    gradual.write("gates/shop/rollout.yaml", PLAN.replace("\nenvironments:", f"{AFTER}environments:"))
+    gradual.write("gates/shop/test_everyone.py", REMOVED)
+    return at_stage
+
+
+def after_said(result):
+    result.holds("prerequisite")
+    return " ".join(str(result.verdict).split())
+
+
+def test_a_phase_in_stages_is_over_at_its_last(followed):
+    """And not when a run at an earlier one said PROCEED, which is a word about the next stage."""
+    project = followed(5)
+    project.run().proceeds()
+    assert "when it was at 5 %: its last stage is 100 %" in after_said(project.run(phase="everyone"))
+
+
+def test_a_phase_that_is_over(followed):
+    project = followed(100, days=3.5)
+    project.run().proceeds()
+    project.run(phase="everyone").proceeds()
+
+
+@pytest.mark.parametrize(
+    "again", [stage_began, lambda past, at: past.begun("phase1", at)], ids=["a-stage-of-it", "itself"]
+)
+def test_a_phase_that_was_over_and_began_again(followed, past, again):
+    """What was said of the release before is no word about this one."""
+    project = followed(100, days=3.5)
+    past.write(past.judged("phase1", past.ago(hours=3), stage="100 %"), again(past, past.ago(hours=1)))
+
+    said = after_said(project.run(phase="everyone"))
+
+    assert f"phase1 said PROCEED at {past.ago(hours=3):%Y-%m-%d %H:%M} UTC, and began again at" in said
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        lambda past, at: taken_back(past, at, to=0),
+        lambda past, at: taken_back(past, at, to=0, phase=""),
+        lambda past, at: past.served(0, at),
+    ],
+    ids=["by-its-name", "by-no-name", "by-its-traffic"],
+)
+def test_a_phase_that_was_over_and_was_taken_back(followed, past, back):
+    """By a rollback that names it or none, or by what it serves."""
+    project = followed(100, days=3.5)
+    at = past.ago(hours=1)
+    past.write(past.judged("phase1", past.ago(hours=3), stage="100 %"), back(past, at))
+
+    said = after_said(project.run(phase="everyone"))
+
+    assert f"and was taken back to 0 % at {at:%Y-%m-%d %H:%M} UTC" in said
+
+
+def test_a_later_phase_that_was_taken_back(followed, past):
+    """Leaves the one before it over."""
+    project = followed(100, days=3.5)
+    back = taken_back(past, past.ago(hours=1), to=100, phase="everyone")
+    past.write(past.judged("phase1", past.ago(hours=3), stage="100 %"), back)
+
+    project.run(phase="everyone").proceeds()
 
 
 def test_a_stage_that_was_left_out(at_stage):

@@ -47,7 +47,7 @@ def asked(tmp_path):
     plan = load_plan(tmp_path / "rollout.yaml", kinds=BUILT_IN.sources, flag_kinds=BUILT_IN.flags)
 
     def asked(found, name="memory"):
-        return Baselines(plan, lambda: pytest.fail("asked"), lambda: Remembers(found), GateClaims())(name)
+        return Baselines(plan, lambda: pytest.fail("asked"), lambda: Remembers(found), GateClaims(), lambda: AT)(name)
 
     return asked
 

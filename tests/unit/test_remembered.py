@@ -15,7 +15,7 @@ TEXTS = st.text(max_size=20)
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis wants them bare
 PERCENTS = st.floats(0, 100, allow_nan=False)
 LISTS = st.lists(TEXTS, max_size=3).map(tuple)
-STREAKS = st.builds(Streak, count=st.integers(0, 400), why=TEXTS)
+STREAKS = st.builds(Streak, count=st.integers(0, 400), why=TEXTS, unknown=TEXTS)
 PASTS = st.builds(
     Remembered,
     known=st.booleans(),

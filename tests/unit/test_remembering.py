@@ -70,6 +70,18 @@ def test_what_is_known_is_exact(claims, question, answer):
     assert len(found.sources) == 1
 
 
+@pytest.mark.parametrize(("question", "row"), [("green_days", "green"), ("clean_hours", "clean")])
+def test_a_row_that_there_cannot_be(claims, question, row):
+    """Is no row of none: nobody looked often enough."""
+    past = Remembered(known=True, **{row: Streak(count=0, unknown="evaluated every 6 h")})
+
+    found = getattr(History(waiting(past), claims), question)
+
+    with pytest.raises(Inconclusive, match="evaluated every 6 h"):
+        bool(found < 3)
+    assert len(found.sources) == 1
+
+
 def test_it_says_why():
     history = History(waiting(LIVED), GateClaims())
 

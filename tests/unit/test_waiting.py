@@ -109,11 +109,13 @@ def test_nobody_has_signed_where_nothing_is_known_of_a_role():
     assert (facts.truth, facts.reason) == (Truth.INCONCLUSIVE, Reason.APPROVAL)
 
 
-@pytest.mark.parametrize("decision", ["", "HOLD", "ROLLBACK", "by a run of the mode replay", "proceed"])
+@pytest.mark.parametrize("decision", ["", "lab was last judged HOLD", "PROCEED at 5 %", "proceed"])
 def test_the_phase_before_is_over_only_with_proceed(decision):
+    """Whatever else is remembered of it is why it is not."""
     facts = waiting(Remembered(before={"lab": decision}), after=("lab",)).claim("after").facts
 
     assert (facts.truth, facts.reason) == (Truth.INCONCLUSIVE, Reason.PREREQUISITE)
+    assert facts.why == (decision or "lab was never judged here")
     assert Reason.PREREQUISITE not in WAITING
 
 

@@ -116,6 +116,24 @@ def test_how_long_a_phase_takes(lived):
     assert length_of(gradual, gradual.stages[2]) == timedelta(days=6)
 
 
+def test_a_change_from_before_takes_a_day(lived, tmp_path):
+    """Of the last stage, where the phase is held against a baseline."""
+    held = "metrics:\n  rss: {unit: MB, better: lower, source: telemetry, query: rss}\n"
+    budgets = "budgets:\n  rss: {phases: [canary, gradual], against: baseline, warning: +10 %}\n"
+    plan = (
+        PLAN.replace("metrics:\n", held)
+        .replace("    exit: {green: 2d}\n", "")
+        .replace("phases:\n", budgets + "phases:\n", 1)
+    )
+    (tmp_path / "rollout.yaml").write_text(plan)
+    plan = load_plan(tmp_path / "rollout.yaml", kinds=BUILT_IN.sources, flag_kinds=BUILT_IN.flags)
+    gradual = plan.phases["gradual"]
+
+    assert length_of(gradual, gradual.stages[1]) == timedelta(hours=72)
+    assert length_of(gradual, gradual.stages[2]) == timedelta(hours=96)
+    assert length_of(plan.phases["canary"], None) == timedelta(days=3)
+
+
 @pytest.mark.parametrize("at", MOMENTS)
 @pytest.mark.parametrize("stage", ["5 %", "25 %", "100 %"])
 def test_every_stage_before_was_over(lived, tmp_path, at, stage):

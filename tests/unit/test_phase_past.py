@@ -1,0 +1,146 @@
+"""A phase's past: since when what is served now counts, and when a phase before is over."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.past import ABOUT, Past
+
+from pytest_rollout.ledger import drafts
+from pytest_rollout.ledger.entries import Kind
+from pytest_rollout.ledger.ledger import open_ledger
+from pytest_rollout.ledger.timeline import Share
+from pytest_rollout.phase_past import Subject, _served, _since, _traffic, phase_past
+from pytest_rollout.plan.load import load_plan
+from pytest_rollout.sources import BUILT_IN
+
+AT, HOUR = datetime(2026, 11, 1, 9, tzinfo=UTC), timedelta(hours=1)
+PLAN = """
+rollout: shop
+every: EVERY
+percentage: served
+metrics:
+  served: {unit: "%", source: telemetry, query: served}
+phases:
+  canary: {}
+  gradual: {stages: [{traffic: 5 %}, {traffic: 100 %}]}
+  everyone: {after: [canary, gradual]}
+environments:
+  test: {ledger: ledger.sqlite, sources: {telemetry: {kind: memory, answers: {served: 5}}}}
+"""
+SHARES = st.lists(
+    st.tuples(st.sampled_from([0.0, 5.0, 25.0]), st.sampled_from([Kind.PERCENTAGE, Kind.STAGE_START, Kind.ROLLBACK])),
+    min_size=1,
+    max_size=6,
+).map(
+    lambda found: [
+        Share(percentage=percent, since=AT - HOUR * (len(found) - place), kind=kind)
+        for place, (percent, kind) in enumerate(found)
+    ]
+)
+
+
+@given(SHARES, st.integers(-1, 8))
+def test_since_when_it_is_served(shares, hours):
+    """Never before the phase, nor before whatever began it anew; and never where something else is served."""
+    started, last = AT - HOUR * hours, shares[-1]
+
+    since = _since(shares, last.percentage, started)
+
+    assert since is not None
+    assert since >= started
+    begun_anew = [each.since for each in shares if each.kind is not Kind.PERCENTAGE]
+    other = [each.since for each in shares if each.percentage != last.percentage]
+    assert since >= max([started, *begun_anew, *other])
+    assert since in {started, *(each.since for each in shares)}
+    assert _since(shares, last.percentage, None) is None
+    assert _since(shares, last.percentage + 1, started) is None
+    assert _since(shares, None, started) is None
+
+
+@given(SHARES, st.integers(0, 8))
+def test_what_was_served_in_a_phase(shares, hours):
+    """What was set before counts from its beginning; what is only set once more is no change of the traffic."""
+    started = AT - HOUR * hours
+    served = _served(shares, started)
+
+    assert all(since >= started for _, since in served)
+    assert {since for _, since in served} >= {each.since for each in shares if each.since > started}
+    merged = [percent for percent, _ in _traffic(served)]
+    assert all(one != other for one, other in itertools.pairwise(merged))
+    assert _served(shares, None) == ()
+
+
+@pytest.fixture
+def remembered(tmp_path):
+    """What is remembered of a phase, of a past that is written."""
+
+    def remembered(*written, phase="everyone", every="6h"):
+        (tmp_path / "rollout.yaml").write_text(PLAN.replace("EVERY", every))
+        plan = load_plan(tmp_path / "rollout.yaml", kinds=BUILT_IN.sources, flag_kinds=BUILT_IN.flags)
+        past = Past(tmp_path / "ledger.sqlite", AT)
+        past.write(*[each(past) for each in written])
+        with open_ledger(str(past.path), tmp_path) as ledger:
+            subject = Subject(plan=plan, environment="test", at=AT)
+            return phase_past(ledger, subject, plan.phases[phase], 5.0)
+
+    return remembered
+
+
+def said(past):
+    return past.judged("gradual", AT - HOUR, stage="100 %")
+
+
+def rolled_back(past, *, at=AT, phase="gradual"):
+    return drafts.rollback(**ABOUT, phase=phase, to=0, at=at, by="ada", why="orders")
+
+
+def test_a_phase_that_is_over(remembered):
+    """By a PROCEED at its last stage, or where it has none; whatever happened before."""
+    begun = [lambda past: past.begun("gradual", AT - 2 * HOUR), lambda past: rolled_back(past, at=AT - 2 * HOUR)]
+    past = remembered(lambda past: past.judged("canary", AT - HOUR), *begun, said)
+
+    assert past.before == {"canary": "PROCEED", "gradual": "PROCEED"}
+    assert remembered().before == past.before
+
+
+@pytest.mark.parametrize(
+    ("later", "why"),
+    [
+        (lambda past: past.judged("gradual", AT, stage="5 %"), "when it was at 5 %: its last stage is 100 %"),
+        (lambda past: past.judged("gradual", AT), "when it was at no stage"),
+        (lambda past: past.begun("gradual", AT), "and began again at 2026-11-01 09:00 UTC"),
+        (rolled_back, "and was taken back to 0 % at 2026-11-01 09:00 UTC"),
+        (lambda past: rolled_back(past, phase=""), "and was taken back to 0 %"),
+        (lambda past: rolled_back(past, at=AT - HOUR), "and was taken back to 0 % at 2026-11-01 08:00 UTC"),
+        (lambda past: past.served(5, AT, "gradual"), "and was taken back to 5 %"),
+    ],
+)
+def test_a_phase_that_is_not_over_any_more(remembered, later, why):
+    assert why in remembered(said, later).before["gradual"]
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        lambda past: past.begun("canary", AT),
+        lambda past: rolled_back(past, phase="everyone"),
+        lambda past: past.served(100, AT, "gradual"),
+        lambda past: past.served(5, AT, "everyone"),
+    ],
+)
+def test_what_another_phase_does_leaves_it_over(remembered, later):
+    assert remembered(said, later).before["gradual"] == "PROCEED"
+
+
+def test_rows_that_no_plan_asks_for(remembered):
+    """Are counted all the same, and are unknown where they can be none."""
+    lived = Past(None, AT).lived("gradual", AT - 72 * HOUR)
+    past = remembered(*[lambda _, each=each: each for each in lived], phase="gradual")
+
+    assert (past.green.count, past.green.unknown) == (2, "")
+    assert past.clean.unknown.startswith("evaluated every 6 h")
