@@ -85,12 +85,13 @@ class Baselines:
         try:
             recorded = self.memory().baseline(metric)
         except SourceError as error:
+            hours = self.plan.baseline_window / timedelta(hours=1)
             unknown = Reading.unknown(
                 str(error).partition("\n")[0],
                 reason=error.reason,
                 name=f"baseline of {name}",
                 unit=metric.unit,
-                needs=f"rollout baseline record FOLDER --window {format_duration(self.plan.baseline_window)}",
+                needs=f"rollout baseline record FOLDER --rollout-env NAME --window {hours:g}h",
             )
             return _baseline(unknown, read, lambda: replace(unknown, name=change_name(name), unit="%"))
         days = f"{len(recorded.days)} days up to {recorded.days[-1][:10]}" if recorded.days else "no days"

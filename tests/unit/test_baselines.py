@@ -76,7 +76,7 @@ def test_one_that_does_not_count(asked, reason, ask):
     assert caught.value.reason == reason
     assert (found.why, found.needs) == (
         "the baseline is of no use",
-        "rollout baseline record FOLDER --window 14 d",
+        "rollout baseline record FOLDER --rollout-env NAME --window 336h",
     )
     assert len(found.sources) == 1
 
