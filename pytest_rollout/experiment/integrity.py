@@ -94,7 +94,7 @@ def integrity(samples: TableSamples, *, control: str = "control") -> Integrity:
     before, after, without = _outside(samples)
     return Integrity(
         units={cell: each.units for cell, each in counted.items()},
-        rows={cell: each.rows for cell, each in counted.items()},
+        rows={cell: each.rows for cell, each in samples.look.cells.items()},
         missing={cell: each.missing for cell, each in samples.look.cells.items()},
         timed_out={cell: each.timed_out for cell, each in samples.look.cells.items()},
         units_in_all={stratum: units for stratum, (units, _) in both.items()},

@@ -54,6 +54,7 @@ DAYS = 2
 AT = 'to_timestamp(seconds) AS "at"'
 CUSTOMER = "'c' || unit AS customer"
 ARM = "CASE arm WHEN 1 THEN 'new' ELSE 'old' END AS arm"
+LATENCY = "CASE WHEN NOT isnan(latency_ms) THEN latency_ms END AS latency_ms"
 REST = "failed, timed_out, request"
 NAIVE = "(to_timestamp(seconds) AT TIME ZONE 'UTC') AS \"at\""
 TEXTS = "CASE WHEN failed THEN 'true' ELSE 'false' END AS failed, timed_out, request"
@@ -81,8 +82,20 @@ def begin(project, *, days: float) -> None:
         ledger.append_all(begun, recorded_at=now)
 
 
-def write_rows(project, *, slower=0.0, failing=0.0, lost=0.0, both=0.0, salt="shop", columns="", rows=ROWS, twice=0):
-    """The table of requests, from a fixed seed."""
+def write_rows(
+    project,
+    *,
+    slower=0.0,
+    failing=0.0,
+    lost=0.0,
+    both=0.0,
+    salt="shop",
+    columns="",
+    rows=ROWS,
+    twice=0,
+    missing=(0.0, 0.0),
+):
+    """The table of requests, from a fixed seed; so much of either arm has no latency."""
     chance = np.random.default_rng(20261125)
     names = [f"c{number}" for number in range(CUSTOMERS)]
     assigned = Assignment(salt=salt, shares={"treatment": 20})
@@ -101,9 +114,10 @@ def write_rows(project, *, slower=0.0, failing=0.0, lost=0.0, both=0.0, salt="sh
         "timed_out": np.zeros(rows, dtype=bool),
         "request": np.arange(rows),
     }
+    table["latency_ms"][np.random.default_rng(3).random(rows) < np.where(arm, missing[1], missing[0])] = np.nan
     table = {name: column[~gone[unit]] for name, column in table.items()}
     (project.gates / "requests.duckdb").unlink(missing_ok=True)
-    chosen = columns or f"{AT}, {CUSTOMER}, {ARM}, latency_ms, {REST}"
+    chosen = columns or f"{AT}, {CUSTOMER}, {ARM}, {LATENCY}, {REST}"
     with duckdb.connect(str(project.gates / "requests.duckdb")) as connection:
         connection.register("made", table)
         connection.execute(f"CREATE TABLE requests AS SELECT {chosen} FROM made")
@@ -225,6 +239,29 @@ def test_rows_that_are_there_twice_are_found(shop, twice, exit_code):
     assert result.ret == exit_code, result.text
     assert ("150 of 15150 rows have the name of another, or none, in column 'request'" in result.text) == (twice > 10)
     assert result.codes == ({"invalid"} if exit_code else set())
+
+
+@pytest.mark.parametrize("missing", [(0.0, 0.04), (0.03, 0.0), (0.0, 0.25)])
+def test_a_latency_that_one_arm_does_not_write_down_is_doubt(shop, missing):
+    """What hangs has no latency, and what is left of the arm looks as fast as before."""
+    write_rows(shop, missing=missing)
+
+    result = shop.run()
+
+    result.holds("invalid")
+    assert "have no value, so what is left is not alike" in " ".join(result.text.split())
+
+
+def test_latencies_that_both_arms_lack_alike_are_left_out(shop):
+    """Ranks of P95 are those of the rows that have a value."""
+    shop.write("gates/shop/test_phase1.py", GATES.replace(".p50.delta < \"4 ms\"", ".p95.delta < \"12 ms\""))
+    write_rows(shop, missing=(0.25, 0.25))
+
+    result = shop.run()
+
+    result.proceeds()
+    (claim,) = next(each for name, each in claims_of(result).items() if "test_phase1" in name)
+    assert claim["n"] < 0.8 * ROWS * 0.2
 
 
 def test_units_that_are_not_where_the_hash_puts_them_are_found(shop):
