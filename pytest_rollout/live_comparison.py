@@ -114,7 +114,7 @@ class LiveComparison:
         if (doubt := self.design.doubt) is not None:
             return self._placed(Reading.unknown(doubt.why, reason=doubt.reason, name=name, unit=self.design.unit))
         try:
-            found = paired_mean(
+            found, distrust = paired_mean(
                 self.table,
                 control=self.design.control,
                 treatment=self.design.treatment,
@@ -123,8 +123,8 @@ class LiveComparison:
         except SourceError as error:
             return self._unknown("paired", error).delta
         if math.isnan(found.value):
-            unknown = Reading.unknown(found.why, reason=Reason.LOW_N, name=name, unit=self.design.unit)
-            return self._placed(unknown)
+            reason = distrust.reason if distrust is not None else Reason.LOW_N
+            return self._placed(Reading.unknown(found.why, reason=reason, name=name, unit=self.design.unit))
         return self._placed(
             Estimate(
                 found.value,

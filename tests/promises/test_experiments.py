@@ -421,3 +421,75 @@ def test_power_is_told_before_the_phase_begins(shop):
 
     assert "rows of the control arm are too few" not in found.stdout
     assert found.returncode == 0, found.stdout + found.stderr
+
+
+SUITE = """
+rollout: shop
+experiment:
+  unit: question
+  arms: {control: old, treatment: new}
+  shares: {control: 50 %, treatment: 50 %}
+metrics:
+  score: {better: higher, samples: answers.score, pairs: question}
+phases:
+  phase1: {title: Replay}
+environments:
+  test:
+    ledger: ledger.sqlite
+    sources:
+      answers: {kind: sql, url: "duckdb:///answers.duckdb"}
+"""
+SUITE_GATES = '''
+"""Are answers as good?"""
+import pytest
+
+
+@pytest.mark.phase1
+def test_as_good(ab):
+    """Answers are as good."""
+    assert ab("score").paired > -0.05
+'''
+
+
+@pytest.fixture
+def suite(project):
+    """A thousand questions that were put to both versions three hours ago."""
+    project.write("gates/shop/rollout.yaml", SUITE)
+    project.write("gates/shop/test_phase1.py", SUITE_GATES)
+    begin(project, days=9)
+    write_answers(project)
+    return project
+
+
+def write_answers(project, *, unanswered=0.0, hours=3.0):
+    """The answers of both versions; the new one leaves out the hardest questions."""
+    chance = np.random.default_rng(20261125)
+    old = chance.uniform(0.7, 0.9, 1000)
+    new = np.where(old < np.quantile(old, unanswered), np.nan, old + chance.normal(0, 0.02, 1000))
+    table = {
+        "number": np.tile(np.arange(1000), 2),
+        "arm": np.repeat(np.arange(2), 1000),
+        "score": np.concatenate([old, new]),
+        "seconds": np.full(2000, (datetime.now(UTC) - timedelta(hours=hours)).timestamp()),
+    }
+    (project.gates / "answers.duckdb").unlink(missing_ok=True)
+    with duckdb.connect(str(project.gates / "answers.duckdb")) as connection:
+        connection.register("made", table)
+        connection.execute(
+            f"CREATE TABLE answers AS SELECT {AT}, 'q' || number AS question, {ARM}, "
+            "CASE WHEN NOT isnan(score) THEN score END AS score FROM made"
+        )
+
+
+def test_a_suite_that_both_versions_answer_proceeds(suite):
+    suite.run().proceeds()
+
+
+def test_questions_that_one_version_leaves_out_are_doubt(suite):
+    """The hard ones: of those that are left it is as good as the old one."""
+    write_answers(suite, unanswered=0.3)
+
+    result = suite.run()
+
+    result.holds("invalid")
+    assert "300 of 1000 questions were answered by one version only" in result.text
