@@ -89,7 +89,7 @@ class TableSamples:
 
     def _moments_of(self, row: Row, measure: Measure, seen: Seen, centre: float) -> Moments:
         units, rows, total, rows2, total2, both, squares, largest = (as_float(each, "sums") for each in row)
-        # Units are counted over all rows, the same for every metric of a table; which of its rows have a value was seen.
+        # Units are counted over all rows, the same for every metric of a table; which rows have a value was seen.
         counted = isinstance(measure, Counted)
         lowest, highest = _ends(measure, seen, rows, total)
         return Moments(
