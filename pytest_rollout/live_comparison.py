@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -166,7 +167,7 @@ class LiveComparison:
         """Where its rows come from, and how old the newest are; where that cannot be asked, an estimate says so."""
         with suppress(SourceError):
             if (at := self.distrust.newest()) is not None:
-                return replace(self._provenance, at=at, age=self.table.span.end - at)
+                return replace(self._provenance, at=at, age=max(self.table.span.end - at, timedelta(0)))
         return self._provenance
 
     @property

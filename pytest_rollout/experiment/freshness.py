@@ -27,7 +27,8 @@ def newest(samples: TableSamples, arm: str) -> datetime | None:
         SourceError: The table cannot be asked, or has not what was described.
     """
     taken = [each.newest for (of, _), each in samples.look.cells.items() if of == arm and each.values]
-    return datetime.fromtimestamp(max(taken), UTC) if taken else None
+    # SQLite counts in days, and has no more than milliseconds.
+    return datetime.fromtimestamp(round(max(taken), 3), UTC) if taken else None
 
 
 def late(samples: TableSamples, arms: Sequence[str], allowed: timedelta | None, name: str) -> Doubt | None:

@@ -24,8 +24,8 @@ environments:
     ledger: ledger.sqlite
     sources:
       telemetry: {kind: memory, answers: {served: 20}}
-      rows: {kind: sql, url: "duckdb:///rows.duckdb"}
-      suite: {kind: sql, url: "duckdb:///rows.duckdb"}
+      rows: {kind: memory}
+      suite: {kind: memory}
 """
 UNSAID = "rollout.yaml:14:3: phases.canary: 'assignment' in the experiment of 'canary', and nobody says which part of"
 
