@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pytest_rollout.decisions import Reason
+from pytest_rollout.distrust import Distrust
 from pytest_rollout.errors import QuestionError, RolloutError, SourceError, did_you_mean, listed
 from pytest_rollout.experiment.assignment import Assignment as Assigning
+from pytest_rollout.experiment.contamination import BEGIN_AGAIN, contamination
 from pytest_rollout.experiment.design import Design, Doubt
-from pytest_rollout.experiment.integrity import Assigned
+from pytest_rollout.experiment.integrity import Assigned, left
 from pytest_rollout.experiment.integrity import assigned as compared
 from pytest_rollout.experiment.table import Span, Table
 from pytest_rollout.experiment.table_samples import TableSamples
@@ -74,8 +76,17 @@ class Arms:
             raise QuestionError("\n  ".join([*lines, *(did_you_mean(arm, others) if arm else ())]))
         start = self._start(last_day=last_day)
         window = "the last 24 h" if last_day else f"since {start:%Y-%m-%d %H:%M} UTC"
+        rows = self._rows(metric, self._span(start))
+        distrust = Distrust(
+            rows.samples,
+            (CONTROL, arm),
+            metric.name,
+            metric.max_age,
+            mixed=lambda: self.mixed(metric),
+            planning=self.since is not None,
+        )
         return LiveComparison(
-            self._rows(metric, self._span(start)),
+            rows,
             self._design(metric, arm, last_day=last_day),
             Provenance(
                 source=metric.source,
@@ -83,6 +94,7 @@ class Arms:
                 window=f"{window}, units {experiment.unit}",
             ),
             self._shares(),
+            distrust,
         )
 
     @property
@@ -103,21 +115,54 @@ class Arms:
         length = max(self.phase.conditions.minimum or timedelta(0), held)
         return math.ceil(length / DAY) or PLANNED_DAYS
 
-    def assigned(self) -> Assigned:
+    def mixed(self, metric: Metric) -> Doubt | None:
+        """Why the arms of a metric's table are no two groups, over the whole phase; None for pairs, which are in both.
+
+        Raises:
+            SourceError: The rows cannot be read, or nobody says who gets what.
+        """
+        assert metric.samples is not None
+        if metric.samples.pairs or not self.experiment.unit:
+            return None
+        samples = self._rows(metric, self._span(self._start())).samples
+        found = contamination(samples)
+        if found.why:
+            return Doubt(Reason.INVALID, found.why, found.needs)
+        wrong, why = self.misplaced(metric) if self.experiment.salt else (0, "")
+        return Doubt(Reason.INVALID, why, BEGIN_AGAIN) if wrong else None
+
+    def misplaced(self, metric: Metric) -> tuple[int, str]:
+        """How many units of a metric's table are not where they should be, and what is wrong with them.
+
+        Raises:
+            SourceError: As for `assigned`.
+        """
+        compared = self.assigned(metric)
+        gone = left(self._rows(metric, self._span(self._start())).samples, CONTROL)
+        why = []
+        if compared.differing:
+            why.append(f"{compared.differing} of {compared.checked} units are not where the hash puts them")
+            why += compared.examples
+        if gone:
+            why.append(f"{gone} units left the treatment while its traffic grew")
+        return compared.differing + gone, "; ".join(why)
+
+    def assigned(self, metric: Metric) -> Assigned:
         """Every unit against the hash; what is kept of it is the outcome, and not who the units are.
 
         Raises:
-            SourceError: The rows cannot be read.
+            SourceError: The rows cannot be read, or nobody says who gets what.
         """
-        metric = self.some_metric
-        span = self._span(self._start(last_day=False))
-        table = self._table(metric, self.experiment)
+        rows = self._rows(metric, self._span(self._start())).samples
+        table, span = rows.table, rows.span
+        assert rows.sql.columns  # what the table has not is said of this metric, and no answer that others share
 
         def compare() -> dict[str, object]:
             samples = TableSamples(self.readings.table_source(metric), table, span, SECONDS)
             return asdict(compared(samples, self.arm_of))
 
-        key = ("assigned", metric.source, repr(table), repr(span))
+        # No value is looked at, so it is one answer for all metrics of a table.
+        key = ("assigned", metric.source, repr(replace(table, value=table.at, timeout=None)), repr(span))
         found = self.readings.answers.share(key, compare, SECONDS)
         if not isinstance(found, dict):
             raise SourceError("what was recorded of the assignment is damaged")
@@ -144,6 +189,10 @@ class Arms:
     def _assigning(self, stratum: str) -> Assigning:
         experiment, planned = self.experiment, self._shares() or {}
         shares = planned.get(stratum) or planned.get("", {})
+        if not sum(shares.values()) > 0:
+            fix = "write 'traffic' or 'stages' in the phase, or 'shares' in its experiment"
+            why = f"the plan has an assignment, and nobody says how many units of {self.phase.name} are in which arm"
+            raise SourceError(f"{why}\n{fix}", reason=Reason.INVALID)
         whole = math.isclose(sum(shares.values()), 100)
         # Where the arms are all there is, the control has what the others leave.
         placed = {arm: share for arm, share in shares.items() if arm != CONTROL or not whole}
@@ -236,6 +285,8 @@ class Arms:
         )
 
     def _doubt(self) -> Doubt | None:
+        if self.since is not None:
+            return None
         looked = self.waiting.past.evaluations
         if self.plan.looks == "once" and looked:
             return Doubt(Reason.INVALID, f"'looks: once', and it was looked at {looked} times before")

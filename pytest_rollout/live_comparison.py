@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_rollout.decisions import Reason
+from pytest_rollout.distrust import Distrust
 from pytest_rollout.errors import SourceError
 from pytest_rollout.estimates import Estimate, Reading
 from pytest_rollout.experiment.assigned import Assignment
 from pytest_rollout.experiment.comparison import Comparison, Rows, Sides
-from pytest_rollout.experiment.design import Design
+from pytest_rollout.experiment.design import Design, Doubt
 from pytest_rollout.experiment.samples import Cell, Counted, Measure
 from pytest_rollout.experiment.table import Span, Table
 from pytest_rollout.experiment.table_pairs import paired_mean
@@ -57,14 +60,17 @@ class LiveComparison:
         design: Design,
         provenance: Provenance,
         shares: Mapping[str, Mapping[str, float]] | None,
+        distrust: Distrust,
         sources: frozenset[int] = frozenset(),
     ) -> None:
         self.design = design
         self._samples, self._provenance, self._planned, self._sources = samples, provenance, shares, sources
+        self.distrust = distrust
 
     def read_as(self, source: int) -> LiveComparison:
         """The same comparison, as a running gate's read."""
-        return LiveComparison(self._samples, self.design, self._provenance, self._planned, frozenset({source}))
+        sources = frozenset({source})
+        return LiveComparison(self._samples, self.design, self._provenance, self._planned, self.distrust, sources)
 
     def statistic(self, what: str) -> Sides:
         """What a plan names: `mean`, `rate`, or a percentile such as `p99`."""
@@ -112,9 +118,11 @@ class LiveComparison:
         """The mean difference of questions that were put to both arms: a suite that is replayed, no traffic."""
         name = comparison_name("paired", self.design.name, self.design.treatment, lift=False)
         if (doubt := self.design.doubt) is not None:
-            return self._placed(Reading.unknown(doubt.why, reason=doubt.reason, name=name, unit=self.design.unit))
+            return self._doubted(doubt, name)
         try:
-            found = paired_mean(
+            if (doubt := self.distrust.late()) is not None:
+                return self._doubted(doubt, name)
+            found, doubt = paired_mean(
                 self.table,
                 control=self.design.control,
                 treatment=self.design.treatment,
@@ -123,8 +131,7 @@ class LiveComparison:
         except SourceError as error:
             return self._unknown("paired", error).delta
         if math.isnan(found.value):
-            unknown = Reading.unknown(found.why, reason=Reason.LOW_N, name=name, unit=self.design.unit)
-            return self._placed(unknown)
+            return self._doubted(doubt or Doubt(Reason.LOW_N, found.why), name)
         return self._placed(
             Estimate(
                 found.value,
@@ -148,16 +155,19 @@ class LiveComparison:
         Raises:
             SourceError: The rows cannot be counted.
         """
-        return Comparison(self._samples, replace(self.design, shares=self._cells()))
+        return Comparison(self._samples, replace(self.design, shares=self._cells()), self.distrust)
 
     @property
     def table(self) -> TableSamples:
         """The table itself, for questions about units."""
         return self._samples.samples
 
-    @property
+    @cached_property
     def provenance(self) -> Provenance:
-        """Where its rows come from."""
+        """Where its rows come from, and how old the newest are; where that cannot be asked, an estimate says so."""
+        with suppress(SourceError):
+            if (at := self.distrust.newest()) is not None:
+                return replace(self._provenance, at=at, age=max(self.table.span.end - at, timedelta(0)))
         return self._provenance
 
     @property
@@ -200,7 +210,11 @@ class LiveComparison:
         return Sides(**{name: self._placed(each) for name, each in sides.items()})
 
     def _placed(self, estimate: Estimate) -> Estimate:
-        return replace(estimate, provenance=self._provenance, sources=self._sources)
+        return replace(estimate, provenance=self.provenance, sources=self._sources)
+
+    def _doubted(self, doubt: Doubt, name: str) -> Estimate:
+        unit, needs = self.design.unit, doubt.needs
+        return self._placed(Reading.unknown(doubt.why, reason=doubt.reason, name=name, unit=unit, needs=needs))
 
     def _unknown(self, what: str, error: SourceError, *, unit: str = "", difference: str = "") -> Sides:
         why, _, needs = str(error).partition("\n")

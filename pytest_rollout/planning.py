@@ -22,6 +22,7 @@ from pytest_rollout.quantities import convert, format_duration, format_number, w
 from pytest_rollout.stats import power, proportion
 from pytest_rollout.stats.design_effect import effective_units, planned_effect, pooled_icc, row_variance
 from pytest_rollout.stats.moments import Moments
+from pytest_rollout.stats.quantile import middle
 
 POWER = 0.8
 LIKELY = 0.95
@@ -218,17 +219,13 @@ class _Seen:
     def _density(self, q: float, hours: float) -> tuple[float, float]:
         """The density of rows at a quantile, and the design effect of being above it."""
         table = self.comparison.table
-        cell = max(
-            (cell for cell in table.moments(Values()) if cell[0] == CONTROL),
-            key=lambda cell: table.moments(Values())[cell].rows,
-        )
-        n = table.moments(Values())[cell].rows
+        cell, n = self._largest()
         near = min(NEAR, (1 - q) / 2, q / 2)
         ranks = [max(1, math.floor(n * each)) for each in (q - near, q, q + near)]
-        low, middle, high = table.ranked({cell: ranks})[cell]
+        low, edge, high = table.ranked({cell: ranks})[cell]
         width = high - low
         cells = table.moments(Values())
-        above = table.moments(Above(dict.fromkeys(cells, middle)))[cell]
+        above = table.moments(Above(dict.fromkeys(cells, edge)))[cell]
         if not 0 < width < math.inf:
             raise SourceError("all rows near the quantile are alike, so it has no density")
         return 2 * near / width, self._effect(above, hours)
@@ -237,8 +234,16 @@ class _Seen:
         """What the statistic is in the control arm now."""
         if what == "mean":
             return self.control.total / self.control.rows + self.control.centre
-        value: float = self.comparison.statistic(what).control.value
-        return value
+        cell, n = self._largest()
+        q = float(what[1:]) / 100
+        # Of the rows themselves: as a comparison it would be in doubt, where nobody is treated yet.
+        return self.comparison.table.ranked({cell: [middle(n, q)]})[cell][0]
+
+    def _largest(self) -> tuple[Cell, int]:
+        """The control arm's largest stratum, and how many rows it has."""
+        rows = {cell: each.rows for cell, each in self.comparison.table.moments(Values()).items() if cell[0] == CONTROL}
+        cell = max(rows, key=lambda each: rows[each])
+        return cell, rows[cell]
 
 
 def _first(enough: Callable[[float], bool], per_hour: float) -> float | None:

@@ -15,15 +15,11 @@ from pytest_rollout.claims import Claim, Truth
 from pytest_rollout.decisions import Reason
 from pytest_rollout.errors import SourceError
 from pytest_rollout.estimates import Estimate, Reading, claim_about
-from pytest_rollout.experiment.integrity import integrity
+from pytest_rollout.experiment.contamination import BEGIN_AGAIN, contamination
+from pytest_rollout.experiment.design import Doubt
 from pytest_rollout.live_comparison import LiveComparison
 from pytest_rollout.plan.model import CONTROL, LAST_DAY, Budget
 from pytest_rollout.quantities import convert, format_number, with_unit
-
-MOST_SHARED = 0.1
-"""Above this percentage of units in both arms there are no two groups."""
-MOST_TWICE = 0.1
-"""Above this percentage of rows that are there twice, bounds are narrower than what was seen allows."""
 
 
 def claim_of(arms: Arms, line: str) -> Claim:
@@ -47,10 +43,15 @@ def _sample_ratio(arms: Arms) -> Claim:
     reading = Reading.exactly(100 * treated / whole if whole else 0.0, "%", name="units that are treated")
     doubt, planned = found.assignment.doubt, found.rows.design.shares
     if not whole or planned is None:
-        why = "no unit has a row yet" if not whole else "nobody says how units were to be split"
-        needs = "" if not whole else "write 'assignment' or 'shares' in the experiment of the plan"
-        reason = Reason.INFORMATION if not whole else Reason.INVALID
-        unknown = Reading.unknown(why, name="sample ratio", reason=reason, needs=needs)
+        nobody = Doubt(
+            Reason.INVALID,
+            "nobody says how units were to be split",
+            "write 'assignment' or 'shares' in the experiment of the plan",
+        )
+        # A phase that has just begun waits for its first row; later, what brings the rows is dead.
+        empty = found.distrust.late() or Doubt(Reason.INFORMATION, "no unit has a row yet")
+        why = nobody if whole else empty
+        unknown = Reading.unknown(why.why, name="sample ratio", reason=why.reason, needs=why.needs)
         return claim_about(unknown, Truth.INCONCLUSIVE, text="arms are split as planned", limit="", near=math.nan)
     truth = Truth.PROVEN if doubt is None else Truth.INCONCLUSIVE
     if doubt is not None:
@@ -65,33 +66,14 @@ def _sample_ratio(arms: Arms) -> Claim:
 def _contamination(arms: Arms) -> Claim:
     """Next to no unit has rows in two arms, and next to no row is there twice."""
     found = _any_metric(arms)
-    counted = integrity(found.table, control=CONTROL)
-    rows = sum(counted.rows.values())
-    twice = 100 * (counted.duplicates or 0) / rows if rows else 0.0
-    if twice > MOST_TWICE:
-        named = f"in column '{found.table.table.row}'"
-        why = f"{counted.duplicates} of {rows} rows have the name of another, or none, {named}"
-        fix = "write each row once: remove retries of the pipeline, or join on a key that is unique"
-        return _at_most(found, twice, "%", "rows that are there twice", MOST_TWICE, why, needs=fix)
-    both, whole = sum(counted.units_in_both.values()), sum(counted.units_in_all.values())
-    share = 100 * both / whole if whole else 0.0
-    why = f"{both} of {whole} units have rows in two arms" if share > MOST_SHARED else ""
-    return _at_most(found, share, "%", "units in two arms", MOST_SHARED, why)
+    counted = contamination(found.table)
+    return _at_most(found, counted.percent, "%", counted.name, counted.most, counted.why, needs=counted.needs)
 
 
 def _assignment(arms: Arms) -> Claim:
     """Every unit is in the arm that the hash gives it, and none has left the treatment as its traffic grew."""
-    found = _any_metric(arms)
-    compared = arms.assigned()
-    left = integrity(found.table, control=CONTROL).left
-    why = []
-    if compared.differing:
-        why.append(f"{compared.differing} of {compared.checked} units are not where the hash puts them")
-        why += compared.examples
-    if left:
-        why.append(f"{left} units left the treatment while its traffic grew")
-    wrong = compared.differing + left
-    return _at_most(found, wrong, "", "units that are not assigned as planned", 0, "; ".join(why))
+    wrong, why = arms.misplaced(arms.some_metric)
+    return _at_most(_any_metric(arms), wrong, "", "units that are not assigned as planned", 0, why, needs=BEGIN_AGAIN)
 
 
 def _at_most(
@@ -102,7 +84,7 @@ def _at_most(
     most: float,
     why: str,
     *,
-    needs: str = "begin the experiment again when units are assigned once and for all",
+    needs: str,
 ) -> Claim:
     reading = Reading.exactly(value, unit, name=name, provenance=found.provenance)
     truth = Truth.PROVEN if value <= most else Truth.INCONCLUSIVE

@@ -8,7 +8,7 @@ wrong size or no range, every estimate is the widest interval with its reason.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -57,9 +57,10 @@ class Comparison:
     estimates to be compared with limits.
     """
 
-    def __init__(self, samples: Samples, design: Design) -> None:
+    def __init__(self, samples: Samples, design: Design, distrust: Callable[[], Doubt | None] | None = None) -> None:
         self._samples = samples
         self.design = design
+        self._distrust = distrust
 
     @cached_property
     def mean(self) -> Sides:
@@ -140,8 +141,12 @@ class Comparison:
 
     @cached_property
     def doubt(self) -> Doubt | None:
-        """Why nothing of this is to be believed: what the caller knows, a wrong sample ratio, rows without values."""
-        return self.design.doubt or self.assignment.doubt or assigned.missingness(self._counted, self.design)
+        """Why nothing of this is to be believed: what the caller knows, a wrong sample ratio, rows without values.
+
+        What the caller has to ask for first, it is asked last, and only for an estimate.
+        """
+        doubt = self.design.doubt or self.assignment.doubt or assigned.missingness(self._counted, self.design)
+        return doubt or (self._distrust() if self._distrust is not None else None)
 
     @cached_property
     def n(self) -> Mapping[str, Rows]:
@@ -229,6 +234,7 @@ class Comparison:
             method=found.method + note,
             why=found.why or self._progress(),
             name=name,
+            needs=doubt.needs if doubt is not None else "",
             reason=doubt.reason if doubt is not None else self._reason(found),
             counted=f"rows of {counted}",
             refuting_level=found.level,

@@ -17,6 +17,7 @@ class Doubt:
 
     reason: Reason
     why: str
+    needs: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -90,17 +90,17 @@ def integrity(samples: TableSamples, *, control: str = "control") -> Integrity:
     if samples.table.unit is None:
         raise ValueError("rows without units have no assignment that could be wrong")
     counted = samples.moments(Counted())
-    both = _in_both(samples)
+    both = in_both(samples)
     before, after, without = _outside(samples)
     return Integrity(
         units={cell: each.units for cell, each in counted.items()},
-        rows={cell: each.rows for cell, each in counted.items()},
+        rows={cell: each.rows for cell, each in samples.look.cells.items()},
         missing={cell: each.missing for cell, each in samples.look.cells.items()},
         timed_out={cell: each.timed_out for cell, each in samples.look.cells.items()},
         units_in_all={stratum: units for stratum, (units, _) in both.items()},
         units_in_both={stratum: found for stratum, (_, found) in both.items()},
-        left=_left(samples, control),
-        duplicates=_duplicates(samples),
+        left=left(samples, control),
+        duplicates=duplicates(samples),
         before=before,
         after=after,
         without_time=without,
@@ -108,7 +108,12 @@ def integrity(samples: TableSamples, *, control: str = "control") -> Integrity:
     )
 
 
-def _in_both(samples: TableSamples) -> dict[str, tuple[int, int]]:
+def in_both(samples: TableSamples) -> dict[str, tuple[int, int]]:
+    """Units by stratum, and how many of them have rows in two arms of it or more.
+
+    Raises:
+        SourceError: As for `integrity`.
+    """
     sql = samples.sql
     stratum = "stratum, " if sql.stratified else ""
     group = " GROUP BY stratum" if sql.stratified else ""
@@ -123,7 +128,12 @@ def _in_both(samples: TableSamples) -> dict[str, tuple[int, int]]:
     return found
 
 
-def _left(samples: TableSamples, control: str) -> int:
+def left(samples: TableSamples, control: str) -> int:
+    """Units that were treated in one stage and not in a later one; 0 where there is one stratum.
+
+    Raises:
+        SourceError: As for `integrity`.
+    """
     sql = samples.sql
     stratum = samples.table.stratum
     ordered = bool(samples.span.stages) or (stratum is not None and sql.columns[stratum].holds == NUMBER)
@@ -131,7 +141,7 @@ def _left(samples: TableSamples, control: str) -> int:
         return 0
     number = list(samples.table.arms).index(control)
     units = (
-        f"SELECT unit, min(CASE WHEN arm <> {number} THEN stratum END) AS first_treated, "  # noqa: S608 - as in `_in_both`
+        f"SELECT unit, min(CASE WHEN arm <> {number} THEN stratum END) AS first_treated, "  # noqa: S608 - as in `in_both`
         f"max(CASE WHEN arm = {number} THEN stratum END) AS last_control FROM ({sql.rows(valued=False)}) AS experiment "
         "WHERE arm IS NOT NULL GROUP BY unit"
     )
@@ -139,7 +149,12 @@ def _left(samples: TableSamples, control: str) -> int:
     return _one(samples, sql.statement(text))
 
 
-def _duplicates(samples: TableSamples) -> int | None:
+def duplicates(samples: TableSamples) -> int | None:
+    """Rows that another row has the name of, or that have none; None where no column names rows.
+
+    Raises:
+        SourceError: As for `integrity`.
+    """
     if samples.table.row is None:
         return None
     sql, name = samples.sql, samples.sql.speech.name(samples.table.row)
@@ -174,7 +189,7 @@ def assigned(samples: TableSamples, arm_of: Callable[[str, str], str | None]) ->
     """
     sql = samples.sql
     key = f"{sql.key}, unit"
-    units = f"SELECT {key} FROM ({sql.rows(valued=False)}) AS experiment WHERE arm IS NOT NULL GROUP BY {key}"  # noqa: S608 - as in `_in_both`
+    units = f"SELECT {key} FROM ({sql.rows(valued=False)}) AS experiment WHERE arm IS NOT NULL GROUP BY {key}"  # noqa: S608 - as in `in_both`
     many = _one(samples, sql.statement(f"SELECT count(*) FROM ({units}) AS units"))  # noqa: S608 - as above
     first = f"SELECT {key} FROM ({units} ORDER BY unit LIMIT {MOST_UNITS}) AS first_units"  # noqa: S608 - as above
     rows = samples.source.rows(sql.statement(first, most=MOST_UNITS))

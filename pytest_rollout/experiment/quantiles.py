@@ -117,7 +117,7 @@ def contrast(samples: Samples, q: float, design: Design, counted: Mapping[Cell, 
     alpha = alpha_of(design.confidence)
     used = [(name, weight) for name, weight in zip(strata.names, strata.weights, strict=True) if weight > 0]
     cells = [
-        [((arm, name), weight, counted[arm, name].rows) for name, weight in used if (arm, name) in counted]
+        [((arm, name), weight, each.rows) for name, weight in used if (each := counted.get((arm, name))) and each.rows]
         for arm in (design.control, design.treatment)
     ]
     method = _method(q, design, len(used))

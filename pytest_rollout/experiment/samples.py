@@ -32,7 +32,11 @@ class Above:
 
 @dataclass(frozen=True)
 class Counted:
-    """Units in place of values: 1 for each row, so that `Moments` tell how many units and rows there are."""
+    """Units in place of values, so that `Moments` tell how many there are: rows with a value, and rows without one.
+
+    What is told of units is told of those with rows; whether one without a
+    value counts among them is up to the samples.
+    """
 
 
 Measure = Values | Above | Counted

@@ -28,6 +28,8 @@ class Speech:
         zoned: The type of an instant, and `local` of one without its zone.
         time: A time column as it is compared; `{}` is the column.
         instant: How a parameter that is an instant is written; `{}` is the parameter, `{type}` its type.
+        seconds: A time as it is compared, as seconds since 1970 in UTC; `local_seconds` where that is another text
+            for one without its zone.
         odd: A condition that a value is no number although its column is of numbers; `{}` is the value.
     """
 
@@ -39,6 +41,8 @@ class Speech:
     local: str = "TIMESTAMP"
     time: str = "{}"
     instant: str = "CAST({} AS {type})"
+    seconds: str = "EXTRACT(EPOCH FROM {})"
+    local_seconds: str = ""
     odd: str = ""
 
     def name(self, identifier: str) -> str:
@@ -62,6 +66,11 @@ class Speech:
         """A parameter that is compared with a column of times."""
         return self.instant.format(self.mark + parameter, type=self.local if holds == LOCAL_TIME else self.zoned)
 
+    def seconds_of(self, time: str, holds: str) -> str:
+        """A time as it is compared, as a float64 of seconds since 1970 in UTC."""
+        text = self.local_seconds if holds == LOCAL_TIME and self.local_seconds else self.seconds
+        return f"CAST({text.format(time)} AS {self.double})"
+
     def instant_value(self, at: datetime, holds: str) -> Value:
         """What is bound to it."""
         utc = at.astimezone(UTC)
@@ -76,6 +85,7 @@ class SqliteSpeech(Speech):
     infinity: str = "9e999"
     time: str = "strftime('%Y-%m-%d %H\\:%M\\:%f', {})"
     instant: str = "{}"
+    seconds: str = "(julianday({}) - 2440587.5) * 86400"
     odd: str = "typeof({}) NOT IN ('integer', 'real', 'null')"
 
     def instant_value(self, at: datetime, holds: str) -> Value:
@@ -88,7 +98,13 @@ _SPEECHES: Mapping[str, Speech] = {
     "duckdb": Speech(mark="$", double="DOUBLE", infinity="CAST('Infinity' AS DOUBLE)", zoned="TIMESTAMPTZ"),
     "sqlite": SqliteSpeech(),
     "spark": Speech(
-        quote="`", double="DOUBLE", infinity="CAST('Infinity' AS DOUBLE)", zoned="TIMESTAMP", local="TIMESTAMP_NTZ"
+        quote="`",
+        double="DOUBLE",
+        infinity="CAST('Infinity' AS DOUBLE)",
+        zoned="TIMESTAMP",
+        local="TIMESTAMP_NTZ",
+        seconds="unix_millis({}) / 1000",
+        local_seconds="timestampdiff(MILLISECOND, TIMESTAMP_NTZ'1970-01-01', {}) / 1000",
     ),
 }
 

@@ -27,6 +27,7 @@ class Seen:
         total: The sum of the finite values.
         low: The least finite value; NaN where there is none.
         high: The largest.
+        newest: When the newest row with a value was written, in seconds since 1970, UTC; NaN where there is none.
         timed_out: Rows that timed out.
         strange: Rows whose value is NaN, and is missing.
         infinite: Values that are `+inf`, and those that timed out.
@@ -38,6 +39,7 @@ class Seen:
     total: float
     low: float
     high: float
+    newest: float = math.nan
     timed_out: int = 0
     strange: int = 0
     infinite: int = 0
@@ -104,7 +106,7 @@ def looked(sql: TableSql, ask: Callable[[Statement], Sequence[Row]]) -> Look:
     ignored = 0
     for row in ask(sql.look()):
         label, stratum = label_of(row[0]), row[1] if sql.stratified else 0
-        rows, values, total, low, high, *counts = row[2 if sql.stratified else 1 :]
+        rows, values, total, low, high, newest, *counts = row[2 if sql.stratified else 1 :]
         many = int(as_float(rows, sql.table.name))
         if label in sql.table.ignored:
             ignored += many
@@ -120,6 +122,7 @@ def looked(sql: TableSql, ask: Callable[[Statement], Sequence[Row]]) -> Look:
             total=as_float(total, "total"),
             low=math.nan if low is None else as_float(low, "low"),
             high=math.nan if high is None else as_float(high, "high"),
+            newest=math.nan if newest is None else as_float(newest, "newest"),
             **flags,
         )
     return Look(dict(sorted(cells.items())), ignored)

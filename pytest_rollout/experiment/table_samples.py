@@ -89,20 +89,22 @@ class TableSamples:
 
     def _moments_of(self, row: Row, measure: Measure, seen: Seen, centre: float) -> Moments:
         units, rows, total, rows2, total2, both, squares, largest = (as_float(each, "sums") for each in row)
+        # Units are counted over all rows, the same for every metric of a table; which rows have a value was seen.
+        counted = isinstance(measure, Counted)
         lowest, highest = _ends(measure, seen, rows, total)
         return Moments(
             units=int(units),
-            rows=int(rows),
-            total=total,
+            rows=seen.values if counted else int(rows),
+            total=float(seen.values) if counted else total,
             rows_squared=rows2,
             total_squared=total2,
             rows_total=both,
-            values_squared=squares,
+            values_squared=float(seen.values) if counted else squares,
             centre=centre if isinstance(measure, Values) else 0.0,
             lowest=lowest,
             highest=highest,
             largest_unit=int(largest),
-            missing=0 if isinstance(measure, Counted) else seen.missing,
+            missing=seen.missing,
             clustered=self.table.unit is not None,
         )
 

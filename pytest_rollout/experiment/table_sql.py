@@ -42,20 +42,25 @@ class TableSql(TableRows):
     def look(self) -> Statement:
         """A row for each label and stratum.
 
-        It has rows, values, the sum, the least and the largest of the finite ones, and the counts of all flags.
+        It has rows, values, the sum, the least and the largest of the finite ones, when the newest row with a value
+        was written, and the counts of all flags.
         """
         flags, late = self.row_flags(), self.value_flags()
         inside = "".join(f", CASE WHEN {condition} THEN 1 END AS {name}" for name, condition in flags.items())
         stratum = f", {self.stratum()} AS stratum" if self.stratified else ""
         seen = (
-            f"SELECT {self.name(self.table.arm)} AS label{stratum}, {self.value()} AS v{inside} "
+            f"SELECT {self.name(self.table.arm)} AS label{stratum}, {self.value()} AS v, {self._at()} AS taken{inside} "
             f"FROM {self.speech.table(self.table.name)} WHERE {self.inside()}"
         )
         infinity = self.speech.infinity
         finite = f"CASE WHEN v < {infinity} AND v > -{infinity} THEN v END" if self.of_numbers else "v"
         counts = [f"count({name})" for name in flags]
         counts += [f"count(CASE WHEN {condition} THEN 1 END)" for condition in late.values()]
-        sums = ", ".join(["count(*)", "count(v)", f"sum({finite})", f"min({finite})", f"max({finite})", *counts])
+        clock = self.columns[self.table.at].holds
+        newest = self.speech.seconds_of("max(CASE WHEN v IS NOT NULL THEN taken END)", clock)
+        sums = ", ".join(
+            ["count(*)", "count(v)", f"sum({finite})", f"min({finite})", f"max({finite})", newest, *counts]
+        )
         key = "label, stratum" if self.stratified else "label"
         return self.statement(f"SELECT {key}, {sums} FROM ({seen}) AS seen GROUP BY {key}")
 

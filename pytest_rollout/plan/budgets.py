@@ -74,6 +74,17 @@ def _check_experiment(phase: Phase, findings: Findings, node: Node) -> None:
     if stated is None and any(budget.against == CONTROL for budget in phase.budgets.values()):
         fix = "write 'experiment: {unit: ..., arms: {control: ..., treatment: ...}}' in the plan"
         findings.at_key(node, f"budgets of '{phase.name}' are against control, and there is no experiment", fix)
+    if stated is None or not phase.compares or not stated.salt or stated.shares or CONTROL not in stated.arms:
+        return
+    unsaid = f"'assignment' in the experiment of '{phase.name}', and nobody says which part of the units"
+    if set(stated.arms) != {CONTROL, "treatment"}:
+        found = f"{unsaid} each arm has"
+        fix = f"write 'shares' for {listed(stated.arms)}: traffic says it only of 'control' and 'treatment'"
+        findings.at_key(node, found, fix)
+    elif phase.traffic is None and not phase.stages:
+        findings.at_key(
+            node, f"{unsaid} is treated", "write 'traffic' or 'stages' in the phase, or 'shares' in the experiment"
+        )
 
 
 def _check_names(budgets: Mapping[str, Budget], written: Node, findings: Findings) -> None:

@@ -14,6 +14,10 @@ from pytest_rollout.plan.thresholds import parse_number
 from pytest_rollout.quantities import Quantity, Unit, parse_duration
 
 DEFAULT_MAX_AGE = timedelta(minutes=5)
+ROWS_MAX_AGE = timedelta(hours=1)
+"""How old the newest row of an experiment may be, where the plan does not say; `every` where that is more."""
+PAIRS_MAX_AGE = timedelta(days=1)
+"""The same of a suite that is replayed, which has a time of its own."""
 """How old a number may be where the plan does not say."""
 
 
@@ -32,17 +36,18 @@ class Metrics:
 def build_metrics(checked: Node, written: Node, findings: Findings) -> Metrics:
     """The metrics of a plan, from what was kept of the document and what was written in it."""
     raw = written.fields_of("metrics")
+    every = parse_duration(checked.text_of("every") or "1h")
     metrics = {}
     for name, node in checked.fields_of("metrics").items():
         if node.get("no_data", "alive") is not None:
             _check_alive(name, node.fields["no_data"].fields["alive"], raw, findings)
         _check_questions(raw[name], findings)
         if all(key in node.fields for key in ("unit", "better") if key in raw[name].fields):
-            metrics[name] = _metric(name, node, findings)
+            metrics[name] = _metric(name, node, findings, every)
     return Metrics(frozenset(raw), metrics)
 
 
-def _metric(name: str, node: Node, findings: Findings) -> Metric:
+def _metric(name: str, node: Node, findings: Findings, every: timedelta) -> Metric:
     return Metric(
         name=name,
         title=node.text_of("title") or name,
@@ -52,7 +57,7 @@ def _metric(name: str, node: Node, findings: Findings) -> Metric:
         query=_query(node.get("query")),
         series=_query(node.get("series")),
         ratio=_ratio(node.get("ratio")),
-        max_age=_max_age(node.text_of("max_age")),
+        max_age=_max_age(node, every),
         no_data=_no_data(node.get("no_data")),
         place=findings.place(node),
         step=parse_duration(node.text_of("step") or "60s"),
@@ -148,7 +153,7 @@ def _check_questions(metric: Node, findings: Findings) -> None:
 
 
 _APART = {
-    "samples": {"source", "query", "series", "ratio", "over", "as", "quantile", "within", "no_data", "step", "max_age"},
+    "samples": {"source", "query", "series", "ratio", "over", "as", "quantile", "within", "no_data", "step"},
     "ratio": {"query", "series", "over", "as", "quantile", "within", "no_data", "step"},
     "quantile": {"series", "over", "as", "within", "no_data", "step"},
     "within": {"series", "over", "as", "no_data", "step"},
@@ -157,10 +162,16 @@ _APART = {
 """Keys of a metric that exclude each other."""
 
 
-def _max_age(text: str) -> timedelta | None:
+def _max_age(node: Node, every: timedelta) -> timedelta | None:
+    """What the plan says; for rows that nobody polls, as long as a look may find nothing new."""
+    text = node.text_of("max_age")
     if text == "any":
         return None
-    return parse_duration(text) if text else DEFAULT_MAX_AGE
+    if text:
+        return parse_duration(text)
+    if "samples" not in node.fields:
+        return DEFAULT_MAX_AGE
+    return max(every, PAIRS_MAX_AGE if "pairs" in node.fields else ROWS_MAX_AGE)
 
 
 def _no_data(node: Node | None) -> NoData | None:

@@ -54,6 +54,7 @@ DAYS = 2
 AT = 'to_timestamp(seconds) AS "at"'
 CUSTOMER = "'c' || unit AS customer"
 ARM = "CASE arm WHEN 1 THEN 'new' ELSE 'old' END AS arm"
+LATENCY = "CASE WHEN NOT isnan(latency_ms) THEN latency_ms END AS latency_ms"
 REST = "failed, timed_out, request"
 NAIVE = "(to_timestamp(seconds) AT TIME ZONE 'UTC') AS \"at\""
 TEXTS = "CASE WHEN failed THEN 'true' ELSE 'false' END AS failed, timed_out, request"
@@ -81,8 +82,21 @@ def begin(project, *, days: float) -> None:
         ledger.append_all(begun, recorded_at=now)
 
 
-def write_rows(project, *, slower=0.0, failing=0.0, lost=0.0, both=0.0, salt="shop", columns="", rows=ROWS, twice=0):
-    """The table of requests, from a fixed seed."""
+def write_rows(
+    project,
+    *,
+    slower=0.0,
+    failing=0.0,
+    lost=0.0,
+    both=0.0,
+    salt="shop",
+    columns="",
+    rows=ROWS,
+    twice=0,
+    missing=(0.0, 0.0),
+    ended=(0.0, 0.0),
+):
+    """The table of requests, from a fixed seed; so much of either arm has no latency, and so long ago it ended."""
     chance = np.random.default_rng(20261125)
     names = [f"c{number}" for number in range(CUSTOMERS)]
     assigned = Assignment(salt=salt, shares={"treatment": 20})
@@ -101,9 +115,11 @@ def write_rows(project, *, slower=0.0, failing=0.0, lost=0.0, both=0.0, salt="sh
         "timed_out": np.zeros(rows, dtype=bool),
         "request": np.arange(rows),
     }
-    table = {name: column[~gone[unit]] for name, column in table.items()}
+    table["latency_ms"][np.random.default_rng(3).random(rows) < np.where(arm, missing[1], missing[0])] = np.nan
+    over = start + DAYS * 86400 - 3600 * np.where(arm, ended[1], ended[0])
+    table = {name: column[~gone[unit] & (table["seconds"] < over)] for name, column in table.items()}
     (project.gates / "requests.duckdb").unlink(missing_ok=True)
-    chosen = columns or f"{AT}, {CUSTOMER}, {ARM}, latency_ms, {REST}"
+    chosen = columns or f"{AT}, {CUSTOMER}, {ARM}, {LATENCY}, {REST}"
     with duckdb.connect(str(project.gates / "requests.duckdb")) as connection:
         connection.register("made", table)
         connection.execute(f"CREATE TABLE requests AS SELECT {chosen} FROM made")
@@ -223,8 +239,96 @@ def test_rows_that_are_there_twice_are_found(shop, twice, exit_code):
     result = shop.run()
 
     assert result.ret == exit_code, result.text
-    assert ("150 of 15150 rows have the name of another, or none, in column 'request'" in result.text) == (twice > 10)
+    told = "150 of 15150 rows have the name of another, or none, in column 'request'"
+    assert (told in " ".join(result.text.split())) == (twice > 10)
     assert result.codes == ({"invalid"} if exit_code else set())
+
+
+@pytest.mark.parametrize("missing", [(0.0, 0.04), (0.03, 0.0), (0.0, 0.25)])
+def test_a_latency_that_one_arm_does_not_write_down_is_doubt(shop, missing):
+    """What hangs has no latency, and what is left of the arm looks as fast as before."""
+    write_rows(shop, missing=missing)
+
+    result = shop.run()
+
+    result.holds("invalid")
+    assert "have no value, so what is left is not alike" in " ".join(result.text.split())
+
+
+def test_latencies_that_both_arms_lack_alike_are_left_out(shop):
+    """Ranks of P95 are those of the rows that have a value."""
+    shop.write("gates/shop/test_phase1.py", GATES.replace('.p50.delta < "4 ms"', '.p95.delta < "12 ms"'))
+    write_rows(shop, missing=(0.25, 0.25))
+
+    result = shop.run()
+
+    result.proceeds()
+    (claim,) = next(each for name, each in claims_of(result).items() if "test_phase1" in name)
+    assert claim["n"] < 0.8 * ROWS * 0.2
+
+
+@pytest.mark.parametrize(
+    ("ended", "told"),
+    [
+        pytest.param((30, 30), "is 30 h old, and latency allows 1 h", id="both"),
+        pytest.param((0, 1.5), "row of treatment is 1 h 30 min old, and latency allows 1 h", id="the-new-one"),
+    ],
+)
+def test_rows_that_ended_are_old(shop, ended, told):
+    """What the release did yesterday says nothing of what it does now."""
+    write_rows(shop, ended=ended)
+
+    result = shop.run()
+
+    result.holds("stale", "no-data") if ended[0] else result.holds("stale")
+    assert told in " ".join(result.text.split())
+
+
+def test_the_plan_says_how_old_rows_may_be(shop):
+    """An hour, or `every` where that is more, unless it says otherwise; and a claim says how old they are."""
+    write_rows(shop, ended=(1.5, 1.5))
+    said = []
+    for text in ("", ", max_age: 2h", ", max_age: any"):
+        shop.write(
+            "gates/shop/rollout.yaml",
+            PLAN.replace("failed}", "failed" + text + "}").replace(
+                "timed_out: timed_out}", "timed_out: timed_out" + text + "}"
+            ),
+        )
+        said.append(shop.run())
+    shop.write("gates/shop/rollout.yaml", PLAN.replace("percentage: percent", "percentage: percent\nevery: 2h"))
+    said.append(shop.run())
+
+    assert [result.ret for result in said] == [1, 0, 0, 0]
+    for result in said:
+        claims = claims_of(result)["rollout.yaml::phase1::latency.p50"]
+        assert 1.5 * 3600 <= claims[0]["age"] < 1.6 * 3600
+        assert claims[0]["at"].startswith("20")
+
+
+@pytest.mark.parametrize("planned", ["  planned: 1500", "  planned: 50000"])
+def test_a_dead_pipeline_is_no_wait_for_rows(shop, planned):
+    """A table that is empty since the phase began, two days ago, or that ended: more time brings nothing."""
+    text = PLAN.replace("  planned: 1500", planned)
+    shop.write("gates/shop/rollout.yaml", text)
+    write_rows(shop, ended=(24.0 * DAYS, 24.0 * DAYS))
+    empty = shop.run()
+    write_rows(shop, ended=(5.0, 5.0))
+    ended = shop.run()
+
+    empty.holds("no-data")
+    assert "no row since" in empty.text
+    ended.holds("stale")
+
+
+def test_a_phase_that_has_just_begun_waits_for_its_first_rows(shop):
+    (shop.gates / "ledger.sqlite").unlink()
+    begin(shop, days=0.02)
+    write_rows(shop, ended=(24.0 * DAYS, 24.0 * DAYS))
+
+    result = shop.run()
+
+    result.holds("information", exit_code=10)
 
 
 def test_units_that_are_not_where_the_hash_puts_them_are_found(shop):
@@ -384,3 +488,147 @@ def test_power_is_told_before_the_phase_begins(shop):
 
     assert "rows of the control arm are too few" not in found.stdout
     assert found.returncode == 0, found.stdout + found.stderr
+
+
+SUITE = """
+rollout: shop
+experiment:
+  unit: question
+  arms: {control: old, treatment: new}
+  shares: {control: 50 %, treatment: 50 %}
+metrics:
+  score: {better: higher, samples: answers.score, pairs: question}
+phases:
+  phase1: {title: Replay}
+environments:
+  test:
+    ledger: ledger.sqlite
+    sources:
+      answers: {kind: sql, url: "duckdb:///answers.duckdb"}
+"""
+SUITE_GATES = '''
+"""Are answers as good?"""
+import pytest
+
+
+@pytest.mark.phase1
+def test_as_good(ab):
+    """Answers are as good."""
+    assert ab("score").paired > -0.05
+'''
+
+
+@pytest.fixture
+def suite(project):
+    """A thousand questions that were put to both versions three hours ago."""
+    project.write("gates/shop/rollout.yaml", SUITE)
+    project.write("gates/shop/test_phase1.py", SUITE_GATES)
+    begin(project, days=9)
+    write_answers(project)
+    return project
+
+
+def write_answers(project, *, unanswered=0.0, hours=3.0):
+    """The answers of both versions; the new one leaves out the hardest questions."""
+    chance = np.random.default_rng(20261125)
+    old = chance.uniform(0.7, 0.9, 1000)
+    new = np.where(old < np.quantile(old, unanswered), np.nan, old + chance.normal(0, 0.02, 1000))
+    table = {
+        "number": np.tile(np.arange(1000), 2),
+        "arm": np.repeat(np.arange(2), 1000),
+        "score": np.concatenate([old, new]),
+        "seconds": np.full(2000, (datetime.now(UTC) - timedelta(hours=hours)).timestamp()),
+    }
+    (project.gates / "answers.duckdb").unlink(missing_ok=True)
+    with duckdb.connect(str(project.gates / "answers.duckdb")) as connection:
+        connection.register("made", table)
+        connection.execute(
+            f"CREATE TABLE answers AS SELECT {AT}, 'q' || number AS question, {ARM}, "
+            "CASE WHEN NOT isnan(score) THEN score END AS score FROM made"
+        )
+
+
+def test_a_suite_that_both_versions_answer_proceeds(suite):
+    suite.run().proceeds()
+
+
+def test_questions_that_one_version_leaves_out_are_doubt(suite):
+    """The hard ones: of those that are left it is as good as the old one."""
+    write_answers(suite, unanswered=0.3)
+
+    result = suite.run()
+
+    result.holds("invalid")
+    assert "300 of 1000 questions were answered by one version only" in result.text
+
+
+def test_a_suite_has_a_time_of_its_own(suite):
+    """Nobody replays it every hour; a day is what it may be old, unless the plan says otherwise."""
+    write_answers(suite, hours=25)
+    old = suite.run()
+    suite.write("gates/shop/rollout.yaml", SUITE.replace("pairs: question", "pairs: question, max_age: 7d"))
+    allowed = suite.run()
+
+    old.holds("stale")
+    assert "is 25 h old, and score allows 24 h" in " ".join(old.text.split())
+    allowed.proceeds()
+
+
+AB_ONLY = PLAN.replace("  assignment: {salt: shop}\n", "  shares: {control: 80 %, treatment: 20 %}\n").replace(
+    """    budgets:
+      latency.p50: {against: control, warning: +3 ms, critical: {limit: +6 ms, to: 0 %}}
+      failed.rate: {against: control, critical: +5 pp}
+""",
+    "",
+)
+
+
+@pytest.mark.parametrize(
+    ("plan", "rows", "told"),
+    [
+        pytest.param(AB_ONLY, {"both": 0.02}, "of 1500 units have rows in two arms", id="in-both"),
+        pytest.param(AB_ONLY, {"twice": 150}, "have the name of another, or none, in column 'request'", id="twice"),
+        pytest.param(
+            AB_ONLY.replace("  shares: {control: 80 %, treatment: 20 %}", "  assignment: {salt: shop}"),
+            {"salt": "another"},
+            "are not where the hash puts them",
+            id="assigned-otherwise",
+        ),
+    ],
+)
+def test_a_phase_whose_gates_alone_compare_arms_believes_no_mixed_ones(shop, plan, rows, told):
+    """It has no gate that asks whether there are two groups, so each comparison does."""
+    shop.write("gates/shop/rollout.yaml", plan)
+    write_rows(shop)
+    sound = shop.run()
+    write_rows(shop, slower=-12, **rows)
+
+    result = shop.run()
+
+    sound.proceeds()
+    assert not {"contamination", "assignment"} & {name.rpartition("::")[2] for name in claims_of(sound)}
+    result.holds("invalid")
+    assert told in " ".join(result.text.split())
+
+
+def test_an_assignment_without_traffic_is_doubt_where_gates_alone_compare(shop):
+    plan = AB_ONLY.replace("  shares: {control: 80 %, treatment: 20 %}", "  assignment: {salt: shop}")
+    shop.write("gates/shop/rollout.yaml", plan.replace("    traffic: 20 %", "    title: Half"))
+
+    result = shop.run()
+
+    result.holds("invalid")
+    assert "nobody says how many units of phase1 are in which arm" in " ".join(result.text.split())
+    result.is_calm()
+
+
+def test_an_assignment_without_traffic_is_refused_where_the_plan_compares(shop):
+    """Nobody could say which units should be where, at any run."""
+    shop.write("gates/shop/rollout.yaml", PLAN.replace("    traffic: 20 %\n", ""))
+
+    result = shop.run(lock=False)
+
+    assert result.ret not in {0, 10, 20}
+    text = " ".join(result.text.split())
+    assert ":14:3: phases.phase1: 'assignment' in the experiment of 'phase1', and nobody says which part" in text
+    assert "write 'traffic' or 'stages' in the phase, or 'shares' in the experiment" in text

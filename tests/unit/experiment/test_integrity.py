@@ -10,7 +10,8 @@ import pytest
 from pytest_rollout.errors import SourceError
 from pytest_rollout.experiment import integrity as module
 from pytest_rollout.experiment.assignment import Assignment
-from pytest_rollout.experiment.integrity import assigned, integrity
+from pytest_rollout.experiment.contamination import contamination
+from pytest_rollout.experiment.integrity import assigned, duplicates, in_both, integrity, left
 from pytest_rollout.experiment.samples import Above, Values
 from pytest_rollout.experiment.table import Span, Table
 from pytest_rollout.experiment.table_samples import TableSamples
@@ -175,3 +176,42 @@ def test_damaged_rows_are_no_rows(source, tmp_path, damage):
     assert before.cells
     with pytest.raises(SourceError, match="damaged"):
         TableSamples(Told("recalls", None, AnswerBook(tmp_path / "book", replay=True)), TABLE, SPAN).look  # noqa: B018 - as is
+
+
+def test_what_makes_an_experiment_none_is_one_answer(database):
+    """Units in two arms, or rows that are there twice; for every metric of a table the same statements."""
+
+    def of(both, twice, value="value"):
+        rows = [
+            f"({n}, '{'c' if n % 2 else 't'}', 'u{n}', 1, '{START + timedelta(hours=1)}', 5, false)"
+            for n in range(2000)
+        ]
+        rows += [f"({3000 + n}, 'c', 'u{2 * n}', 1, '{START + timedelta(hours=1)}', 5, false)" for n in range(both)]
+        rows += [rows[n] for n in range(twice)]
+        source = database(MAKE, f"INSERT INTO t VALUES {', '.join(rows)}", name=f"{both}-{twice}-{value}.duckdb")
+        return contamination(TableSamples(source, replace(TABLE, stratum=None, value=value), SPAN))
+
+    sound, both, twice = of(2, 2), of(3, 0), of(0, 3)
+
+    assert (sound.percent, sound.name, sound.why) == (0.1, "units in two arms", "")
+    assert (both.name, both.why) == ("units in two arms", "3 of 2000 units have rows in two arms")
+    assert twice.why == "3 of 2003 rows have the name of another, or none, in column 'row'"
+    assert twice.needs.startswith("write each row once")
+    assert of(3, 0, "late") == both
+
+
+@pytest.mark.parametrize("ask", [in_both, lambda samples: left(samples, "control"), duplicates])
+def test_units_are_asked_the_same_whichever_metric_asks(source, ask):
+    asked = []
+
+    class Noted:
+        speech, columns = source.speech, source.columns
+
+        def rows(self, statement):
+            asked.append(statement)
+            return source.rows(statement)
+
+    for value in ("value", "late"):
+        ask(TableSamples(Noted(), replace(TABLE, value=value), SPAN))
+
+    assert asked[0] == asked[1]

@@ -9,6 +9,10 @@ import numpy as np
 import pytest
 from support.recalls import END, SPAN, START, TABLE
 
+from pytest_rollout.decisions import Reason
+from pytest_rollout.experiment.compare import compare
+from pytest_rollout.experiment.comparison import Comparison
+from pytest_rollout.experiment.design import Design
 from pytest_rollout.experiment.samples import Above, Counted, Values
 from pytest_rollout.experiment.table import Span
 from pytest_rollout.experiment.table_samples import TableSamples
@@ -98,14 +102,16 @@ def test_true_and_false_are_whole_counts(source, rows):
         same(found[cell], sums_of(failed, rows.space[chosen], centre=0))
 
 
-def test_counted_rows_include_those_without_a_value(source, rows):
+def test_counted_rows_are_those_with_a_value_and_units_those_of_all_rows(source, rows):
+    """As arrays count them; a unit whose rows have no value was assigned all the same."""
     found = samples_of(source).moments(Counted())
 
     for cell, treated in ((CONTROL, False), (TREATMENT, True)):
         chosen = inside(rows) & (rows.treated == treated)
-        assert found[cell].rows == chosen.sum() == found[cell].total
+        missing = np.isnan(rows.latency[chosen]).sum()
+        assert found[cell].rows == chosen.sum() - missing == found[cell].total
         assert found[cell].units == len(np.unique(rows.space[chosen]))
-        assert found[cell].missing == 0
+        assert found[cell].missing == missing > 0
 
 
 @pytest.mark.parametrize("by", ["column", "stages"])
@@ -182,3 +188,65 @@ def test_units_are_counted_once_for_all_metrics_of_a_table(source):
 
     assert latency.moments([Counted()], 0.0) == failed.moments([Counted()], 0.0)
     assert latency.moments([Values()], 0.0) != failed.moments([Values()], 0.0)
+
+
+def arms_with_missing(database, *missing):
+    """Rows of 600 units, NaN where there is no value, as arrays and as a table; and so many shares without a value."""
+    chance = np.random.default_rng(5)
+    count = 12_000
+    unit = chance.integers(0, 600, count)
+    treated = unit % 2 == 1
+    values = np.exp(0.5 * chance.standard_normal(count))
+    values[chance.random(count) < np.where(treated, missing[1], missing[0])] = np.nan
+    lines = ", ".join(
+        f"('{START.isoformat()}'::TIMESTAMPTZ + INTERVAL 1 HOUR, 'u{u}', '{'t' if t else 'c'}', "
+        f"{'NULL' if np.isnan(v) else repr(float(v))})"
+        for u, t, v in zip(unit, treated, values, strict=True)
+    )
+    made = database(
+        "CREATE TABLE recalls (taken TIMESTAMPTZ, space_id VARCHAR, mode VARCHAR, latency_ms DOUBLE)",
+        f"INSERT INTO recalls VALUES {lines}",
+    )
+    samples = TableSamples(made, replace(TABLE, arms={"control": "c", "treatment": "t"}), SPAN)
+    arrays = [(values[treated == each], unit[treated == each]) for each in (False, True)]
+    return samples, arrays
+
+
+@pytest.mark.parametrize("missing", [(0.0, 0.0), (0.25, 0.25)])
+def test_a_table_says_what_arrays_say_without_their_missing_rows(database, missing):
+    """Ranks are taken from the values, and never from rows that have none."""
+    samples, ((control, units), (treatment, others)) = arms_with_missing(database, *missing)
+    design = Design(looks="continuous", cap=10.0, value_range=(0, 10))
+
+    found = Comparison(samples, design)
+    expected = compare(control, treatment, units=(units, others), looks="continuous", nan="omit")
+
+    for arm in ("control", "treatment"):
+        assert (found.n[arm].rows, found.n[arm].missing) == (expected.n[arm].rows, expected.n[arm].missing)
+    for what in ("p50", "p95", "p99"):
+        mine, theirs = getattr(found, what), getattr(expected, what)
+        for side in ("control", "treatment", "delta", "lift"):
+            one, other = getattr(mine, side), getattr(theirs, side)
+            assert (one.value, one.low, one.high) == pytest.approx((other.value, other.low, other.high), rel=1e-9)
+            assert (one.n, one.why, one.reason) == (other.n, other.why, other.reason)
+    assert found.mean.control.value == pytest.approx(np.nanmean(np.minimum(control, 10)), rel=1e-9)
+
+
+@pytest.mark.parametrize("missing", [(0.0, 0.04), (0.03, 0.0), (0.0, 1.0)])
+def test_rows_without_a_value_in_one_arm_are_doubt(database, missing):
+    """What hangs is not written down, and what is left looks as fast as before."""
+    samples, arms = arms_with_missing(database, *missing)
+
+    found = Comparison(samples, Design(looks="continuous"))
+
+    assert found.doubt.reason == Reason.INVALID
+    assert "have no value, so what is left is not alike" in found.doubt.why
+    assert found.p95.delta.high == math.inf
+    assert found.p95.delta.reason == Reason.INVALID
+    assert [found.n[arm].missing for arm in ("control", "treatment")] == [np.isnan(values).sum() for values, _ in arms]
+
+
+def test_an_arm_without_any_value_has_no_quantile(database):
+    samples, _ = arms_with_missing(database, 1.0, 1.0)
+
+    assert "has no rows" in Comparison(samples, Design()).p50.delta.why
