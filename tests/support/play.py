@@ -171,13 +171,15 @@ class Play:
 
 WAITING = {"minimum": "hold-time", "green": "streak", "approvals": "approval"}
 MEMORY = {"memory_rss_bytes": "critical"}
+BEGUN = {"memory_rss_bytes": "information", "cpu": "information"}
+"""No whole day has passed that a baseline could be compared with."""
 
 
 def walk(play: Play) -> None:
     """From the first run to the end of shadow mode: fifteen days, one fault, one recovery, two approvals."""
     # Before deployment everything is measured, and people have not spoken.
     unknown = {"after": "prerequisite", "incidents": "no-data"}  # the ledger begins with this run
-    play.scene("phase1", exit_code=1, bad=WAITING | unknown, at=OPENING)
+    play.scene("phase1", exit_code=1, bad=WAITING | BEGUN | unknown, at=OPENING)
     assert play.entries(Kind.PHASE_START) == ()
     play.scene("phase0", exit_code=10, bad={"approvals": "approval", "statements": "approval"}, at=OPENING + HOUR / 4)
     play.states("phase0", "operators-trained", "trained and signed off")
@@ -188,7 +190,7 @@ def walk(play: Play) -> None:
 
     # Shadow mode begins, and waits for everything that takes time.
     began = OPENING + 2 * HOUR
-    verdict, _ = play.scene("phase1", exit_code=10, bad=WAITING, at=began)
+    verdict, _ = play.scene("phase1", exit_code=10, bad=WAITING | BEGUN, at=began)
     assert (verdict["current_percentage"], verdict["rollback_percentage"]) == (0, None)
     assert [each.at for each in play.entries(Kind.PHASE_START) if each.phase == "phase1"] == [began]
 
