@@ -82,9 +82,8 @@ def _check_experiment(phase: Phase, findings: Findings, node: Node) -> None:
         fix = f"write 'shares' for {listed(stated.arms)}: traffic says it only of 'control' and 'treatment'"
         findings.at_key(node, found, fix)
     elif phase.traffic is None and not phase.stages:
-        findings.at_key(
-            node, f"{unsaid} is treated", "write 'traffic' or 'stages' in the phase, or 'shares' in the experiment"
-        )
+        fix = "write 'traffic' or 'stages' in the phase, or 'shares' in the experiment"
+        findings.at_key(node, f"{unsaid} is treated", fix)
 
 
 def _check_names(budgets: Mapping[str, Budget], written: Node, findings: Findings) -> None:

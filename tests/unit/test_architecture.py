@@ -83,6 +83,7 @@ LAYERS = (
         "acting",
         "arms",
         "live_comparison",
+        "distrust",
         "soundness",
         "winner",
         "planning",

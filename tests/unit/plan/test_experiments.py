@@ -24,8 +24,8 @@ environments:
     ledger: ledger.sqlite
     sources:
       telemetry: {kind: memory, answers: {served: 20}}
-      rows: {kind: memory}
-      suite: {kind: memory}
+      rows: {kind: memory, answers: {none: 0}}
+      suite: {kind: memory, answers: {none: 0}}
 """
 UNSAID = "rollout.yaml:14:3: phases.canary: 'assignment' in the experiment of 'canary', and nobody says which part of"
 
@@ -65,11 +65,8 @@ def test_an_assignment_of_which_nobody_says_how_much_is_treated_is_refused(load,
     assert refusal(open_).startswith(
         f"{UNSAID} the units is treated\n  write 'traffic' or 'stages' in the phase, or 'shares' in the experiment"
     )
-    assert (
-        not load(open_.replace("  latency.p50: {phases: [canary]", "  latency.p50: {phases: []"))
-        .phases["canary"]
-        .compares
-    )
+    alone = open_.replace("budgets:\n  latency.p50: {phases: [canary], against: control, warning: +3 ms}\n", "")
+    assert not load(alone).phases["canary"].compares
 
 
 def test_traffic_says_nothing_of_arms_with_other_names(refusal):
