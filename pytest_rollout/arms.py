@@ -77,14 +77,6 @@ class Arms:
         start = self._start(last_day=last_day)
         window = "the last 24 h" if last_day else f"since {start:%Y-%m-%d %H:%M} UTC"
         rows = self._rows(metric, self._span(start))
-        distrust = Distrust(
-            rows.samples,
-            (CONTROL, arm),
-            metric.name,
-            metric.max_age,
-            mixed=lambda: self.mixed(metric),
-            planning=self.since is not None,
-        )
         return LiveComparison(
             rows,
             self._design(metric, arm, last_day=last_day),
@@ -94,8 +86,12 @@ class Arms:
                 window=f"{window}, units {experiment.unit}",
             ),
             self._shares(),
-            distrust,
+            self._distrust(rows, metric, arm) if self.since is None else None,
         )
+
+    def _distrust(self, rows: Late, metric: Metric, arm: str) -> Distrust | None:
+        """What is asked of rows that are judged, and not of those that a phase is planned with."""
+        return Distrust(rows.samples, (CONTROL, arm), metric.name, metric.max_age, mixed=lambda: self.mixed(metric))
 
     @property
     def experiment(self) -> Experiment:

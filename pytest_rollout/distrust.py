@@ -27,7 +27,6 @@ class Distrust:
         name: The metric.
         max_age: How old the newest row may be; None for any age.
         mixed: Whether units are where they should be, and in one arm each.
-        planning: Whether nobody judges these rows: then there is no doubt.
     """
 
     samples: TableSamples
@@ -35,7 +34,6 @@ class Distrust:
     name: str
     max_age: timedelta | None
     mixed: Callable[[], Doubt | None]
-    planning: bool = False
 
     def late(self) -> Doubt | None:
         """Why rows are too old, or not there.
@@ -43,7 +41,7 @@ class Distrust:
         Raises:
             SourceError: The table cannot be asked, or has not what was described.
         """
-        return None if self.planning else freshness.late(self.samples, self.arms, self.max_age, self.name)
+        return freshness.late(self.samples, self.arms, self.max_age, self.name)
 
     def __call__(self) -> Doubt | None:
         """The first reason that there is.
@@ -51,7 +49,7 @@ class Distrust:
         Raises:
             SourceError: As for `late`; or the assignment cannot be checked.
         """
-        return self.late() or (None if self.planning else self.mixed())
+        return self.late() or self.mixed()
 
     def newest(self) -> datetime | None:
         """How things stood when the arm that is older had its newest row; None where one has no row.

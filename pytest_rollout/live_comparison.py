@@ -60,7 +60,7 @@ class LiveComparison:
         design: Design,
         provenance: Provenance,
         shares: Mapping[str, Mapping[str, float]] | None,
-        distrust: Distrust,
+        distrust: Distrust | None,
         sources: frozenset[int] = frozenset(),
     ) -> None:
         self.design = design
@@ -120,7 +120,7 @@ class LiveComparison:
         if (doubt := self.design.doubt) is not None:
             return self._doubted(doubt, name)
         try:
-            if (doubt := self.distrust.late()) is not None:
+            if (doubt := self.late()) is not None:
                 return self._doubted(doubt, name)
             found, doubt = paired_mean(
                 self.table,
@@ -166,9 +166,17 @@ class LiveComparison:
     def provenance(self) -> Provenance:
         """Where its rows come from, and how old the newest are; where that cannot be asked, an estimate says so."""
         with suppress(SourceError):
-            if (at := self.distrust.newest()) is not None:
+            if self.distrust is not None and (at := self.distrust.newest()) is not None:
                 return replace(self._provenance, at=at, age=max(self.table.span.end - at, timedelta(0)))
         return self._provenance
+
+    def late(self) -> Doubt | None:
+        """Why its rows are too old, or not there; None while they are neither.
+
+        Raises:
+            SourceError: The table cannot be asked.
+        """
+        return self.distrust.late() if self.distrust is not None else None
 
     @property
     def n(self) -> Mapping[str, Rows]:

@@ -49,7 +49,7 @@ def _sample_ratio(arms: Arms) -> Claim:
             "write 'assignment' or 'shares' in the experiment of the plan",
         )
         # A phase that has just begun waits for its first row; later, what brings the rows is dead.
-        empty = found.distrust.late() or Doubt(Reason.INFORMATION, "no unit has a row yet")
+        empty = found.late() or Doubt(Reason.INFORMATION, "no unit has a row yet")
         why = nobody if whole else empty
         unknown = Reading.unknown(why.why, name="sample ratio", reason=why.reason, needs=why.needs)
         return claim_about(unknown, Truth.INCONCLUSIVE, text="arms are split as planned", limit="", near=math.nan)

@@ -104,6 +104,9 @@ class ArmsInMemory(Arms):
     labels: Sequence[str] = ()
     began: datetime = AT
 
+    def _distrust(self, rows: InMemory, metric: Metric, arm: str) -> None:
+        """Chance has no part in how old rows are and whose; runs of the gates show that."""
+
     def _rows(self, metric: Metric, span: Span) -> InMemory:
         samples = metric.samples
         assert samples is not None
