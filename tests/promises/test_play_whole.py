@@ -231,7 +231,7 @@ def test_the_whole_rollout(play):
 def before_deployment(play):
     """Everything is measured, and people have not spoken."""
     unknown = {"after": "prerequisite", "incidents": "no-data"}  # the ledger begins with this run
-    play.scene("phase1", exit_code=1, bad=WAITING | unknown, at=OPENING)
+    play.scene("phase1", exit_code=1, bad=WAITING | FIRST_DAY | unknown, at=OPENING)
     assert play.entries(Kind.PHASE_START) == ()
     play.scene("phase0", exit_code=10, bad=PEOPLE_MISSING, at=OPENING + HOUR / 4)
     play.states("phase0", "operators-trained", "trained and signed off")
@@ -244,7 +244,7 @@ def before_deployment(play):
 def shadow_mode(play):
     """Waits for everything that takes time, and breaks once."""
     began = OPENING + 2 * HOUR
-    verdict, _ = play.scene("phase1", exit_code=10, bad=WAITING, at=began)
+    verdict, _ = play.scene("phase1", exit_code=10, bad=WAITING | FIRST_DAY, at=began)
     assert (verdict["current_percentage"], verdict["rollback_percentage"]) == (0, None)
     assert [each.at for each in play.entries(Kind.PHASE_START) if each.phase == "phase1"] == [began]
 
@@ -281,7 +281,7 @@ def shadow_mode(play):
 def internal_testing(play):
     """Three spaces; the first rows of the experiment are of this phase's first hour and not of any before."""
     began = play.at + HOUR
-    play.scene("phase2", exit_code=10, bad=WAITING | PEOPLE_MISSING | BEGINS | REPLAYS, at=began)
+    play.scene("phase2", exit_code=10, bad=WAITING | PEOPLE_MISSING | BEGINS | REPLAYS | FIRST_DAY, at=began)
     play.hours_until("phase2", began + 15 * DAY, *PATIENT)
     play.scene("phase2", exit_code=10, bad=PEOPLE_MISSING)
     play.at += HOUR / 4
@@ -296,7 +296,7 @@ def canary(play):
     play.at = began - HOUR / 2
     play.serves("1 %", "phase3")
     waits = WAITING | PEOPLE_MISSING
-    verdict, _ = play.scene("phase3", exit_code=10, bad=waits | BEGINS | ERRORS | GROUPS, at=began)
+    verdict, _ = play.scene("phase3", exit_code=10, bad=waits | BEGINS | ERRORS | GROUPS | FIRST_DAY, at=began)
     assert verdict["current_percentage"] == 1
     play.hours_until("phase3", began + DAY, Reason.INFORMATION, *PATIENT)
     _, said = play.scene("phase3", exit_code=10, bad=waits | INFORMATION)
@@ -314,7 +314,7 @@ def gradual_rollout(play):
     """Four stages, each held and each signed for on the ground of the hour before; who forgets the traffic is held."""
     began = play.at + HOUR
     forgotten = {"stage": "failed", "hold": "no-data", "green": "streak"}  # still at the canary's 1 %
-    play.scene("phase4", exit_code=1, bad=forgotten | PEOPLE_MISSING | BEGINS | ERRORS, at=began)
+    play.scene("phase4", exit_code=1, bad=forgotten | PEOPLE_MISSING | BEGINS | ERRORS | FIRST_DAY, at=began)
     play.at += HOUR / 4
     play.serves("5 %", "phase4")
     # A stage is held for 48 hours; that errors are as rare takes some more.
@@ -339,7 +339,7 @@ def tuning(play):
     """Four weights, and one of them is proven better."""
     began = play.at + HOUR
     weights = {f"test_no_weight_is_slower[{arm}]": "information" for arm in ("w020", "w025", "w030")}
-    unknown = {"sample_ratio": "information", "test_one_weight_wins": "information"} | weights
+    unknown = {"sample_ratio": "information", "test_one_weight_wins": "information"} | weights | FIRST_DAY
     play.scene("phase5", exit_code=10, bad={"minimum": "hold-time", "approvals": "approval"} | unknown, at=began)
     play.hours_until("phase5", began + 2 * DAY + HOUR, Reason.INFORMATION, Reason.HOLD_TIME, Reason.APPROVAL)
     play.scene("phase5", exit_code=10, bad={"approvals": "approval"})
@@ -352,6 +352,8 @@ def tuning(play):
 WAITING = {"minimum": "hold-time", "green": "streak", "approvals": "approval"}
 PEOPLE_MISSING = {"approvals": "approval", "statements": "approval"}
 MEMORY = {"memory_rss_bytes": "critical"}
+FIRST_DAY = {"memory_rss_bytes": "information", "cpu": "information"}
+"""No whole day has passed that a baseline could be compared with."""
 BEGINS = dict.fromkeys(
     (
         *(
