@@ -11,7 +11,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from pytest_rollout.decisions import Reason
 from pytest_rollout.distrust import Distrust
@@ -29,9 +28,6 @@ from pytest_rollout.provenance import Provenance
 from pytest_rollout.readings import Readings
 from pytest_rollout.sources.told import Told
 from pytest_rollout.waiting import Waiting
-
-if TYPE_CHECKING:
-    pass
 
 DAY = timedelta(days=1)
 PLANNED_DAYS = 14
@@ -151,7 +147,7 @@ class Arms:
         """
         rows = self._rows(metric, self._span(self._start())).samples
         table, span = rows.table, rows.span
-        assert rows.sql.columns  # what the table has not is said of this metric, and no answer that others share
+        _ = rows.sql  # looks the columns up: what is missing is said of this metric, and no answer that others share
 
         def compare() -> dict[str, object]:
             samples = TableSamples(self.readings.table_source(metric), table, span, SECONDS)
