@@ -26,10 +26,11 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -38,10 +39,11 @@ from pytest_rollout.arms import Arms
 from pytest_rollout.claims import Claim, Truth
 from pytest_rollout.decisions import Decision
 from pytest_rollout.experiment.arrays import ArraySamples
+from pytest_rollout.experiment.assignment import Assignment
 from pytest_rollout.experiment.samples import Cell, Measure
 from pytest_rollout.experiment.table import Span
 from pytest_rollout.plan.load import load_plan
-from pytest_rollout.plan.model import CONTROL, Environment, Metric, Phase, Plan, SourceConfig
+from pytest_rollout.plan.model import CONTROL, LAST_DAY, Environment, Metric, Phase, Plan, SourceConfig
 from pytest_rollout.readings import Readings
 from pytest_rollout.remembered import Remembered
 from pytest_rollout.soundness import claim_of
@@ -54,6 +56,7 @@ from pytest_rollout.stats.proportion import once
 from pytest_rollout.verdict import FAMILY_LEVEL
 from pytest_rollout.waiting import Waiting
 from pytest_rollout.winner import winner
+from pytest_rollout.world import event_rows
 from pytest_rollout.world.event_rows import Drawn, Shown, columns_of, drawn, make_events
 from pytest_rollout.world.events import Events
 from pytest_rollout.world.load import load_world
@@ -103,6 +106,7 @@ class ArmsInMemory(Arms):
     columns: Mapping[str, np.ndarray] = field(default_factory=dict)
     labels: Sequence[str] = ()
     began: datetime = AT
+    places: dict[str, Mapping[Cell, tuple[np.ndarray, np.ndarray]]] = field(default_factory=dict)
 
     def _distrust(self, rows: InMemory, metric: Metric, arm: str) -> None:
         """Chance has no part in how old rows are and whose; runs of the gates show that."""
@@ -110,30 +114,53 @@ class ArmsInMemory(Arms):
     def _rows(self, metric: Metric, span: Span) -> InMemory:
         samples = metric.samples
         assert samples is not None
-        seconds, column = self.columns["seconds"], samples.column
-        first, last = ((end - self.began) / SECOND for end in (span.start, span.end))
-        kept = (seconds > first) & (seconds <= last)
-        values = self.columns[column][kept].astype(np.float64)
-        if samples.timed_out:
-            values[self.columns[samples.timed_out][kept]] = np.inf
-        by = self.columns["space" if self.experiment.unit == "space_id" else "query_id"]
-        unit = (by[kept] - by.min()).astype(np.intp)
-        starts = [(since - self.began) / SECOND for since in span.stages.values()]
-        stage = np.searchsorted(starts[1:], seconds[kept], side="left") if starts else np.zeros(len(values), np.intp)
-        arm, names = self.columns["arm"][kept], list(span.stages) or [""]
-        cells = {
-            (label, name): (arm == number) & (stage == place)
-            for number, label in enumerate(self.labels)
-            for place, name in enumerate(names)
-        }
-        return InMemory(
-            ArraySamples(
-                {cell: values[mine] for cell, mine in cells.items()},
-                {cell: unit[mine] for cell, mine in cells.items()},
-                dict.fromkeys(cells, 0),
-            ),
-            metric.name,
-        )
+        column = self.columns[samples.column]
+        late = self.columns[samples.timed_out] if samples.timed_out else None
+        values, units = {}, {}
+        for cell, (places, unit) in self._cells(span).items():
+            found = column[places].astype(np.float64)
+            if late is not None:
+                found[late[places]] = np.inf
+            values[cell], units[cell] = found, unit
+        return InMemory(ArraySamples(values, units, dict.fromkeys(values, 0)), metric.name)
+
+    def _cells(self, span: Span) -> Mapping[Cell, tuple[np.ndarray, np.ndarray]]:
+        """Where the rows of each arm and stage are, and of which units; the same for every metric."""
+        key = repr(span)
+        if key not in self.places:
+            seconds = self.columns["seconds"]
+            first, last = ((end - self.began) / SECOND for end in (span.start, span.end))
+            kept = np.flatnonzero((seconds > first) & (seconds <= last))
+            by = self.columns["space" if self.experiment.unit == "space_id" else "query_id"][kept]
+            unit = (by - by.min()).astype(np.intp)
+            starts = [(since - self.began) / SECOND for since in span.stages.values()]
+            stage = np.searchsorted(starts[1:], seconds[kept], side="left") if starts else np.zeros(len(kept), np.intp)
+            arm, names = self.columns["arm"][kept], list(span.stages) or [""]
+            mine = {
+                (label, name): np.flatnonzero((arm == number) & (stage == place))
+                for number, label in enumerate(self.labels)
+                for place, name in enumerate(names)
+            }
+            self.places[key] = {cell: (kept[each], unit[each]) for cell, each in mine.items()}
+        return self.places[key]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An assignment that remembers: where the hash puts a unit is no matter of the seed."""
+
+    arm: Callable[[str], str | None]
+
+
+def remembered(assigning: Callable[[Events, float], Assignment]) -> Callable[[Events, float], Placed]:
+    """Every assignment once, by what it says."""
+    known: dict[str, Placed] = {}
+
+    def once_only(events: Events, percent: float) -> Placed:
+        found = assigning(events, percent)
+        return known.setdefault(repr(found), Placed(cache(found.arm)))
+
+    return once_only
 
 
 class Worlds:
@@ -141,6 +168,7 @@ class Worlds:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        event_rows._assigning = remembered(event_rows._assigning)
         self._drawn: dict[str, Drawn] = {}
         self._seed = 0
 
@@ -170,7 +198,7 @@ class Worlds:
                 labels=list(events.labels),
                 began=shown.start,
             )
-            return decided(phase, claims(arms, table, phase))
+            return decided(phase, self.plan.metrics, claims(arms, table, phase))
 
     def _made(self, events: Events, shown: Shown, seed: int) -> Drawn:
         """What chance made, which neither effects nor the assignment change."""
@@ -237,17 +265,18 @@ def claims(arms: Arms, table: Arms | None, phase: Phase) -> dict[str, Claim]:
     return found
 
 
-def decided(phase: Phase, made: dict[str, Claim]) -> tuple[int, list[str]]:
+def decided(phase: Phase, metrics: Mapping[str, Metric], made: dict[str, Claim]) -> tuple[int, list[str]]:
     """The exit code and the gates, by the rules of a verdict.
 
-    The family of Holm's correction is every gate of the phase that can take
-    the release back, also those on facts; so it is a little stricter than a run's.
+    The family of Holm's correction is that of a run in which nothing else is
+    wrong: every line that can take the release back and rests on samples.
     """
     facts = {name: claim.facts for name, claim in made.items()}
     bad = [name for name, fact in facts.items() if fact.truth is not Truth.PROVEN]
     firing = [name for name in bad if facts[name].truth is Truth.REFUTED and facts[name].decision is Decision.ROLLBACK]
-    triggers = sum(budget.limit.can_roll_back() for budget in phase.budgets.values())
-    family = triggers + sum(name.endswith(".last_day") for name in phase.experiment_lines)
+    sampled = [budget for budget in phase.budgets.values() if budget.against or metrics[budget.metric].ratio]
+    family = sum(budget.limit.can_roll_back() for budget in sampled)
+    family += sum(name.endswith(LAST_DAY) for name in phase.experiment_lines)
     stands = holm([facts[name].alpha for name in firing], family=family, level=FAMILY_LEVEL)
     return 20 if any(stands) else 1 if bad else 0, bad
 
