@@ -8,28 +8,28 @@ it says nothing where it says nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from pytest_rollout.decisions import Reason
 from pytest_rollout.distrust import Distrust
 from pytest_rollout.errors import QuestionError, RolloutError, SourceError, did_you_mean, listed
-from pytest_rollout.experiment.assignment import Assignment as Assigning
+from pytest_rollout.experiment import integrity
 from pytest_rollout.experiment.contamination import BEGIN_AGAIN, contamination
 from pytest_rollout.experiment.design import Design, Doubt
-from pytest_rollout.experiment.integrity import Assigned, left
-from pytest_rollout.experiment.integrity import assigned as compared
+from pytest_rollout.experiment.integrity import Assigned
 from pytest_rollout.experiment.table import Span, Table
 from pytest_rollout.experiment.table_samples import TableSamples
+from pytest_rollout.exposure import DAY, Exposure
 from pytest_rollout.live_comparison import SECONDS, Late, LiveComparison
-from pytest_rollout.plan.model import CONTROL, Experiment, Metric, Phase, Plan, percent_text
+from pytest_rollout.plan.model import CONTROL, Experiment, Metric, Phase, Plan
+from pytest_rollout.planned_split import PlannedSplit
 from pytest_rollout.provenance import Provenance
 from pytest_rollout.readings import Readings
 from pytest_rollout.sources.told import Told
 from pytest_rollout.waiting import Waiting
 
-DAY = timedelta(days=1)
 PLANNED_DAYS = 14
 
 
@@ -50,7 +50,6 @@ class Arms:
     waiting: Waiting
     readings: Readings
     since: datetime | None = None
-    _assigned: dict[str, Assigning] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def comparison(self, name: str, arm: str = "", *, last_day: bool = False) -> LiveComparison:
         """One metric of two arms.
@@ -70,9 +69,9 @@ class Arms:
             lines = [f"'{arm}' is no arm that is compared with the control", f"arms: {listed(others)}"]
             lines = lines if arm else ["which arm is compared with the control?", f"say one: arm='{others[0]}'"]
             raise QuestionError("\n  ".join([*lines, *(did_you_mean(arm, others) if arm else ())]))
-        start = self._start(last_day=last_day)
-        window = "the last 24 h" if last_day else f"since {start:%Y-%m-%d %H:%M} UTC"
-        rows = self._rows(metric, self._span(start))
+        span = self.exposure.span(last_day=last_day)
+        window = "the last 24 h" if last_day else f"since {span.start:%Y-%m-%d %H:%M} UTC"
+        rows = self._rows(metric, span)
         return LiveComparison(
             rows,
             self._design(metric, arm, last_day=last_day),
@@ -81,7 +80,7 @@ class Arms:
                 query=f"rows of {metric.samples.column}" if metric.samples else "",
                 window=f"{window}, units {experiment.unit}",
             ),
-            self._shares(),
+            self.split.shares,
             self._distrust(rows, metric, arm) if self.since is None else None,
         )
 
@@ -101,6 +100,20 @@ class Arms:
         return self.phase.experiment
 
     @property
+    def exposure(self) -> Exposure:
+        """Which of the phase's rows count."""
+        return Exposure(self.phase, self.waiting.past, self.waiting.at, self.since)
+
+    @cached_property
+    def split(self) -> PlannedSplit:
+        """Which arm was planned to have which units.
+
+        Raises:
+            QuestionError: The phase has no experiment.
+        """
+        return PlannedSplit(self.phase, self.experiment, self.waiting.past.traffic)
+
+    @property
     def planned_days(self) -> int:
         """Over how many days the phase is looked at, as planned."""
         held = sum((stage.hold or timedelta(0) for stage in self.phase.stages), timedelta(0))
@@ -116,7 +129,7 @@ class Arms:
         assert metric.samples is not None
         if metric.samples.pairs or not self.experiment.unit:
             return None
-        samples = self._rows(metric, self._span(self._start())).samples
+        samples = self.samples(metric.name)
         found = contamination(samples)
         if found.why:
             return Doubt(Reason.INVALID, found.why, found.needs)
@@ -130,7 +143,7 @@ class Arms:
             SourceError: As for `assigned`.
         """
         compared = self.assigned(metric)
-        gone = left(self._rows(metric, self._span(self._start())).samples, CONTROL)
+        gone = integrity.left(self.samples(metric.name), CONTROL)
         why = []
         if compared.differing:
             why.append(f"{compared.differing} of {compared.checked} units are not where the hash puts them")
@@ -145,13 +158,13 @@ class Arms:
         Raises:
             SourceError: The rows cannot be read, or nobody says who gets what.
         """
-        rows = self._rows(metric, self._span(self._start())).samples
+        rows = self.samples(metric.name)
         table, span = rows.table, rows.span
         _ = rows.sql  # looks the columns up: what is missing is said of this metric, and no answer that others share
 
         def compare() -> dict[str, object]:
             samples = TableSamples(self.readings.table_source(metric), table, span, SECONDS)
-            return asdict(compared(samples, self.arm_of))
+            return asdict(integrity.assigned(samples, self.split.arm))
 
         # No value is looked at, so it is one answer for all metrics of a table.
         key = ("assigned", metric.source, repr(replace(table, value=table.at, timeout=None)), repr(span))
@@ -172,31 +185,13 @@ class Arms:
         compares = [each.metric for each in self.phase.budgets.values() if each.against == CONTROL]
         return self._metric(next(name for name in (*compares, *samples) if not samples[name].pairs))
 
-    def arm_of(self, unit: str, stratum: str) -> str | None:
-        """The arm that a unit should be in, at the percentage of a stratum."""
-        if stratum not in self._assigned:
-            self._assigned[stratum] = self._assigning(stratum)
-        return self._assigned[stratum].arm(unit)
-
-    def _assigning(self, stratum: str) -> Assigning:
-        experiment, planned = self.experiment, self._shares() or {}
-        shares = planned.get(stratum) or planned.get("", {})
-        if not sum(shares.values()) > 0:
-            fix = "write 'traffic' or 'stages' in the phase, or 'shares' in its experiment"
-            why = f"the plan has an assignment, and nobody says how many units of {self.phase.name} are in which arm"
-            raise SourceError(f"{why}\n{fix}", reason=Reason.INVALID)
-        whole = math.isclose(sum(shares.values()), 100)
-        # Where the arms are all there is, the control has what the others leave.
-        placed = {arm: share for arm, share in shares.items() if arm != CONTROL or not whole}
-        return Assigning(salt=experiment.salt, shares=placed, rest=CONTROL if whole else None, method=experiment.method)
-
     def samples(self, name: str) -> TableSamples:
         """The rows of a metric in its table, in all arms.
 
         Raises:
             RolloutError: No such metric, or one without samples; the phase has no experiment.
         """
-        return self._rows(self._metric(name), self._span(self._start())).samples
+        return self._rows(self._metric(name), self.exposure.span()).samples
 
     def _rows(self, metric: Metric, span: Span) -> Late:
         source = Told(metric.source, self.readings.table_source(metric), self.readings.answers)
@@ -210,34 +205,6 @@ class Arms:
             lines = [f"{self.plan.rollout} has {what} '{name}'", f"metrics with samples: {listed(known)}"]
             raise RolloutError("\n  ".join([*lines, *did_you_mean(name, known)]))
         return metric
-
-    def _start(self, *, last_day: bool = False) -> datetime:
-        at, started = self.waiting.at, self.waiting.past.started
-        start = started if started is not None and started < at else at - timedelta(seconds=1)
-        if self.since is not None:
-            start = self.since
-        elif self.phase.stages:
-            # What was served before the first stage is no part of what the stages compare.
-            stages = {stage.percent for stage in self.phase.stages}
-            reached = (since for percent, since in self.waiting.past.traffic if percent in stages and since < at)
-            start = max(start, next(reached, start))
-        return max(start, at - DAY) if last_day else start
-
-    def _span(self, start: datetime) -> Span:
-        """The rows from `start` to now; each percentage of traffic is a stratum, from when it was reached."""
-        at = self.waiting.at
-        stages: dict[str, datetime] = {}
-        if self.phase.stages:
-            for percent, since in self.waiting.past.traffic:
-                if since < at:
-                    stages[_label(percent, stages)] = since
-            late = [label for label, since in stages.items() if since <= start]
-            for label in late[:-1]:
-                del stages[label]
-            if not late and stages:
-                first = next(iter(stages))
-                stages = {first: start, **{each: since for each, since in stages.items() if each != first}}
-        return Span(start, at, stages)
 
     def _table(self, metric: Metric, experiment: Experiment) -> Table:
         samples = metric.samples
@@ -285,33 +252,3 @@ class Arms:
         if self.waiting.past.started is None:
             return Doubt(Reason.INFORMATION, "the phase begins with this run")
         return None
-
-    def _shares(self) -> Mapping[str, Mapping[str, float]] | None:
-        """The planned part of each arm, by stratum ("" for every other); None where nobody planned one."""
-        experiment = self.experiment
-        if experiment.shares:
-            return {"": dict(experiment.shares)}
-        if not experiment.salt or set(experiment.arms) != {CONTROL, "treatment"}:
-            return None
-        if self.phase.stages:
-            labels: dict[str, datetime] = {}
-            found = {}
-            for percent, since in self.waiting.past.traffic:
-                label = _label(percent, labels)
-                labels[label] = since
-                found[label] = _split(percent, experiment.holdback)
-            return found
-        return {"": _split(self.phase.traffic, experiment.holdback)} if self.phase.traffic is not None else None
-
-
-def _split(percent: float, holdback: float) -> dict[str, float]:
-    treated = min(percent, 100 - holdback)
-    return {CONTROL: 100 - treated, "treatment": treated}
-
-
-def _label(percent: float, taken: Mapping[str, object]) -> str:
-    """A percentage as the name of a stratum; one that comes again is another stratum."""
-    label, again = percent_text(percent), 2
-    while label in taken:
-        label, again = f"{percent_text(percent)} ({again})", again + 1
-    return label

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property, partial
 
-from pytest_rollout.arms import DAY, Arms
-from pytest_rollout.errors import SourceError, UsageError
+from pytest_rollout.arms import Arms
+from pytest_rollout.errors import SourceError
 from pytest_rollout.experiment.samples import Above, Cell, Values
+from pytest_rollout.exposure import DAY
 from pytest_rollout.live_comparison import LiveComparison
-from pytest_rollout.plan.model import CONTROL, Budget, Phase
+from pytest_rollout.plan.model import CONTROL, Budget
 from pytest_rollout.quantities import convert, format_duration, format_number, with_unit
 from pytest_rollout.stats import power, proportion
 from pytest_rollout.stats.design_effect import effective_units, planned_effect, pooled_icc, row_variance
@@ -296,22 +297,6 @@ def table_of(found: Sequence[Foreseen], length: timedelta) -> list[tuple[str, ..
 
 def _hours(hours: float | None) -> str:
     return "never" if hours is None else format_duration(timedelta(hours=math.ceil(hours)))
-
-
-def smaller_share(phase: Phase) -> float:
-    """The smaller arm's planned part of the units.
-
-    Raises:
-        UsageError: The plan says neither traffic nor shares.
-    """
-    experiment = phase.experiment
-    if experiment is not None and experiment.shares:
-        whole = sum(experiment.shares.values())
-        return min(experiment.shares.values()) / whole
-    percent = phase.stages[0].percent if phase.stages else phase.traffic
-    if percent is None or not 0 < percent < 100:
-        raise UsageError(f"{phase.name} says neither traffic nor shares, so nobody knows how large its arms are")
-    return min(percent, 100 - percent) / 100
 
 
 def cannot_succeed(found: Sequence[Foreseen]) -> list[str]:

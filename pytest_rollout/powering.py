@@ -12,7 +12,8 @@ from pytest_rollout.foresight import arms_ahead
 from pytest_rollout.plan.load import load_plan
 from pytest_rollout.plan.model import CONTROL
 from pytest_rollout.plan.nodes import plan_path
-from pytest_rollout.planning import Planning, cannot_succeed, joint_chance, length_of, smaller_share, table_of
+from pytest_rollout.planned_split import smaller_share
+from pytest_rollout.planning import Planning, cannot_succeed, joint_chance, length_of, table_of
 from pytest_rollout.reports.table import fitted
 from pytest_rollout.sources import BUILT_IN, Kinds
 from pytest_rollout.surroundings import Settings, Surroundings

@@ -82,6 +82,8 @@ LAYERS = (
         "world_signers",
         "acting",
         "arms",
+        "exposure",
+        "planned_split",
         "live_comparison",
         "distrust",
         "soundness",
