@@ -3,8 +3,8 @@
 Each scene is a run of pytest in a process of its own, at the instant that a
 plugin of this play gives it, against one ledger and one folder of signatures
 that stay. Between the scenes a scheduler evaluates every hour: those entries
-are written through the ledger's own API. It is played on a file, and on
-PostgreSQL.
+are written through the ledger's own API. It is played on a file and on
+PostgreSQL, and to its end by tests/promises/test_play_whole.py.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ said = format_datetime(datetime.fromisoformat(os.environ["PLAY_AT"]), usegmt=Tru
 http.server.BaseHTTPRequestHandler.date_time_string = lambda self, timestamp=None: said
 """
 """The world's clock is compared with ours."""
+PEOPLE = {"ada": "engineering", "grace": "product", "iris": "internal-team"}
 ENVIRONMENT = "\nenvironments:\n  play: {world: world.py, ledger: WHERE, approvals: ../../office}\n"
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 OPENING = datetime(2026, 9, 1, 8, tzinfo=UTC)
@@ -65,8 +66,13 @@ def clean() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(foreign) and name != "CI"}
 
 
+def hourly_digest(moment):
+    """That of the verdict which the scheduler's run left at this hour."""
+    return hashlib.sha256(moment.isoformat().encode()).hexdigest()
+
+
 class Play:
-    """The stage: a copy of the rollout, its ledger, one engineer with a key, and the time.
+    """The stage: a copy of the rollout, its ledger, three people with keys, and the time.
 
     Args:
         folder: A new folder for everything.
@@ -79,27 +85,28 @@ class Play:
         self.folder, self.gates, self.at = folder, folder / "gates" / "dual_memory", OPENING
         shutil.copytree(REPOSITORY / "gates" / "dual_memory", self.gates, ignore=shutil.ignore_patterns("__pycache__"))
         plan = self.gates / "rollout.yaml"
-        plan.write_text(
-            plan.read_text("utf-8").replace("\nenvironments:\n", ENVIRONMENT.replace("WHERE", self.where)), "utf-8"
-        )
+        environments = ENVIRONMENT.replace("WHERE", self.where)
+        plan.write_text(plan.read_text("utf-8").replace("\nenvironments:\n", environments), "utf-8")
         (folder / "pytest.ini").write_text("[pytest]\n")
         (folder / "play_clock.py").write_text(CLOCK)
         (folder / "sitecustomize.py").write_text(WORLDS_CLOCK)
         self.office = folder / "office"
         self.office.mkdir()
-        self.key = self.office / "key-of-ada"
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key], check=True, timeout=30)
-        public = self.key.with_suffix(".pub").read_text("utf-8")
-        (self.office / "allowed_signers").write_text(f"ada@example.com {public}")
-        roles = "roles: [engineering], git: [Ada]"
-        (self.office / "approvers.yaml").write_text(f"approvers:\n  ada@example.com: {{{roles}}}\n")
+        signers, approvers = [], ["approvers:\n"]
+        for name, role in PEOPLE.items():
+            key = self.office / f"key-of-{name}"
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True, timeout=30)
+            signers.append(f"{name}@example.com {key.with_suffix('.pub').read_text('utf-8')}")
+            approvers.append(f"  {name}@example.com: {{roles: [{role}], git: [{name}]}}\n")
+        (self.office / "allowed_signers").write_text("".join(signers))
+        (self.office / "approvers.yaml").write_text("".join(approvers))
         locked = self.python("pytest_rollout.cli", "lock", "gates")
         assert locked.returncode == 0, locked.stdout + locked.stderr
         self.plan = load_plan(plan, kinds=BUILT_IN.sources, flag_kinds=BUILT_IN.flags)
         self.receipt = {}
 
     def python(self, module, *words):
-        return self.run(module, words, cwd=self.folder, env=clean() | {"PLAY_AT": self.at.isoformat()}, timeout=120)
+        return self.run(module, words, cwd=self.folder, env=clean() | {"PLAY_AT": self.at.isoformat()}, timeout=600)
 
     def scene(self, phase, *, exit_code, bad=(), at=None, fault=""):
         """A run now: its exit code, and exactly these gates that do not say PROCEED, with their reasons."""
@@ -134,34 +141,52 @@ class Play:
             )
             run = drafts.Run(run_id=f"hourly {moment}", mode="live", exit_code=10, embedded=True)
             written.append(drafts.evaluation(verdict, run, environment="play", at=moment))
+            written.append(self._hourly_receipt(phase, moment))
             moment += HOUR
         with closing(open_ledger(self.where, self.folder)) as ledger:
             ledger.append_all(written, recorded_at=until)
         self.at = until
 
-    def approves(self, phase):
-        """Ada signs the verdict that was left, now."""
-        about = {"rollout": self.plan.rollout, "phase": phase, "environment": "play", "principal": "ada@example.com"}
-        self._signs(
-            Approval(
-                **about,
-                role="engineering",
-                verdict_digest=hashlib.sha256((self.folder / ".rollout" / "verdict.json").read_bytes()).hexdigest(),
-                plan_digest=self.plan.digest,
-                evaluated_at=datetime.fromisoformat(self.receipt["evaluated_at"]),
-                signed_at=self.at,
-                expires_at=self.at + 7 * DAY,
+    def approves(self, phase, *names, stage="", verdict_of=None):
+        """People sign, now, for what a verdict of the last hours said; the last scene's if nothing else is said."""
+        receipt = (self.folder / ".rollout" / "verdict.json").read_bytes()
+        digest = hourly_digest(verdict_of) if verdict_of else hashlib.sha256(receipt).hexdigest()
+        for name in names or ("ada",):
+            self._signs(
+                name,
+                Approval(
+                    **self._about(phase, name),
+                    stage=stage,
+                    role=PEOPLE[name],
+                    verdict_digest=digest,
+                    plan_digest=self.plan.digest,
+                    evaluated_at=verdict_of or datetime.fromisoformat(self.receipt["evaluated_at"]),
+                    signed_at=self.at,
+                    expires_at=self.at + 7 * DAY,
+                ),
             )
-        )
 
     def states(self, phase, topic, says):
         """Ada says something that nobody measured, and signs it."""
-        about = {"rollout": self.plan.rollout, "phase": phase, "environment": "play", "principal": "ada@example.com"}
         moment = {"made_at": self.at, "expires_at": self.at + 7 * DAY}
-        self._signs(Statement(**about, topic=topic, says=says, role="engineering", **moment))
+        self._signs("ada", Statement(**self._about(phase, "ada"), topic=topic, says=says, role="engineering", **moment))
 
-    def _signs(self, document):
-        seal = sign(text_of(document), namespace=document.namespace, key=self.key)
+    def serves(self, percentage, phase):
+        """An operator sets the traffic, and writes it down."""
+        about = ["--phase", phase, "--stage", "--rollout-env", "play", "--at", self.at.isoformat(), "--by", "ada"]
+        done = self.python("pytest_rollout.cli", "percentage", "gates/dual_memory", percentage, *about)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def _hourly_receipt(self, phase, moment):
+        about = {"rollout": self.plan.rollout, "environment": "play", "phase": phase}
+        return drafts.receipt(**about, at=moment, digest=hourly_digest(moment), by="scheduler")
+
+    def _about(self, phase, name):
+        environment = {"rollout": self.plan.rollout, "environment": "play"}
+        return {**environment, "phase": phase, "principal": f"{name}@example.com"}
+
+    def _signs(self, name, document):
+        seal = sign(text_of(document), namespace=document.namespace, key=self.office / f"key-of-{name}")
         write_signed(self.office, Signed(document, seal))
 
     def entries(self, *kinds):
@@ -170,27 +195,39 @@ class Play:
 
 
 WAITING = {"minimum": "hold-time", "green": "streak", "approvals": "approval"}
+PEOPLE_MISSING = {"approvals": "approval", "statements": "approval"}
 MEMORY = {"memory_rss_bytes": "critical"}
-BEGUN = {"memory_rss_bytes": "information", "cpu": "information"}
+FIRST_DAY = {"memory_rss_bytes": "information", "cpu": "information"}
 """No whole day has passed that a baseline could be compared with."""
 
 
 def walk(play: Play) -> None:
     """From the first run to the end of shadow mode: fifteen days, one fault, one recovery, two approvals."""
-    # Before deployment everything is measured, and people have not spoken.
+    before_deployment(play)
+    shadow_mode(play)
+
+    decisions = [each.body["decision"] for each in play.entries(Kind.EVALUATION)]
+    assert (decisions.count("ROLLBACK"), decisions.count("PROCEED")) == (1, 2)
+    assert play.python("pytest_rollout.cli", "ledger", "check", play.where).returncode == 0
+
+
+def before_deployment(play):
+    """Everything is measured, and people have not spoken."""
     unknown = {"after": "prerequisite", "incidents": "no-data"}  # the ledger begins with this run
-    play.scene("phase1", exit_code=1, bad=WAITING | BEGUN | unknown, at=OPENING)
+    play.scene("phase1", exit_code=1, bad=WAITING | FIRST_DAY | unknown, at=OPENING)
     assert play.entries(Kind.PHASE_START) == ()
-    play.scene("phase0", exit_code=10, bad={"approvals": "approval", "statements": "approval"}, at=OPENING + HOUR / 4)
+    play.scene("phase0", exit_code=10, bad=PEOPLE_MISSING, at=OPENING + HOUR / 4)
     play.states("phase0", "operators-trained", "trained and signed off")
     play.approves("phase0")
     play.scene("phase0", exit_code=10, bad={"statements": "approval"}, at=OPENING + HOUR / 3)
     play.states("phase0", "deployment-windows", "approved")
     play.scene("phase0", exit_code=0, at=OPENING + HOUR)
 
-    # Shadow mode begins, and waits for everything that takes time.
+
+def shadow_mode(play):
+    """Waits for everything that takes time, and breaks once."""
     began = OPENING + 2 * HOUR
-    verdict, _ = play.scene("phase1", exit_code=10, bad=WAITING | BEGUN, at=began)
+    verdict, _ = play.scene("phase1", exit_code=10, bad=WAITING | FIRST_DAY, at=began)
     assert (verdict["current_percentage"], verdict["rollback_percentage"]) == (0, None)
     assert [each.at for each in play.entries(Kind.PHASE_START) if each.phase == "phase1"] == [began]
 
@@ -222,8 +259,3 @@ def walk(play: Play) -> None:
     play.at += HOUR / 4
     play.approves("phase1")
     play.scene("phase1", exit_code=0, at=play.at + HOUR / 12)
-
-    # All of it stands in the ledger, whole.
-    decisions = [each.body["decision"] for each in play.entries(Kind.EVALUATION)]
-    assert (decisions.count("ROLLBACK"), decisions.count("PROCEED")) == (1, 2)
-    assert play.python("pytest_rollout.cli", "ledger", "check", play.where).returncode == 0
