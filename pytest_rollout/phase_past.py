@@ -23,8 +23,8 @@ from pytest_rollout.stages import TOLERANCE, reached
 
 if TYPE_CHECKING:
     from pytest_rollout.ledger.entries import Entry
+    from pytest_rollout.ledger.evaluations import Evaluation
     from pytest_rollout.ledger.ledger import Ledger
-    from pytest_rollout.ledger.streaks import Evaluation
     from pytest_rollout.ledger.streaks import Streak as RowStreak
     from pytest_rollout.ledger.timeline import Incident, Share
 

@@ -32,10 +32,10 @@ from pytest_rollout.ledger.entries import (
     time_text,
     verify,
 )
+from pytest_rollout.ledger.evaluations import Evaluation, Quality, outcome_of
 from pytest_rollout.ledger.schema import DETAILS, ENTRIES, HEAD, migrate
 from pytest_rollout.ledger.sqlite import open_sqlite
 from pytest_rollout.ledger.store import Session, Store, Value
-from pytest_rollout.ledger.streaks import Evaluation, Quality, outcome_of
 from pytest_rollout.ledger.timeline import STATUS_KINDS, Status, status
 from pytest_rollout.ledger.transfer import line_of, read_line
 

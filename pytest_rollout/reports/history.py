@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from pytest_rollout.ledger.entries import JSON, Entry, Kind
-from pytest_rollout.ledger.streaks import DAY, LIVE, Streak
+from pytest_rollout.ledger.evaluations import LIVE
+from pytest_rollout.ledger.periods import DAY
+from pytest_rollout.ledger.streaks import Streak
 from pytest_rollout.ledger.timeline import Status
 from pytest_rollout.quantities import format_duration, format_number
 from pytest_rollout.reports.table import columns_of, fitted, plain

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from pytest_rollout.decisions import Decision
 from pytest_rollout.errors import RolloutError
 from pytest_rollout.ledger.entries import Entry, Kind
-from pytest_rollout.ledger.streaks import DAY, Streak
+from pytest_rollout.ledger.periods import DAY
+from pytest_rollout.ledger.streaks import Streak
 from pytest_rollout.ledger.timeline import Status, incidents, shares
 from pytest_rollout.quantities import format_number
 from pytest_rollout.reports.history import said

@@ -26,7 +26,8 @@ from pytest_rollout.judgement import GateVerdict
 from pytest_rollout.ledger import drafts
 from pytest_rollout.ledger.entries import Draft, canonical
 from pytest_rollout.ledger.ledger import Ledger, open_ledger
-from pytest_rollout.ledger.streaks import HOUR, clean_hours, green_days
+from pytest_rollout.ledger.periods import HOUR
+from pytest_rollout.ledger.streaks import clean_hours, green_days
 from pytest_rollout.verdict import Because, Verdict
 from pytest_rollout.versions import versions
 

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_rollout.ledger.streaks import (
-    DAY,
-    HOUR,
-    Evaluation,
-    Quality,
-    State,
-    clean_hours,
-    green_days,
-    outcome_of,
-    periods,
-    quality_of,
-)
+from pytest_rollout.ledger.evaluations import Evaluation, Quality
+from pytest_rollout.ledger.periods import DAY, HOUR, State, periods
+from pytest_rollout.ledger.streaks import clean_hours, green_days
 
 MIDNIGHT = datetime(2026, 11, 1, tzinfo=UTC)
 EVERY = timedelta(hours=6)
@@ -41,54 +31,6 @@ def evaluated(*days: str) -> list[Evaluation]:
 def noon(day: int) -> datetime:
     """The middle of a day, counted from 0."""
     return MIDNIGHT + timedelta(days=day, hours=12)
-
-
-@pytest.mark.parametrize(
-    ("decision", "reasons", "waiting", "quality"),
-    [
-        ("PROCEED", [], False, GOOD),
-        ("HOLD", ["hold-time"], True, GOOD),
-        ("HOLD", ["streak", "approval", "hold-time"], True, GOOD),
-        ("HOLD", ["information"], True, GATHERING),
-        ("HOLD", ["information", "streak"], True, GATHERING),
-        ("HOLD", ["hold-time"], False, BAD),
-        ("HOLD", ["hold-time", "no-data"], True, BAD),
-        ("HOLD", ["prerequisite"], True, BAD),
-        ("HOLD", [], True, BAD),
-        ("PROCEED", ["warning"], False, BAD),
-        ("ROLLBACK", ["critical"], False, BAD),
-        ("ROLLBACK", ["hold-time"], True, BAD),
-        ("proceed", [], False, BAD),
-        ("", [], True, BAD),
-    ],
-)
-def test_what_an_evaluation_does_to_its_day(decision, reasons, waiting, quality):
-    """PROCEED, or a HOLD that waits for time, a streak or an approval and for nothing else."""
-    assert quality_of(decision, reasons, waiting=waiting) is quality
-
-
-@pytest.mark.parametrize(
-    ("change", "quality"),
-    [
-        ({}, GOOD),
-        ({"mode": "past"}, OTHER),
-        ({"mode": "replay"}, OTHER),
-        ({"mode": "replay", "decision": "ROLLBACK"}, OTHER),
-        ({"waiting": 1}, GOOD),
-        ({"decision": "HOLD", "reasons": ["streak"], "waiting": 1}, BAD),
-        ({"reasons": None}, BAD),
-        ({"reasons": "streak"}, BAD),
-    ],
-)
-def test_the_body_of_an_entry(change, quality):
-    body = {"decision": "PROCEED", "reasons": [], "waiting": False, "mode": "live"} | change
-
-    assert outcome_of(json.dumps(body))[0] is quality
-
-
-@pytest.mark.parametrize("content", ["", "[]", "{}", "null", '{"mode": "live"}', '{"decision": "PROCEED"}'])
-def test_a_body_that_cannot_be_read_is_bad(content):
-    assert outcome_of(content) == (BAD, "an evaluation that cannot be read")
 
 
 @pytest.mark.parametrize(

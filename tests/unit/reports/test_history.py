@@ -8,7 +8,8 @@ import pytest
 
 from pytest_rollout.ledger import drafts
 from pytest_rollout.ledger.entries import Draft, Kind, entry_of, row_of
-from pytest_rollout.ledger.streaks import Evaluation, Quality, green_days
+from pytest_rollout.ledger.evaluations import Evaluation, Quality
+from pytest_rollout.ledger.streaks import green_days
 from pytest_rollout.ledger.timeline import status
 from pytest_rollout.reports.history import history_lines, status_lines
 from pytest_rollout.reports.table import columns_of
