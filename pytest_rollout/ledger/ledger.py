@@ -14,10 +14,21 @@ from types import TracebackType
 from typing import Self
 
 from pytest_rollout.errors import LedgerError
+from pytest_rollout.ledger.chain import (
+    DETAIL,
+    READ_HEAD,
+    SELECT,
+    SELECT_REST,
+    about,
+    add,
+    head_of,
+    move_head,
+    recorded_once,
+    refuse_another,
+)
 from pytest_rollout.ledger.checking import Finding, Head, findings
 from pytest_rollout.ledger.entries import (
     BEGINNING,
-    COLUMNS,
     JSON,
     Draft,
     Entry,
@@ -29,24 +40,15 @@ from pytest_rollout.ledger.entries import (
     digest_of,
     entry_of,
     row_of,
-    time_text,
     verify,
 )
 from pytest_rollout.ledger.evaluations import Evaluation, Quality, outcome_of
-from pytest_rollout.ledger.schema import DETAILS, ENTRIES, HEAD, migrate
+from pytest_rollout.ledger.schema import DETAILS, ENTRIES, migrate
 from pytest_rollout.ledger.sqlite import open_sqlite
-from pytest_rollout.ledger.store import Session, Store, Value
+from pytest_rollout.ledger.store import Store
 from pytest_rollout.ledger.timeline import STATUS_KINDS, Status, status
 from pytest_rollout.ledger.transfer import line_of, read_line
 
-_FIELDS = ", ".join(COLUMNS)
-_SELECT = f"SELECT {_FIELDS} FROM {ENTRIES}"  # noqa: S608 - constants
-_SELECT_REST = f"SELECT sequence, {', '.join(COLUMNS[5:])} FROM {ENTRIES}"  # noqa: S608
-_INSERT = f"INSERT INTO {ENTRIES} ({_FIELDS}) VALUES ({', '.join(f':{name}' for name in COLUMNS)})"  # noqa: S608
-_ADD_DETAIL = f"INSERT INTO {DETAILS} (sequence, content) VALUES (:sequence, :content)"  # noqa: S608
-_DETAIL = f"SELECT content FROM {DETAILS} WHERE sequence = :sequence"  # noqa: S608
-_READ_HEAD = f"SELECT entries, digest FROM {HEAD} WHERE one = 1"  # noqa: S608
-_MOVE_HEAD = f"UPDATE {HEAD} SET entries = :entries, digest = :digest WHERE one = 1"  # noqa: S608
 _PAGE = 500
 
 
@@ -111,16 +113,16 @@ class Ledger:
     def append_all(self, drafts: Iterable[Draft], *, recorded_at: datetime) -> tuple[Entry, ...]:
         """Write several entries in their order, all or none; as `append`."""
         with self._store.writing() as session:
-            head = _head(session, self.where)
+            head = head_of(session, self.where)
             written = []
             for draft in drafts:
-                row = _same(session, draft.once)
+                row = recorded_once(session, draft.once)
                 if row is None:
                     row = row_of(draft, sequence=head.entries + 1, recorded_at=recorded_at, previous=head.digest)
                     detail = None if draft.detail is None else canonical(draft.detail)
-                    head = _added(session, row, detail)
+                    head = add(session, row, detail)
                 written.append(entry_of(row))
-            _move(session, head)
+            move_head(session, head)
         return tuple(written)
 
     def entries(
@@ -148,9 +150,9 @@ class Ledger:
         Raises:
             LedgerError: One of them is not what was written, or the database fails.
         """
-        where, values = _about(rollout, environment, kinds, phase, stage, since, until)
+        where, values = about(rollout, environment, kinds, phase, stage, since, until)
         with self._store.reading() as session:
-            return tuple(entry_of(row) for row in session.rows(f"{_SELECT} WHERE {where} ORDER BY sequence", values))
+            return tuple(entry_of(row) for row in session.rows(f"{SELECT} WHERE {where} ORDER BY sequence", values))
 
     def last(
         self,
@@ -163,9 +165,9 @@ class Ledger:
         until: datetime | None = None,
     ) -> Entry | None:
         """The entry that was recorded last, of those that `entries` gives; None when there is none."""
-        where, values = _about(rollout, environment, kinds, phase, stage, None, until)
+        where, values = about(rollout, environment, kinds, phase, stage, None, until)
         with self._store.reading() as session:
-            query = f"{_SELECT} WHERE {where} ORDER BY sequence DESC LIMIT 1"
+            query = f"{SELECT} WHERE {where} ORDER BY sequence DESC LIMIT 1"
             return next((entry_of(row) for row in session.rows(query, values)), None)
 
     def evaluations(
@@ -179,13 +181,13 @@ class Ledger:
         until: datetime | None = None,
     ) -> tuple[Evaluation, ...]:
         """What a streak needs of a phase's evaluations, in no particular order; as `entries`, and faster."""
-        where, values = _about(rollout, environment, [Kind.EVALUATION], phase, stage, since, until)
-        about = (Kind.EVALUATION.value, rollout, environment, phase)  # what was asked for need not be read
+        where, values = about(rollout, environment, [Kind.EVALUATION], phase, stage, since, until)
+        asked = (Kind.EVALUATION.value, rollout, environment, phase)  # what was asked for need not be read
         outcomes: dict[str, tuple[Quality, str]] = {}  # thousands of evaluations say one of a few things
         found = []
         with self._store.reading() as session:
-            for sequence, *rest in session.rows(f"{_SELECT_REST} WHERE {where}", values):
-                row = (sequence, *about, *rest)
+            for sequence, *rest in session.rows(f"{SELECT_REST} WHERE {where}", values):
+                row = (sequence, *asked, *rest)
                 if digest_of(row) != row[11]:
                     raise LedgerError(changed(sequence))
                 at, content = row[6], row[12]
@@ -208,7 +210,7 @@ class Ledger:
         if not entry.detail:
             return None
         with self._store.reading() as session:
-            found = [str(row[0]) for row in session.rows(_DETAIL, {"sequence": entry.sequence})]
+            found = [str(row[0]) for row in session.rows(DETAIL, {"sequence": entry.sequence})]
         if [content_digest(text) for text in found] != [entry.detail]:
             raise LedgerError(changed(entry.sequence))
         detail: JSON = json.loads(found[0])
@@ -223,7 +225,7 @@ class Ledger:
     def head(self) -> Head:
         """How many entries there are, and the digest of the last: what a cautious reader keeps elsewhere."""
         with self._store.reading() as session:
-            return _head(session, self.where)
+            return head_of(session, self.where)
 
     def holds(self, digest: str) -> bool:
         """Whether the entry with this digest is in it; the beginning, which has none, always is."""
@@ -250,10 +252,10 @@ class Ledger:
         unsound = () if chain_only else self._store.unsound()
         files = [Finding(sequence=0, code="file", sentence=said) for said in unsound]
         with self._store.reading() as session:
-            heads = [Head(entries=int(row[0]), digest=str(row[1])) for row in session.rows(_READ_HEAD)]
+            heads = [Head(entries=int(row[0]), digest=str(row[1])) for row in session.rows(READ_HEAD)]
             kept = () if chain_only else session.rows(f"SELECT sequence, content FROM {DETAILS}")  # noqa: S608
             details = None if chain_only else {int(row[0]): content_digest(str(row[1])) for row in kept}
-            rows = session.rows(f"{_SELECT} ORDER BY sequence")
+            rows = session.rows(f"{SELECT} ORDER BY sequence")
             return (*files, *findings(rows, heads[0] if len(heads) == 1 else None, details, pinned=pinned))
 
     def export(self) -> Iterator[str]:
@@ -276,7 +278,7 @@ class Ledger:
                     between,
                 )
             }
-            query = f"{_SELECT} WHERE sequence BETWEEN :first AND :last ORDER BY sequence"
+            query = f"{SELECT} WHERE sequence BETWEEN :first AND :last ORDER BY sequence"
             rows: list[Row] = list(session.rows(query, between))
         for expected, row in enumerate(rows, start=first):
             verify(row)
@@ -301,86 +303,23 @@ class Ledger:
         """
         added = 0
         with self._store.writing() as session:
-            head = _head(session, self.where)
+            head = head_of(session, self.where)
             for number, line in enumerate(lines, start=1):
                 if not line.strip():
                     continue
                 row, detail = read_line(line, number)
                 if row[0] <= head.entries:
-                    _compare(session, row, number)
+                    refuse_another(session, row, number)
                 elif row[0] != head.entries + 1 or row[10] != head.digest:
                     raise LedgerError(
                         f"line {number}: entry {row[0]} does not follow entry {head.entries} of this ledger"
                     )
                 else:
-                    head = _added(session, row, detail)
+                    head = add(session, row, detail)
                     added += 1
-            _move(session, head)
+            move_head(session, head)
         return added
 
     def close(self) -> None:
         """Let go of the database."""
         self._store.close()
-
-
-def _head(session: Session, where: str) -> Head:
-    """The end of the chain, as the ledger says and as its last entry confirms.
-
-    Nothing is added after an end that is not the one that was written: the
-    place of the damage would be lost.
-    """
-    found = list(session.rows(_READ_HEAD))
-    last = list(session.rows(f"SELECT sequence, digest FROM {ENTRIES} ORDER BY sequence DESC LIMIT 1"))  # noqa: S608
-    if len(found) != 1 or (last or [(0, "")])[0] != tuple(found[0]):
-        raise LedgerError(f"{where}: its last entry is not the one that was written last\nrun `rollout ledger check`")
-    return Head(entries=int(found[0][0]), digest=str(found[0][1]))
-
-
-def _same(session: Session, once: str) -> Row | None:
-    if not once:
-        return None
-    return next(iter(list(session.rows(f"{_SELECT} WHERE once = :once AND once <> ''", {"once": once}))), None)
-
-
-def _added(session: Session, row: Row, detail: str | None) -> Head:
-    session.run(_INSERT, dict(zip(COLUMNS, row, strict=True)))
-    if detail is not None:
-        session.run(_ADD_DETAIL, {"sequence": row[0], "content": detail})
-    return Head(entries=row[0], digest=row[11])
-
-
-def _move(session: Session, head: Head) -> None:
-    session.run(_MOVE_HEAD, {"entries": head.entries, "digest": head.digest})
-
-
-def _compare(session: Session, row: Row, number: int) -> None:
-    query = f"SELECT digest FROM {ENTRIES} WHERE sequence = :sequence"  # noqa: S608 - a constant
-    if [found[0] for found in session.rows(query, {"sequence": row[0]})] != [row[11]]:
-        raise LedgerError(f"line {number}: this ledger has another entry {row[0]}: it is the export of another ledger")
-
-
-def _about(
-    rollout: str,
-    environment: str,
-    kinds: Collection[Kind] | None,
-    phase: str | None,
-    stage: str | None,
-    since: datetime | None,
-    until: datetime | None,
-) -> tuple[str, dict[str, Value]]:
-    """A condition and its values."""
-    parts = ["rollout = :rollout", "environment = :environment"]
-    values: dict[str, Value] = {"rollout": rollout, "environment": environment}
-    if kinds is not None:
-        names = {f"kind{place}": kind.value for place, kind in enumerate(sorted(kinds))}
-        parts.append(f"kind IN ({', '.join(f':{name}' for name in names)})" if names else "1 = 0")
-        values |= names
-    for name, wanted in (("phase", phase), ("stage", stage)):
-        if wanted is not None:
-            parts.append(f"{name} = :{name}")
-            values[name] = wanted
-    for name, sign, moment in (("since", ">=", since), ("until", "<=", until)):
-        if moment is not None:
-            parts.append(f"at {sign} :{name}")
-            values[name] = time_text(moment)
-    return " AND ".join(parts), values
