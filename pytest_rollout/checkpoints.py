@@ -9,13 +9,18 @@ import argparse
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from pytest_rollout.arguments import named
 from pytest_rollout.errors import UsageError
 from pytest_rollout.quantities import parse_duration
-from pytest_rollout.subject import named, plan_of
+from pytest_rollout.subject import plan_of
+
+if TYPE_CHECKING:
+    from pytest_rollout.arguments import Commands
 
 
-def add_checkpoints(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_checkpoints(commands: Commands) -> None:
     """The parser of this command."""
     parser = commands.add_parser("checkpoint", help="print what a checkpoint holds, from a run's receipt")
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="the rollout's folder")

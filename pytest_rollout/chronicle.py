@@ -14,6 +14,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_rollout.arguments import named
 from pytest_rollout.errors import LedgerError, UsageError
 from pytest_rollout.ledger.entries import Kind
 from pytest_rollout.ledger.ledger import Ledger, open_ledger
@@ -22,13 +23,14 @@ from pytest_rollout.ledger.timeline import Status
 from pytest_rollout.reports.history import history_lines, status_lines
 from pytest_rollout.reports.past_pictured import add_picture, save_picture, standing_of, timeline_of
 from pytest_rollout.schedule import due
-from pytest_rollout.subject import add_subject, environment_of, ledger_of, named, plan_of, width
+from pytest_rollout.subject import add_subject, environment_of, ledger_of, plan_of, width
 
 if TYPE_CHECKING:
+    from pytest_rollout.arguments import Commands
     from pytest_rollout.plan.model import Phase, Plan
 
 
-def add_chronicle(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_chronicle(commands: Commands) -> None:
     """The parsers of these commands."""
     history = commands.add_parser("history", help="what happened to a rollout, from its ledger")
     history.add_argument("folder", type=Path, metavar="FOLDER", help="the rollout's folder")

@@ -24,15 +24,19 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from pytest_rollout.arguments import duration, named
 from pytest_rollout.checkpoints import add_checkpoints
 from pytest_rollout.chronicle import add_chronicle
 from pytest_rollout.errors import RolloutError, UsageError
-from pytest_rollout.quantities import parse_duration
 from pytest_rollout.records import add_records
 from pytest_rollout.report_commands import add_reports
-from pytest_rollout.signoff_commands import add_commands
+from pytest_rollout.signoff_commands import add_signoff
 from pytest_rollout.subject import plan_and_kinds
+
+if TYPE_CHECKING:
+    from pytest_rollout.arguments import Commands
 
 _NOBODY_READS = 141
 """What a shell says of a program that a closed pipe has ended; never a code that means something here."""
@@ -60,46 +64,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rollout", description="Phased rollouts as tests.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    lock = commands.add_parser("lock", help="write gates.lock, the list of gates that a run must meet")
-    lock.add_argument(
-        "folders", nargs="+", type=Path, metavar="FOLDER", help="a rollout's folder, or one above several"
-    )
-    lock.add_argument("--check", action="store_true", help="write nothing; exit 1 when a lock would change")
-    lock.set_defaults(run=_lock)
-    verify = commands.add_parser("verify", help="read verdict.json again; exits with its code, or 1")
-    verify.add_argument("file", type=Path, nargs="?", default=Path(".rollout/verdict.json"))
-    verify.add_argument("--rollout", type=_named, help="the rollout that must have been judged")
-    verify.add_argument("--phase", type=_named, help="the phase that must have been judged")
-    verify.add_argument("--env", type=_named, help="the environment in which it must have been judged")
-    verify.add_argument("--max-age", type=_duration, default="1h", help="how old it may be, such as 15m (1h)")
-    verify.set_defaults(run=_verify)
-    preflight = commands.add_parser("preflight", help="ask everything that gates would ask; exits like a phase")
-    preflight.add_argument("folders", nargs="+", metavar="FOLDER", help="a rollout's folder, or one above several")
-    preflight.add_argument("--rollout-env", default="", metavar="NAME", help="the environment to ask")
-    preflight.set_defaults(run=_preflight)
-    baseline = commands.add_parser("baseline", help="what metrics were before a rollout")
-    record = baseline.add_subparsers(required=True, metavar="COMMAND").add_parser(
-        "record", help="write the days before a rollout into its ledger"
-    )
-    record.add_argument("folder", type=Path, metavar="FOLDER", help="the rollout's folder")
-    record.add_argument("--rollout-env", required=True, type=_named, metavar="NAME", help="the environment to ask")
-    record.add_argument("--window", type=_duration, help="how far back, such as 14d (what the plan says)")
-    record.add_argument("--metric", action="append", default=[], metavar="NAME", help="this metric; may be repeated")
-    record.set_defaults(run=_record)
-    power = commands.add_parser("power", help="what each comparison of a phase can see at the traffic that there is")
-    power.add_argument("folder", type=Path, metavar="FOLDER", help="the rollout's folder")
-    power.add_argument("phase", metavar="PHASE", help="the phase that is planned")
-    power.add_argument("--rollout-env", required=True, type=_named, metavar="NAME", help="the environment to look at")
-    power.set_defaults(run=_power)
-    schema = commands.add_parser("schema", help="print a JSON Schema")
-    schema.add_argument("of", choices=["plan", "verdict"])
-    schema.set_defaults(run=_schema)
-    world = commands.add_parser("world", help="keep an embedded world running until Ctrl-C")
-    world.add_argument("place", type=Path, metavar="FOLDER", help="a folder with a world.py, or the file itself")
-    world.add_argument("--fault", help="a fault to inject, by name")
-    world.add_argument("--port", type=int, default=0, help="a fixed port for the service; a free one otherwise")
-    world.set_defaults(run=_world)
-    add_commands(commands)
+    _add_lock(commands)
+    _add_verify(commands)
+    _add_preflight(commands)
+    _add_baseline(commands)
+    _add_power(commands)
+    _add_schema(commands)
+    _add_world(commands)
+    add_signoff(commands)
     add_chronicle(commands)
     add_records(commands)
     add_reports(commands)
@@ -107,24 +79,29 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _named(text: str) -> str:
-    """A name that was given: an empty one is a variable that was not set, and would mean "any"."""
-    if not text:
-        raise argparse.ArgumentTypeError("it is empty: is the variable set?")
-    return text
-
-
-def _duration(text: str) -> object:
-    try:
-        return parse_duration(text)
-    except RolloutError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+def _add_lock(commands: Commands) -> None:
+    lock = commands.add_parser("lock", help="write gates.lock, the list of gates that a run must meet")
+    lock.add_argument(
+        "folders", nargs="+", type=Path, metavar="FOLDER", help="a rollout's folder, or one above several"
+    )
+    lock.add_argument("--check", action="store_true", help="write nothing; exit 1 when a lock would change")
+    lock.set_defaults(run=_lock)
 
 
 def _lock(options: argparse.Namespace) -> int:
     from pytest_rollout.locking import lock_folders
 
     return lock_folders(options.folders, check=options.check, say=print)
+
+
+def _add_verify(commands: Commands) -> None:
+    verify = commands.add_parser("verify", help="read verdict.json again; exits with its code, or 1")
+    verify.add_argument("file", type=Path, nargs="?", default=Path(".rollout/verdict.json"))
+    verify.add_argument("--rollout", type=named, help="the rollout that must have been judged")
+    verify.add_argument("--phase", type=named, help="the phase that must have been judged")
+    verify.add_argument("--env", type=named, help="the environment in which it must have been judged")
+    verify.add_argument("--max-age", type=duration, default="1h", help="how old it may be, such as 15m (1h)")
+    verify.set_defaults(run=_verify)
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -145,6 +122,13 @@ def _verify(options: argparse.Namespace) -> int:
     return code
 
 
+def _add_preflight(commands: Commands) -> None:
+    preflight = commands.add_parser("preflight", help="ask everything that gates would ask; exits like a phase")
+    preflight.add_argument("folders", nargs="+", metavar="FOLDER", help="a rollout's folder, or one above several")
+    preflight.add_argument("--rollout-env", default="", metavar="NAME", help="the environment to ask")
+    preflight.set_defaults(run=_preflight)
+
+
 def _preflight(options: argparse.Namespace) -> int:
     import subprocess
 
@@ -157,6 +141,18 @@ def _preflight(options: argparse.Namespace) -> int:
     environment = ["--rollout-env", options.rollout_env] if options.rollout_env else []
     command = [sys.executable, "-m", "pytest", "-m", "preflight", *environment, *options.folders]
     return subprocess.run(command, check=False).returncode  # noqa: S603 - pytest, with the words of whoever runs this
+
+
+def _add_baseline(commands: Commands) -> None:
+    baseline = commands.add_parser("baseline", help="what metrics were before a rollout")
+    record = baseline.add_subparsers(required=True, metavar="COMMAND").add_parser(
+        "record", help="write the days before a rollout into its ledger"
+    )
+    record.add_argument("folder", type=Path, metavar="FOLDER", help="the rollout's folder")
+    record.add_argument("--rollout-env", required=True, type=named, metavar="NAME", help="the environment to ask")
+    record.add_argument("--window", type=duration, help="how far back, such as 14d (what the plan says)")
+    record.add_argument("--metric", action="append", default=[], metavar="NAME", help="this metric; may be repeated")
+    record.set_defaults(run=_record)
 
 
 def _record(options: argparse.Namespace) -> int:
@@ -172,6 +168,14 @@ def _record(options: argparse.Namespace) -> int:
         say=print,
         kinds=plan_and_kinds(options.folder)[1],
     )
+
+
+def _add_power(commands: Commands) -> None:
+    power = commands.add_parser("power", help="what each comparison of a phase can see at the traffic that there is")
+    power.add_argument("folder", type=Path, metavar="FOLDER", help="the rollout's folder")
+    power.add_argument("phase", metavar="PHASE", help="the phase that is planned")
+    power.add_argument("--rollout-env", required=True, type=named, metavar="NAME", help="the environment to look at")
+    power.set_defaults(run=_power)
 
 
 def _power(options: argparse.Namespace) -> int:
@@ -192,6 +196,14 @@ def _power(options: argparse.Namespace) -> int:
     )
 
 
+def _add_world(commands: Commands) -> None:
+    world = commands.add_parser("world", help="keep an embedded world running until Ctrl-C")
+    world.add_argument("place", type=Path, metavar="FOLDER", help="a folder with a world.py, or the file itself")
+    world.add_argument("--fault", help="a fault to inject, by name")
+    world.add_argument("--port", type=int, default=0, help="a fixed port for the service; a free one otherwise")
+    world.set_defaults(run=_world)
+
+
 def _world(options: argparse.Namespace) -> int:
     from pytest_rollout.rollout import utc_now
     from pytest_rollout.world.showing import show_world
@@ -200,6 +212,12 @@ def _world(options: argparse.Namespace) -> int:
         print(line, flush=True)  # also where the output is a pipe, since this command does not end
 
     return show_world(options.place, at=utc_now(), fault=options.fault, port=options.port, say=say)
+
+
+def _add_schema(commands: Commands) -> None:
+    schema = commands.add_parser("schema", help="print a JSON Schema")
+    schema.add_argument("of", choices=["plan", "verdict"])
+    schema.set_defaults(run=_schema)
 
 
 def _schema(options: argparse.Namespace) -> int:

@@ -13,8 +13,9 @@ import getpass
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
+from pytest_rollout.arguments import moment, named
 from pytest_rollout.errors import QuantityError, UsageError, listed
 from pytest_rollout.ledger import drafts
 from pytest_rollout.ledger.entries import Draft, Kind
@@ -26,11 +27,12 @@ from pytest_rollout.subject import (
     checked_phase,
     environment_of,
     ledger_of,
-    moment,
-    named,
     plan_of,
     refused,
 )
+
+if TYPE_CHECKING:
+    from pytest_rollout.arguments import Commands
 
 
 class _About(TypedDict):
@@ -43,7 +45,7 @@ class _About(TypedDict):
 _Made = Callable[[Ledger, argparse.Namespace, _About], Draft]
 
 
-def add_records(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_records(commands: Commands) -> None:
     """The parsers of these commands."""
     start = _parser(commands.add_parser("start", help="write down that a phase begins"), _start)
     start.add_argument("phase", type=named)

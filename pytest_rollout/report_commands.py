@@ -7,16 +7,16 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_rollout.arguments import named
 from pytest_rollout.errors import UsageError
 from pytest_rollout.reports.files import FORMATS
 from pytest_rollout.reports.messages import BUILT_IN, Message, known_messages, post, render
-from pytest_rollout.subject import named, plan_of
+from pytest_rollout.subject import plan_of
 
 if TYPE_CHECKING:
+    from pytest_rollout.arguments import Commands
     from pytest_rollout.plan.model import Plan
     from pytest_rollout.record import Record
-
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def add_reports(commands: Commands) -> None:

@@ -3,44 +3,41 @@
 from __future__ import annotations
 
 import argparse
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_rollout.errors import QuantityError
-from pytest_rollout.quantities import parse_duration
+from pytest_rollout.arguments import duration, named
 
 if TYPE_CHECKING:
+    from pytest_rollout.arguments import Commands
     from pytest_rollout.signoff.sealing import Signer
 
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
-
-def add_commands(commands: Commands) -> None:
+def add_signoff(commands: Commands) -> None:
     """Add the three commands to those of `rollout`."""
     approve = commands.add_parser("approve", help="sign that a phase may go on, with your own SSH key")
     _subject(approve)
-    approve.add_argument("--role", required=True, type=_named, help="the role in which you sign")
+    approve.add_argument("--role", required=True, type=named, help="the role in which you sign")
     approve.add_argument("--verdict", type=Path, default=Path(".rollout/verdict.json"), help="what you have read")
     approve.add_argument("--env", default="", help="the environment of the verdict; an embedded world must be named")
     approve.add_argument("--stage", help="the stage of the verdict, such as '25 %%'")
-    approve.add_argument("--expires", type=_duration, default="7d", help="for how long it counts (7d)")
+    approve.add_argument("--expires", type=duration, default="7d", help="for how long it counts (7d)")
     approve.add_argument("--comment", default="", help="a line for readers")
     _signer(approve)
     approve.set_defaults(run=_approve)
     statement = commands.add_parser("statement", help="sign what was not measured, such as the result of a survey")
     _subject(statement)
-    statement.add_argument("--env", required=True, type=_named, help="the environment that it is about")
-    statement.add_argument("--topic", required=True, type=_named, help="what it is about, such as survey")
-    statement.add_argument("--says", required=True, type=_named, help="what you state, such as 'neutral or better'")
+    statement.add_argument("--env", required=True, type=named, help="the environment that it is about")
+    statement.add_argument("--topic", required=True, type=named, help="what it is about, such as survey")
+    statement.add_argument("--says", required=True, type=named, help="what you state, such as 'neutral or better'")
     statement.add_argument("--role", default="", help="the role in which you state it, if you hold several")
-    statement.add_argument("--expires", type=_duration, default="30d", help="for how long it counts (30d)")
+    statement.add_argument("--expires", type=duration, default="30d", help="for how long it counts (30d)")
     _signer(statement)
     statement.set_defaults(run=_statement)
     revoke = commands.add_parser("revoke", help="take a signature back")
     revoke.add_argument("what", metavar="FILE|DIGEST", help="the signed file, or its digest")
     revoke.add_argument("--folder", type=Path, default=Path(), help="the rollout's folder, if a digest is named (.)")
-    revoke.add_argument("--why", required=True, type=_named, help="the reason, for readers")
+    revoke.add_argument("--why", required=True, type=named, help="the reason, for readers")
     _signer(revoke)
     revoke.set_defaults(run=_revoke)
 
@@ -53,19 +50,6 @@ def _subject(parser: argparse.ArgumentParser) -> None:
 def _signer(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key", type=Path, help="your SSH key, or the public half of one in your agent")
     parser.add_argument("--principal", default="", help="who you are in allowed_signers, if the key does not say it")
-
-
-def _named(text: str) -> str:
-    if not text.strip():
-        raise argparse.ArgumentTypeError("it is empty: is the variable set?")
-    return text
-
-
-def _duration(text: str) -> timedelta:
-    try:
-        return parse_duration(text)
-    except QuantityError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _of(options: argparse.Namespace) -> Signer:

@@ -7,7 +7,6 @@ import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,24 +109,6 @@ def ledger_of(plan: Plan, environment: str, where: str, *, create: bool) -> Ledg
     # What a service or a source needs is not asked of somebody who looks at the ledger.
     alone = replace(declared, target="", flags=None, sources={}, change_since="")
     return open_ledger(expand(alone, os.environ).ledger, plan.folder, create=create)
-
-
-def moment(text: str) -> datetime:
-    """An argument that says when: ISO 8601 with a zone."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is no moment: write it as 2026-11-07T09:00Z") from None
-    if at.tzinfo is None:
-        raise argparse.ArgumentTypeError(f"'{text}' has no zone: write it as 2026-11-07T09:00Z")
-    return at
-
-
-def named(text: str) -> str:
-    """An argument that must not be empty: an empty one is a variable that was not set."""
-    if not text.strip():
-        raise argparse.ArgumentTypeError("it is empty: is the variable set?")
-    return text
 
 
 def width() -> int:

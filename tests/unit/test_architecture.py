@@ -110,6 +110,7 @@ LAYERS = (
         "powering",
         "signoff_commands",
         "subject",
+        "arguments",
         "records",
         "checkpoints",
         "chronicle",
