@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from pytest_rollout.claims import ClaimFacts
-from pytest_rollout.record import Earlier, GateRecord, PhaseRecord, Record
+from pytest_rollout.record import Earlier, GateRecord, PhaseRecord, Record, RoleRecord, StatementRecord
 from pytest_rollout.reports import words
 from pytest_rollout.verdict import Because
 
@@ -83,30 +83,25 @@ def _phase(phase: PhaseRecord, at: datetime) -> Facts:
             "plan_digest": phase.plan_digest,
             "lock_digest": phase.lock_digest,
             "evidence_digest": phase.evidence_digest,
-            "roles": [
-                {
-                    "role": role.role,
-                    "needed": role.needed,
-                    "missing": role.missing,
-                    "signed": [
-                        _known({"who": each.principal, "at": _time(each.signed_at), "remark": each.comment})
-                        for each in role.signed
-                    ],
-                }
-                for role in facts.roles
-            ],
-            "statements": [
-                _known(
-                    {"topic": each.topic, "asked": each.asked, "says": each.says, "by": each.by, "at": _time(each.at)}
-                )
-                for each in facts.statements
-            ],
+            "roles": [_role(role) for role in facts.roles],
+            "statements": [_statement(each) for each in facts.statements],
             "week": _earlier(facts.earlier, at - _WEEK),
             "forgotten": facts.forgotten,
             "month": _earlier(facts.earlier, at - _MONTH),
             "traffic": [{"percent": percent, "since": _time(since)} for percent, since in facts.steps],
         }
     )
+
+
+def _role(role: RoleRecord) -> Facts:
+    signed = [
+        _known({"who": each.principal, "at": _time(each.signed_at), "remark": each.comment}) for each in role.signed
+    ]
+    return {"role": role.role, "needed": role.needed, "missing": role.missing, "signed": signed}
+
+
+def _statement(said: StatementRecord) -> Facts:
+    return _known({"topic": said.topic, "asked": said.asked, "says": said.says, "by": said.by, "at": _time(said.at)})
 
 
 def _earlier(earlier: tuple[Earlier, ...], since: datetime) -> Facts | None:
