@@ -8,8 +8,9 @@ from pathlib import Path
 
 from pytest_rollout.errors import WorldError
 from pytest_rollout.world.alerts import rules_yaml
-from pytest_rollout.world.event_rows import REPLAYS, Shown, make_events
-from pytest_rollout.world.event_rows import TABLE as EVENTS
+from pytest_rollout.world.event_file import REPLAYS, make_events
+from pytest_rollout.world.event_file import TABLE as EVENTS
+from pytest_rollout.world.event_rows import Shown
 from pytest_rollout.world.model import World
 from pytest_rollout.world.service import ALERTS_PATH, METRICS_PATH
 from pytest_rollout.world.telemetry import TABLE, make_telemetry

@@ -22,9 +22,9 @@ from pytest_rollout.world.series import Series
 STALE_BY = timedelta(hours=2)
 NAN_MINUTES = 15
 TABLE = "telemetry"
+"""The table that every world has, and that the faults of every world are done to."""
 KEPT = 40
 """How many files stay in the cache; about 3 MB each."""
-"""The table that every world has, and that the faults of every world are done to."""
 
 _VIEW = """
 CREATE VIEW {table} AS

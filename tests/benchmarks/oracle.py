@@ -57,7 +57,8 @@ from pytest_rollout.verdict import FAMILY_LEVEL
 from pytest_rollout.waiting import Waiting
 from pytest_rollout.winner import winner
 from pytest_rollout.world import event_rows
-from pytest_rollout.world.event_rows import Drawn, Shown, columns_of, drawn, make_events
+from pytest_rollout.world.event_file import make_events
+from pytest_rollout.world.event_rows import Drawn, Shown, columns_of, drawn
 from pytest_rollout.world.events import Events
 from pytest_rollout.world.load import load_world
 from pytest_rollout.world_past import Lived

@@ -11,7 +11,8 @@ import pytest
 
 from pytest_rollout.errors import WorldError
 from pytest_rollout.experiment.assignment import Assignment
-from pytest_rollout.world.event_rows import Shown, make_events
+from pytest_rollout.world.event_file import make_events
+from pytest_rollout.world.event_rows import Shown
 from pytest_rollout.world.events import Effect, Events
 
 END = datetime(2026, 11, 1, 9, tzinfo=UTC)
