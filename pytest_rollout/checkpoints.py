@@ -33,8 +33,8 @@ def add_checkpoints(commands: Commands) -> None:
 
 def _checkpoint(options: argparse.Namespace) -> int:
     from pytest_rollout.checkpoint import checkpoint
-    from pytest_rollout.receipt import NOT_A_RECEIPT, Wanted, examine, why_not
     from pytest_rollout.rollout import utc_now
+    from pytest_rollout.verification import NOT_A_RECEIPT, Wanted, examine, why_not
 
     plan = plan_of(options.folder)
     age: timedelta = parse_duration(options.max_age)

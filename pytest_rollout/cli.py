@@ -105,8 +105,8 @@ def _add_verify(commands: Commands) -> None:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from pytest_rollout.receipt import Wanted, verify
     from pytest_rollout.rollout import utc_now
+    from pytest_rollout.verification import Wanted, verify
 
     wanted = Wanted(
         rollout=options.rollout or "",

@@ -96,7 +96,7 @@ class LastWord:
 
 
 def _pinned(receipt: Path) -> Mapping[tuple[str, str], Pin]:
-    from pytest_rollout.receipt import pins_of
+    from pytest_rollout.verification import pins_of
 
     return pins_of(receipt)
 

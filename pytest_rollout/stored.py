@@ -29,10 +29,10 @@ from pytest_rollout.gathering import (
 )
 from pytest_rollout.phase_past import Subject, given_receipts
 from pytest_rollout.plan.model import Plan
-from pytest_rollout.receipt import NOT_A_RECEIPT, Wanted, _contradictions, examine, why_not
 from pytest_rollout.record import Beside, PhaseFacts, Record, read_record
 from pytest_rollout.signatures import Signatures
 from pytest_rollout.stages import Standing
+from pytest_rollout.verification import NOT_A_RECEIPT, Wanted, contradictions, examine, why_not
 
 
 def stored_record(plan: Plan, verdict: Path, *, now: datetime) -> Record:
@@ -49,7 +49,7 @@ def stored_record(plan: Plan, verdict: Path, *, now: datetime) -> Record:
     try:
         data = verdict.read_bytes()
         document, _ = examine(data, Wanted(run_id=None), now=now)
-        objections = _contradictions(document, document["verdicts"])
+        objections = contradictions(document, document["verdicts"])
         pairs = [(each["rollout"], each["phase"]) for each in document["verdicts"]]
         if objections:
             raise UsageError("\n".join([f"{verdict} contradicts itself:", *(f"  {each}" for each in objections)]))

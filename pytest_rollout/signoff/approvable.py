@@ -15,7 +15,7 @@ from typing import Any
 from pytest_rollout.claims import Truth
 from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.errors import SignoffError
-from pytest_rollout.receipt import NOT_A_RECEIPT, Wanted, examine, why_not
+from pytest_rollout.verification import NOT_A_RECEIPT, Wanted, examine, why_not
 
 MAY_WAIT_FOR = frozenset({Reason.APPROVAL, Reason.STREAK, Reason.HOLD_TIME})
 """A HOLD for these alone may be approved: signatures and time can be waited for side by side."""

@@ -48,7 +48,7 @@ CPU_SECONDS = 60  # a mutant that loops for ever; of processor time, so that a b
 TESTS = {
     "intervals": ("intervals", "estimates", "limits"),
     "judgement": ("judgement", "verdict"),
-    "verdict": ("verdict", "receipt"),
+    "verdict": ("verdict", "receipt", "verification"),
     "claims": ("claims", "gate_claims", "facts", "limits", "estimates", "judgement"),
     "book": ("book", "judgement", "verdict"),
     "lock": ("lock", "verdict"),

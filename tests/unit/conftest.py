@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import settings
 
 from pytest_rollout.book import Answer, Ended, PlannedGate
 from pytest_rollout.claims import ClaimFacts, Truth
+from pytest_rollout.decisions import Decision
+from pytest_rollout.judgement import GateVerdict
+from pytest_rollout.receipt import Run
+from pytest_rollout.verdict import Because, RunVerdict, Verdict
+
+_JUDGED_AT = datetime(2026, 11, 20, 9, tzinfo=UTC)
+_REASON = {Decision.PROCEED: "", Decision.HOLD: "failed", Decision.ROLLBACK: "critical"}
 
 settings.register_profile("unit", deadline=None)  # no test of this suite depends on a wall clock
 settings.load_profile("unit")
@@ -59,3 +67,41 @@ def make_answer() -> Callable[..., Answer]:
 def make_round() -> Callable[..., list[Answer]]:
     """The reports of set-up, call and tear-down."""
     return _round
+
+
+@pytest.fixture(scope="session")
+def make_run(make_gate, make_fact) -> Callable[..., Run]:
+    """A run of one gate that ended so; whole and live, for its receipt."""
+
+    def make_run(decision=Decision.PROCEED, *, code=None, reasons=(), phase="phase1", verdicts=1, **more):
+        truth = Truth.PROVEN if decision is Decision.PROCEED else Truth.REFUTED
+        reason = _REASON[decision]
+        gate = GateVerdict(
+            gate=make_gate(owner="team"), decision=decision, reason=reason, sentence=reason, claims=(make_fact(truth),)
+        )
+        because = () if decision is Decision.PROCEED else (Because(reason, "a sentence", gate.gate.id),)
+        verdict = Verdict(
+            rollout="shop",
+            phase=phase,
+            decision=decision,
+            reasons=because,
+            gates=(gate,),
+            plan_digest="p",
+            lock_digest="l",
+        )
+        run = RunVerdict(verdicts=(verdict,) * verdicts, reasons=tuple(reasons))
+        facts = {
+            "run_id": "1",
+            "mode": "live",
+            "environment": "production",
+            "embedded": False,
+            "fault": "",
+            "evaluated_at": _JUDGED_AT,
+            "exit_code": int(run.exit_code) if code is None else code,
+            "verdict": run,
+            "versions": {"python": "3.11"},
+            "git": {"commit": "abc", "dirty": False},
+        }
+        return Run(**facts | more)
+
+    return make_run

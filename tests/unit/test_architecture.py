@@ -43,6 +43,7 @@ LAYERS = (
         "judgement",
         "verdict",
         "receipt",
+        "verification",
         "receipt_schema",
         "record",
         "strays",
