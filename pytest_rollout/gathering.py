@@ -190,7 +190,7 @@ def _earlier(memory: Memory, phase: Phase) -> tuple[Earlier, ...]:
     def read(ledger: Ledger) -> None:
         found.extend(earlier_of(ledger, memory.plan.rollout, memory.environment.name, phase.name, before=memory.at))
 
-    memory._opened(read)
+    memory.read(read)
     return tuple(found)
 
 

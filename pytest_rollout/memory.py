@@ -252,10 +252,14 @@ class Memory:
 
     def _shared(self, key: tuple[str, ...], read: Callable[[Ledger], object]) -> object:
         where = ("ledger", "ledger", self.environment.name, *key, self.at.isoformat())
-        return self.readings.answers.share(where, lambda: self._opened(read), _SECONDS)
+        return self.readings.answers.share(where, lambda: self.read(read), _SECONDS)
 
-    def _opened(self, read: Callable[[Ledger], object]) -> object:
-        """Read from the ledger; whatever goes wrong there is no answer."""
+    def read(self, read: Callable[[Ledger], object]) -> object:
+        """What `read` makes of the ledger, which is open for as long.
+
+        Raises:
+            SourceError: There is none, or it cannot be read.
+        """
         if not self.environment.ledger:
             raise SourceError(f"environment '{self.environment.name}' names no ledger: write 'ledger:' in the plan")
         from pytest_rollout.ledger.ledger import open_ledger

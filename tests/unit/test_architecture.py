@@ -67,6 +67,7 @@ LAYERS = (
         "target",
         "drill",
         "load",
+        "load_result",
         "loading",
         "machine",
         "rollout",

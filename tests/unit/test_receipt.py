@@ -120,9 +120,6 @@ def test_a_receipt_that_cannot_be_removed_is_said(tmp_path):
         LastWord.clear(tmp_path)
 
 
-# -- verifying -------------------------------------------------------------------
-
-
 def test_its_digest_is_known_before_it_is_written(make_run, tmp_path):
     """So that the ledger can say which receipt was given."""
     run = make_run(reasons=[Because("failed", "a surrogate \udcff and a snowman ☃")])
