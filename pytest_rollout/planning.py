@@ -19,7 +19,7 @@ from pytest_rollout.experiment.samples import Above, Cell, Values
 from pytest_rollout.exposure import DAY
 from pytest_rollout.live_comparison import LiveComparison
 from pytest_rollout.plan.model import CONTROL, Budget
-from pytest_rollout.quantities import convert, format_duration, format_number, with_unit
+from pytest_rollout.quantities import convert
 from pytest_rollout.stats import power, proportion
 from pytest_rollout.stats.design_effect import effective_units, planned_effect, pooled_icc, row_variance
 from pytest_rollout.stats.moments import Moments
@@ -269,34 +269,6 @@ def _margin(budget: Budget) -> float:
     """From no difference to the nearest limit."""
     ends = [abs(end) for level in budget.limit.levels for end in (level.low, level.high) if math.isfinite(end)]
     return min(ends, default=math.nan)
-
-
-def table_of(found: Sequence[Foreseen], length: timedelta) -> list[tuple[str, ...]]:
-    """What is foreseen as rows of words, the heading first."""
-    heading = ("gate", "margin", "sees (80 %)", f"in {format_duration(length)}", "50 % / 95 % in", "double in")
-    rows: list[tuple[str, ...]] = [(*heading, "units", "deff")]
-    for each in found:
-        if each.why:
-            rows.append((each.budget, each.why, "", "", "", "", "", ""))
-            continue
-        half, most = (_hours(hours) for hours in each.hours)
-        rows.append(
-            (
-                each.budget,
-                with_unit(format_number(each.margin), each.unit),
-                with_unit(format_number(each.detectable, digits=3), each.unit),
-                f"{each.chance:.0%}",
-                f"{half} / {most}",
-                "" if each.to_catch is None else _hours(each.to_catch),
-                f"{format_number(each.effective_units, digits=3)}, largest {each.largest:.1%}",
-                format_number(each.deff, digits=3),
-            )
-        )
-    return rows
-
-
-def _hours(hours: float | None) -> str:
-    return "never" if hours is None else format_duration(timedelta(hours=math.ceil(hours)))
 
 
 def cannot_succeed(found: Sequence[Foreseen]) -> list[str]:

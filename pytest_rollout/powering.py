@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from pytest_rollout.errors import UsageError, did_you_mean, listed
@@ -13,7 +13,8 @@ from pytest_rollout.plan.load import load_plan
 from pytest_rollout.plan.model import CONTROL
 from pytest_rollout.plan.nodes import plan_path
 from pytest_rollout.planned_split import smaller_share
-from pytest_rollout.planning import Planning, cannot_succeed, joint_chance, length_of, table_of
+from pytest_rollout.planning import Foreseen, Planning, cannot_succeed, joint_chance, length_of
+from pytest_rollout.quantities import format_duration, format_number, with_unit
 from pytest_rollout.reports.table import fitted
 from pytest_rollout.sources import BUILT_IN, Kinds
 from pytest_rollout.surroundings import Settings, Surroundings
@@ -56,7 +57,7 @@ def say_power(
     finally:
         surroundings.stop()
     say(f"{plan.rollout} {phase}, environment {environment}, as of {at:%Y-%m-%d %H:%M} UTC")
-    rows = [row if width >= _WIDE else row[:_NEEDED] for row in table_of(found, length)]
+    rows = [row if width >= _WIDE else row[:_NEEDED] for row in _table_of(found, length)]
     for line in fitted(rows, width - 2, whole=1):
         say(f"  {line}")
     chance = math.floor(100 * joint_chance(found))
@@ -65,3 +66,31 @@ def say_power(
     if unlikely:
         say(f"unlikely to be proven in time: {listed(unlikely)}: more traffic, a longer phase, or a wider limit")
     return 1 if unlikely else 0
+
+
+def _table_of(found: Sequence[Foreseen], length: timedelta) -> list[tuple[str, ...]]:
+    """What is foreseen as rows of words, the heading first."""
+    heading = ("gate", "margin", "sees (80 %)", f"in {format_duration(length)}", "50 % / 95 % in", "double in")
+    rows: list[tuple[str, ...]] = [(*heading, "units", "deff")]
+    for each in found:
+        if each.why:
+            rows.append((each.budget, each.why, "", "", "", "", "", ""))
+            continue
+        half, most = (_hours(hours) for hours in each.hours)
+        rows.append(
+            (
+                each.budget,
+                with_unit(format_number(each.margin), each.unit),
+                with_unit(format_number(each.detectable, digits=3), each.unit),
+                f"{each.chance:.0%}",
+                f"{half} / {most}",
+                "" if each.to_catch is None else _hours(each.to_catch),
+                f"{format_number(each.effective_units, digits=3)}, largest {each.largest:.1%}",
+                format_number(each.deff, digits=3),
+            )
+        )
+    return rows
+
+
+def _hours(hours: float | None) -> str:
+    return "never" if hours is None else format_duration(timedelta(hours=math.ceil(hours)))
