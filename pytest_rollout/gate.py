@@ -31,7 +31,7 @@ from pytest_rollout.errors import Inconclusive, NotApplicable, Unclaimed, listed
 from pytest_rollout.gate_markers import unreadable_markers
 from pytest_rollout.literals import Named, names_of
 from pytest_rollout.plan.model import Plan
-from pytest_rollout.rollout import GATE_FIXTURES, GATE_MARKERS
+from pytest_rollout.strays import GATE_FIXTURES, GATE_MARKERS
 from pytest_rollout.swallowed import swallowed_asserts
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import pytest
 
 from pytest_rollout.errors import QuantityError, did_you_mean, listed
 from pytest_rollout.plan.conditions import parse_percent
-from pytest_rollout.rollout import GATE_FIXTURES, GATE_MARKERS
 from pytest_rollout.stages import parse_target
+from pytest_rollout.strays import GATE_FIXTURES, GATE_MARKERS
 
 BAD_GATES: pytest.StashKey[list[str]] = pytest.StashKey()
 """What is wrong with the gates of one module or class, while it is collected."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -24,43 +24,23 @@ from pytest_rollout.ahead import Ask, Progress, ask_ahead
 from pytest_rollout.book import Book, PlannedGate
 from pytest_rollout.claims import GateClaims
 from pytest_rollout.decisions import Decision, ExitCode, Reason
-from pytest_rollout.depths import depths_of, preflight_lines
-from pytest_rollout.discovery import PLAN_NAME, governing
+from pytest_rollout.depths import depths_of
+from pytest_rollout.discovery import governing
 from pytest_rollout.drill import Range
-from pytest_rollout.errors import PlanError, RolloutError
+from pytest_rollout.errors import RolloutError
 from pytest_rollout.judgement import GateVerdict, judge
+from pytest_rollout.judging import Judging
 from pytest_rollout.literals import Named
-from pytest_rollout.lock import LOCK_NAME, Lock, lock_of_lines, read_lock
-from pytest_rollout.plan.model import CONDITIONS, PREFLIGHT, Plan
+from pytest_rollout.plan.model import PREFLIGHT, Plan
 from pytest_rollout.receipt import Run, receipt_digest
 from pytest_rollout.scope import Scope
 from pytest_rollout.sources import BUILT_IN, Kinds
-from pytest_rollout.stages import rollback_target
-from pytest_rollout.strays import Stray, find_strays
 from pytest_rollout.surroundings import Settings, Surroundings
-from pytest_rollout.verdict import Because, RunVerdict, Traffic, Verdict, judge_phase
+from pytest_rollout.verdict import Because, RunVerdict
 from pytest_rollout.versions import git_facts, versions
 
 if TYPE_CHECKING:
     from pytest_rollout.ledger import drafts
-
-GATE_FIXTURES = frozenset(
-    (
-        "metrics",
-        "budget",
-        "target",
-        "flags",
-        "baseline",
-        "history",
-        "approvals",
-        "stage",
-        "ab",
-        "load",
-        "machine",
-        "drill",
-    )
-)
-GATE_MARKERS = frozenset({"rollback", "shadow", "gate", "stage"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,11 +85,10 @@ class Rollout:
         self.surroundings = Surroundings(settings, kinds, at, asked)
         self.run_id = uuid.uuid4().hex
         self.book = Book()
+        self._judging = Judging(self.plans, self.book, self.surroundings)
         self._by_path = {plan.path: plan for plan in self.plans}
         self._governed: dict[Path, Plan | None] = {}
-        self._passed_over: dict[Path, list[Stray]] = {}
         self._judged: tuple[tuple[object, ...], RunVerdict] | None = None
-        self._doubted: set[Path] = set()
         self.outcomes: dict[tuple[str, str], Outcome] = {}
 
     @property
@@ -222,7 +201,9 @@ class Rollout:
         troubles = tuple(Because(reason, sentence) for reason, sentence in self.book.troubles)
         if not self.asked:
             return RunVerdict(verdicts=(), reasons=(*troubles, self._no_phase()))
-        return RunVerdict(verdicts=tuple(self._judge(plan, phase) for plan, phase in self.pairs), reasons=troubles)
+        return RunVerdict(
+            verdicts=tuple(self._judging.judge(plan, phase) for plan, phase in self.pairs), reasons=troubles
+        )
 
     def tried(self) -> list[GateVerdict]:
         """What each gate that ran would say, where no phase was asked for."""
@@ -234,103 +215,9 @@ class Rollout:
         sentence = f"gates ran, but -m asked for no phase, so nothing was judged; phases: {', '.join(phases)}"
         return Because(Reason.NO_PHASE, sentence)
 
-    def _judge(self, plan: Plan, phase: str) -> Verdict:
-        lock, unlocked = _lock_of(plan)
-        names = preflight_lines(plan, self._gateless(plan)) if phase == PREFLIGHT else plan.lines_of(phase)
-        lines = [f"{PLAN_NAME}::{phase}::{name}" for name in names]
-        if phase == PREFLIGHT:
-            lock, unlocked = lock_of_lines(lines, phase), ""
-        verdict = judge_phase(
-            rollout=plan.rollout,
-            phase=phase,
-            book=self.book,
-            lock=lock,
-            planned_lines=lines,
-            plan_digest=plan.digest,
-            today=self.at.date().isoformat(),
-            unlocked=unlocked,
-            skipped=self._skipped(plan),
-            unmeasured=[f"{PLAN_NAME}::{phase}::{name}" for name in CONDITIONS if name != "statements"],
-        )
-        verdict = replace(verdict.with_reasons(self._strays(plan, phase)), traffic=self._traffic(plan, phase, verdict))
-        verdict = self._by_the_ledger(plan, verdict) if self.settings.mode == "live" else verdict
-        return replace(verdict, evidence_digest=self.surroundings.evidence_digest(plan))
-
-    def _by_the_ledger(self, plan: Plan, verdict: Verdict) -> Verdict:
-        """The verdict with the end of the ledger that it relies on, and with what speaks against relying on it.
-
-        All of the ledger is looked at where something would be released, or waited for.
-        """
-        if verdict.phase not in plan.phases:
-            return verdict
-        whole = verdict.decision is Decision.PROCEED or verdict.waiting
-        pinned = self.settings.pinned.get((plan.rollout, self.surroundings.environment_of(plan)))
-        try:
-            pin, against = self.surroundings.memory_of(plan).relied_on(pinned, whole=whole)
-        except RolloutError as error:
-            pin, against = pinned, (str(error).replace("\n", "; "),)
-        if against:
-            self._doubted.add(plan.path)
-        reasons = [Because(Reason.INVALID, sentence) for sentence in against]
-        return replace(verdict.with_reasons(reasons), ledger=pin if self.surroundings.ledger_lasts(plan) else None)
-
-    def _traffic(self, plan: Plan, phase: str, verdict: Verdict) -> Traffic:
-        """How much traffic there is; nothing where nobody knows it, which its own gate has said already."""
-        declared = plan.phases.get(phase)
-        if declared is None or not plan.percentage or (not declared.stages and declared.traffic is None):
-            return Traffic()
-        try:
-            standing = self.surroundings.memory_of(plan).waiting(phase).standing
-        except RolloutError:
-            return Traffic(back=0.0 if verdict.decision is Decision.ROLLBACK else None)
-        return Traffic(
-            stage=standing.stage.name if standing.stage else "",
-            current=standing.percent,
-            next=standing.next.percent if standing.next else None,
-            back=rollback_target(standing, verdict.fired) if verdict.decision is Decision.ROLLBACK else None,
-            hold_left=standing.left.total_seconds() if standing.left is not None else None,
-        )
-
-    def _strays(self, plan: Plan, phase: str) -> list[Because]:
-        if plan.path not in self._passed_over:
-            self._passed_over[plan.path] = self._find_strays(plan)
-        skipped, uncollected = self._skipped(plan), self._below(plan, self.book.uncollected)
-        return [
-            Because(
-                Reason.SKIPPED if stray.file in skipped else stray.reason, stray.sentence, f"{stray.file}::{stray.name}"
-            )
-            for stray in self._passed_over[plan.path]
-            if (not stray.phases or phase in stray.phases)
-            and not (stray.reason is Reason.MISSING and stray.file in uncollected)  # which is said of the file
-        ]
-
-    def _skipped(self, plan: Plan) -> frozenset[str]:
-        """Files of a rollout that skipped themselves as a whole, from its folder on."""
-        return self._below(plan, self.book.skipped)
-
-    @staticmethod
-    def _below(plan: Plan, files: Collection[str]) -> frozenset[str]:
-        paths = map(Path, files)
-        return frozenset(path.relative_to(plan.folder).as_posix() for path in paths if plan.folder in path.parents)
-
-    def _find_strays(self, plan: Plan) -> list[Stray]:
-        return find_strays(
-            plan.folder,
-            collected=self.book.functions,
-            fixtures=GATE_FIXTURES,
-            markers=GATE_MARKERS,
-            phases=plan.phases,
-            ignore=self._gateless(plan),
-        )
-
     def depths(self, plan: Plan) -> Mapping[str, tuple[str, timedelta]]:
         """Each metric and window that the gates of a plan are known to look at, by a name for both."""
-        return depths_of(plan, self._gateless(plan))
-
-    def _gateless(self, plan: Plan) -> set[Path]:
-        """What stands below a plan and holds no gates of it: worlds, and other rollouts."""
-        worlds = {environment.world for environment in plan.environments.values() if environment.world}
-        return worlds | {other.folder for other in self.plans if plan.folder in other.folder.parents}
+        return depths_of(plan, self._judging.gateless(plan))
 
     @property
     def answered(self) -> bool:
@@ -376,7 +263,7 @@ class Rollout:
         if self.settings.mode != "live":
             return conclusion
         told, pinned = _told(self.run_of(conclusion)), []
-        pairs = [(self.surroundings.memory_of(plan), plan.path in self._doubted) for plan, _ in self.pairs]
+        pairs = [(self.surroundings.memory_of(plan), plan.path in self._judging.doubted) for plan, _ in self.pairs]
         for (memory, doubted), verdict in zip(pairs, conclusion.verdict.verdicts, strict=True):
             judged = verdict.with_reasons(conclusion.verdict.reasons)
             pin = None if doubted else memory.record(judged, told, recorded_at=utc_now())
@@ -390,7 +277,7 @@ class Rollout:
         run = self.run_of(conclusion)
         digest, told = receipt_digest(run), _told(run)
         for (plan, _), verdict in zip(self.pairs, conclusion.verdict.verdicts, strict=True):
-            if plan.path not in self._doubted:
+            if plan.path not in self._judging.doubted:
                 self.surroundings.memory_of(plan).record_receipt(verdict.phase, digest, told, recorded_at=utc_now())
 
     def show_actions(self, conclusion: Conclusion) -> None:
@@ -418,7 +305,7 @@ class Rollout:
             outcome = act(occasion, since=since, clocks=Clocks(now=utc_now))
             self.outcomes[occasion.plan.rollout, occasion.verdict.phase] = outcome
             tried = True
-            if occasion.plan.path not in self._doubted:
+            if occasion.plan.path not in self._judging.doubted:
                 memory = self.surroundings.memory_of(occasion.plan)
                 memory.record_outcome(occasion.verdict, outcome, run_id=self.run_id, at=utc_now())
         if tried:
@@ -480,15 +367,3 @@ def _told(run: Run) -> drafts.Run:
 def utc_now() -> datetime:
     """The instant at which a run starts; the only clock that is read."""
     return datetime.now(UTC)
-
-
-def _lock_of(plan: Plan) -> tuple[Lock | None, str]:
-    """A plan's lock, None where there is none; and the sentence that says why there is none."""
-    try:
-        lock, found = read_lock(plan.folder), f"there is no {LOCK_NAME}"
-    except PlanError as error:
-        first, *more = error.problems
-        found = f"{first.file}:{first.line}:{first.column}: {first.found}"
-        found += f", and {len(more)} more problems" if more else ""
-        lock = None
-    return lock, f"{found}: run `rollout lock` and commit it"

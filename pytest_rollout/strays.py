@@ -16,6 +16,24 @@ from pathlib import Path
 from pytest_rollout.asserts import tree_of
 from pytest_rollout.decisions import Reason
 
+GATE_FIXTURES = frozenset(
+    (
+        "metrics",
+        "budget",
+        "target",
+        "flags",
+        "baseline",
+        "history",
+        "approvals",
+        "stage",
+        "ab",
+        "load",
+        "machine",
+        "drill",
+    )
+)
+GATE_MARKERS = frozenset({"rollback", "shadow", "gate", "stage"})
+"""What only a gate asks for, and what only a gate wears."""
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 

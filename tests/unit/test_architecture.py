@@ -71,6 +71,7 @@ LAYERS = (
         "loading",
         "machine",
         "rollout",
+        "judging",
         "world",
         "memory",
         "phase_past",
