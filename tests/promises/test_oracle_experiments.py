@@ -7,7 +7,7 @@ with ROLLOUT_ALL_FAULTS=1.
 from __future__ import annotations
 
 import pytest
-from support.oracle import chosen, rows
+from support.oracle import TELEMETRY, chosen, rows
 
 ROWS = [row for row in rows("dual_memory") if row.phase not in {"phase0", "phase1"}]
 ALWAYS = {
@@ -19,14 +19,17 @@ ALWAYS = {
     ("srm", "phase3", "demo"),
     ("blended_errors_150", "phase2", "demo"),
     ("wrong_percentage", "phase4", "demo-5"),
+    ("metrics_down", "phase2", "demo"),
 }
+LATE = {"nan": {"stale"}}
+"""Further reasons of a fault: a window whose newest values are no numbers has a newest number that is old."""
 
 
 def test_the_table_is_read():
     """An empty table would prove nothing; neither would a choice of rows that are not there."""
     cases = {row.case for row in ROWS}
 
-    assert len(cases) >= 40
+    assert len(cases) >= 80
     assert cases >= ALWAYS
 
 
@@ -36,7 +39,10 @@ def test_every_fault_gets_its_verdict(demo, here, tmp_path, row):
     done = demo("dual_memory", row.phase, fault=row.fault, environment=row.environment)
 
     assert done.exit_code in row.codes, done.said
-    if done.exit_code:
+    if row.fault in TELEMETRY:
+        assert done.bad.keys() == done.asking_telemetry
+        assert {row.reason} <= set(done.bad.values()) <= {row.reason, *LATE.get(row.fault, set())}
+    elif done.exit_code:
         assert row.reason in {done.bad.get(gate) for gate in row.gates}, done.bad
     else:
         assert done.bad == {}
