@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from pytest_rollout.claims import GateClaims
@@ -21,6 +22,7 @@ from pytest_rollout.estimates import Estimate, History, Reading
 from pytest_rollout.measuring import with_level
 from pytest_rollout.memory import Memory
 from pytest_rollout.plan.model import Metric, Plan, change_name
+from pytest_rollout.plan.nodes import typed_path
 from pytest_rollout.provenance import Provenance
 from pytest_rollout.quantities import format_duration
 from pytest_rollout.readings import Readings
@@ -82,16 +84,18 @@ class Baselines:
             lines = [f"{self.plan.rollout} has no metric '{name}'", f"metrics: {listed(self.plan.metrics)}"]
             raise RolloutError("\n  ".join([*lines, *did_you_mean(name, self.plan.metrics)]))
         read = frozenset({self.claims.read(f"baseline of {name}")})
+        memory = self.memory()
         try:
-            recorded = self.memory().baseline(metric)
+            recorded = memory.baseline(metric)
         except SourceError as error:
             hours = self.plan.baseline_window / timedelta(hours=1)
+            where = f"{typed_path(self.plan.folder)} --rollout-env {quote(memory.environment.name)}"
             unknown = Reading.unknown(
                 str(error).partition("\n")[0],
                 reason=error.reason,
                 name=f"baseline of {name}",
                 unit=metric.unit,
-                needs=f"rollout baseline record FOLDER --rollout-env NAME --window {hours:g}h",
+                needs=f"rollout baseline record {where} --window {hours:g}h",
             )
             return _baseline(unknown, read, lambda: replace(unknown, name=change_name(name), unit="%"))
         days = f"{len(recorded.days)} days up to {recorded.days[-1][:10]}" if recorded.days else "no days"

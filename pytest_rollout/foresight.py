@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import replace
+from shlex import quote
 
 from pytest_rollout.arms import PLANNED_DAYS, Arms
 from pytest_rollout.claims import Claim, Truth
@@ -19,6 +20,7 @@ from pytest_rollout.estimates import Reading, claim_about
 from pytest_rollout.exposure import DAY
 from pytest_rollout.memory import Memory
 from pytest_rollout.plan.model import CONTROL, Phase, Plan
+from pytest_rollout.plan.nodes import typed_path
 from pytest_rollout.planned_split import smaller_share
 from pytest_rollout.planning import Foreseen, Planning, cannot_succeed, length_of
 from pytest_rollout.provenance import Provenance
@@ -107,7 +109,9 @@ def can_succeed(plan: Plan, memory: Memory, readings: Readings) -> Claim:
     unlikely = set(cannot_succeed(found))
     if unlikely:
         why = "; ".join(_sentence(each) for each in found if each.budget in unlikely)
-        needs = f"more traffic, a longer phase, or a wider limit: see `rollout power FOLDER {phase.name}`"
+        where = f"--rollout-env {quote(memory.environment.name)}"
+        command = f"rollout power {typed_path(plan.folder)} {phase.name} {where}"
+        needs = f"more traffic, a longer phase, or a wider limit: see `{command}`"
         reading = replace(reading, why=why, reason=Reason.LOW_N, needs=needs)
     truth = Truth.INCONCLUSIVE if unlikely else Truth.PROVEN
     return claim_about(reading, truth, text=text, limit=f">= {LEAST_CHANCE:g} %", near=LEAST_CHANCE)

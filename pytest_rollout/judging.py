@@ -18,6 +18,7 @@ from pytest_rollout.discovery import PLAN_NAME
 from pytest_rollout.errors import PlanError, RolloutError
 from pytest_rollout.lock import LOCK_NAME, Lock, lock_of_lines, read_lock
 from pytest_rollout.plan.model import CONDITIONS, PREFLIGHT, Plan
+from pytest_rollout.plan.nodes import typed_path
 from pytest_rollout.stages import rollback_target
 from pytest_rollout.strays import GATE_FIXTURES, GATE_MARKERS, Stray, find_strays
 from pytest_rollout.surroundings import Surroundings
@@ -57,6 +58,7 @@ class Judging:
             planned_lines=lines,
             plan_digest=plan.digest,
             today=self._surroundings.at.date().isoformat(),
+            lock_command=f"rollout lock {typed_path(plan.folder)}",
             unlocked=unlocked,
             skipped=self._skipped(plan),
             unmeasured=[f"{PLAN_NAME}::{phase}::{name}" for name in CONDITIONS if name != "statements"],
@@ -147,4 +149,4 @@ def _lock_of(plan: Plan) -> tuple[Lock | None, str]:
         found = f"{first.file}:{first.line}:{first.column}: {first.found}"
         found += f", and {len(more)} more problems" if more else ""
         lock = None
-    return lock, f"{found}: run `rollout lock` and commit it"
+    return lock, found

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pytest_rollout.book import PlannedGate
 from pytest_rollout.errors import PlanError, Problem
+from pytest_rollout.plan.nodes import shown_path, typed_path
 
 LOCK_NAME = "gates.lock"
 _HEADER = (
@@ -104,19 +105,18 @@ def read_lock(folder: Path) -> Lock | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise PlanError([Problem(str(path), 1, 1, "", f"cannot be read: {error.strerror}")]) from error
+        raise PlanError([Problem(shown_path(path), 1, 1, "", f"cannot be read: {error.strerror}")]) from error
     gates: dict[str, LockedGate] = {}
     problems = []
+    fix = (f"run `rollout lock {typed_path(folder)}`",)
     for number, line in enumerate(data.decode("utf-8", errors="replace").splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
             continue
         gate = _parse(line)
         if gate is None:
-            problems.append(Problem(str(path), number, 1, "", f"not a gate: {line[:80]!r}", ("run `rollout lock`",)))
+            problems.append(Problem(shown_path(path), number, 1, "", f"not a gate: {line[:80]!r}", fix))
         elif gate.id in gates:
-            problems.append(
-                Problem(str(path), number, 1, "", f"'{gate.id}' stands here twice", ("run `rollout lock`",))
-            )
+            problems.append(Problem(shown_path(path), number, 1, "", f"'{gate.id}' stands here twice", fix))
         else:
             gates[gate.id] = gate
     if problems:

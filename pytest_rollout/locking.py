@@ -17,6 +17,7 @@ from pytest_rollout.discovery import absolute
 from pytest_rollout.errors import UsageError
 from pytest_rollout.lastword import ROLLOUT
 from pytest_rollout.lock import LOCK_NAME, locked, render, write_lock
+from pytest_rollout.plan.nodes import typed_path
 from pytest_rollout.rollout import Rollout
 from pytest_rollout.strays import collection_error
 
@@ -95,7 +96,8 @@ def _lock_one(rollout: Rollout, index: int, *, check: bool, say: Callable[[str],
     for line in difflib.unified_diff(before.splitlines(), text.splitlines(), "before", "now", lineterm="", n=0):
         say(line)
     if check:
-        say(f"{shown}: differs from the gates that are there; run `rollout lock` and commit it")
+        command = f"rollout lock {typed_path(plan.folder)}"
+        say(f"{shown}: differs from the gates that are there; run `{command}` and commit it")
         return 1
     try:
         write_lock(plan.folder, gates)

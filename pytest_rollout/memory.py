@@ -75,7 +75,15 @@ class Memory:
             steps=self.plan.partial_steps,
             watch=self.plan.partial_watch,
         )
-        return Waiting(phase=declared, standing=standing, past=past, at=self.at, percent=percent)
+        return Waiting(
+            phase=declared,
+            standing=standing,
+            past=past,
+            at=self.at,
+            folder=self.plan.folder,
+            environment=self.environment.name,
+            percent=percent,
+        )
 
     def past(self, phase: Phase, percent: float | None) -> Remembered:
         """What was before, with the traffic that is served now.

@@ -130,7 +130,8 @@ def judge_phase(
     planned_lines: Sequence[str],
     plan_digest: str,
     today: str,
-    unlocked: str = f"there is no {LOCK_NAME}: run `rollout lock` and commit it",
+    lock_command: str,
+    unlocked: str = f"there is no {LOCK_NAME}",
     skipped: Collection[str] = (),
     unmeasured: Collection[str] = (),
 ) -> Verdict:
@@ -144,6 +145,7 @@ def judge_phase(
         planned_lines: Ids of the gates that the plan itself declares for the phase.
         plan_digest: Which plan was judged.
         today: The run's date (ISO 8601, UTC), against which shadow gates expire.
+        lock_command: What writes the lock, as somebody would type it here.
         unlocked: Why there is no lock, where there is none.
         skipped: Files that skipped themselves as a whole, from the rollout's folder on.
         unmeasured: Ids of gates that say nothing of the release itself, such
@@ -155,7 +157,8 @@ def judge_phase(
     gates += [_skipped(gate) if gate.gate.id.partition("::")[0] in skipped else gate for gate in missing]
     gates = _corrected(gates)
     reasons = [_because(gate) for gate in gates if gate.counts and gate.decision is not Decision.PROCEED]
-    reasons += _lock_reasons(gates, lock, phase) if lock else [Because(Reason.UNLOCKED, unlocked)]
+    reasons += _lock_reasons(gates, lock, phase, lock_command) if lock else []
+    reasons += [] if lock else [Because(Reason.UNLOCKED, f"{unlocked}: run `{lock_command}` and commit it")]
     if not any(gate.counts for gate in gates):
         reasons.append(Because(Reason.MISSING, f"{phase} has no gate that counts"))
     elif all(gate.gate.id in unmeasured for gate in gates if gate.counts):
@@ -209,13 +212,13 @@ def _skipped(missing: GateVerdict) -> GateVerdict:
     return replace(missing, reason=Reason.SKIPPED, sentence=sentence)
 
 
-def _lock_reasons(gates: Iterable[GateVerdict], lock: Lock, phase: str) -> list[Because]:
+def _lock_reasons(gates: Iterable[GateVerdict], lock: Lock, phase: str, command: str) -> list[Because]:
     locked = {gate.id: gate for gate in lock.of_phase(phase)}
     reasons = []
     for gate in gates:
         line = locked.get(gate.gate.id)
         if line is None:
-            reasons.append(Because(Reason.UNLOCKED, f"is not in {LOCK_NAME}: run `rollout lock`", gate.gate.id))
+            reasons.append(Because(Reason.UNLOCKED, f"is not in {LOCK_NAME}: run `{command}`", gate.gate.id))
         elif gate.gate.nodeid and line.rollback != gate.gate.rollback:
             now = "takes the release back" if gate.gate.rollback else "no longer takes the release back"
             reasons.append(Because(Reason.UNLOCKED, f"{now}, {LOCK_NAME} says otherwise", gate.gate.id))

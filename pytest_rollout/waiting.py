@@ -11,11 +11,14 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
+from shlex import quote
 
 from pytest_rollout.claims import Claim, Truth
 from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.estimates import Estimate, Reading, claim_about
 from pytest_rollout.plan.model import Phase, percent_text
+from pytest_rollout.plan.nodes import typed_path
 from pytest_rollout.provenance import Provenance
 from pytest_rollout.quantities import format_duration
 from pytest_rollout.remembered import Remembered, Signed, Streak
@@ -36,8 +39,9 @@ class Waiting:
     standing: Standing
     past: Remembered
     at: datetime
+    folder: Path
+    environment: str
     percent: Estimate | None = None
-    rollout: str = ""
 
     def why_not(self, condition: str) -> str:
         """Why a condition is not asked at this stage; empty where it is."""
@@ -54,6 +58,10 @@ class Waiting:
     def roles(self) -> Mapping[str, int]:
         """Whose signatures what comes next takes."""
         return self.standing.roles
+
+    def command(self, name: str) -> str:
+        """A command about this phase, as somebody would type it here."""
+        return f"rollout {name} {typed_path(self.folder)} {self.phase.name}"
 
     def claim(self, condition: str) -> Claim:
         """The claim that a condition is met."""
@@ -176,7 +184,8 @@ def _none(waiting: Waiting, found: tuple[str, ...], name: str, allowed: int = 0)
     if not waiting.past.known and len(found) <= allowed:
         unknown = replace(
             _doubt(NEW, name=name, reason=Reason.NO_DATA),
-            needs=f"rollout start FOLDER {waiting.phase.name}, or the ledger that there was before",
+            needs=f"`{waiting.command('start')} --rollout-env {quote(waiting.environment)}`, "
+            "or the ledger that there was before",
         )
         text = f"{name} <= {allowed}"
         return claim_about(unknown, Truth.INCONCLUSIVE, text=text, limit=f"<= {allowed}", near=allowed)
@@ -192,6 +201,8 @@ def _statements(waiting: Waiting) -> Claim:
     if waiting.past.unsigned:
         return _unsigned(waiting, len(topics), "statements that people have signed")
     missing = [topic for topic in topics if topic not in waiting.past.statements]
+    awaited = ", ".join(f"{topic}, that says “{topics[topic]}”" for topic in missing)
+    command = f"{waiting.command('statement')} --env {quote(waiting.environment)}"
     told = "; ".join(
         f"{topic}: “{each.says}”, said by {each.by} on {each.at[:10]}"
         for topic, each in waiting.past.statements.items()
@@ -204,8 +215,8 @@ def _statements(waiting: Waiting) -> Claim:
         name="statements that people have signed",
         text=f"somebody has signed a statement on {', '.join(topics)}",
         reason=Reason.APPROVAL,
-        why=". ".join(part for part in (f"awaited: {', '.join(missing)}" if missing else told, refused) if part),
-        needs=f"rollout statement FOLDER {waiting.phase.name} --topic {missing[0]} --says …" if missing else "",
+        why=". ".join(part for part in (f"awaited: {awaited}" if missing else told, refused) if part),
+        needs=f"{command} --topic {quote(missing[0])} --says …" if missing else "",
         source=PEOPLE,
     )
 
@@ -219,7 +230,8 @@ def _approvals(waiting: Waiting) -> Claim:
     by = "; ".join(f"{role}: {', '.join(one.by)}" for role, one in signed.items() if one.by)
     refused = "; ".join(sentence for role in open_ for sentence in signed[role].refused)
     awaited = ", ".join(f"{role} ({left})" if left > 1 else role for role, left in open_.items())
-    stage = f" --stage '{waiting.standing.stage.name}'" if waiting.standing.stage else ""
+    stage = f" --stage {quote(waiting.standing.stage.name)}" if waiting.standing.stage else ""
+    command = f"{waiting.command('approve')}{stage} --env {quote(waiting.environment)}"
     return _counted(
         waiting,
         sum(min(len(signed[role].by), needed) for role, needed in roles.items()),
@@ -228,7 +240,7 @@ def _approvals(waiting: Waiting) -> Claim:
         text=f"signed by {', '.join(roles)}",
         reason=Reason.APPROVAL,
         why=". ".join(part for part in (f"awaited: {awaited}" if awaited else "", by, refused) if part),
-        needs=f"rollout approve FOLDER {waiting.phase.name}{stage} --role {next(iter(open_))}" if open_ else "",
+        needs=f"{command} --role {quote(next(iter(open_)))}" if open_ else "",
         source=PEOPLE,
     )
 

@@ -8,6 +8,7 @@ text means is asked by whoever knows what is wanted there.
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -158,6 +159,11 @@ def shown_path(path: Path) -> str:
     """How messages name a file: from the working directory where it is below it, else in whole."""
     whole, here = path.absolute(), Path.cwd()
     return (whole.relative_to(here) if whole.is_relative_to(here) else whole).as_posix()
+
+
+def typed_path(path: Path) -> str:
+    """A path in a command that a message offers: as `shown_path`, for a shell."""
+    return shlex.quote(shown_path(path))
 
 
 def unprintable(text: str, *, except_for: str = "") -> bool:

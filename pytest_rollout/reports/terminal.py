@@ -6,6 +6,7 @@ and at 80 columns; quiet under `-q`, complete under `-v`.
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -25,6 +26,10 @@ from pytest_rollout.verdict import Because, RunVerdict, Verdict
 COLOUR = {Decision.PROCEED: "green", Decision.HOLD: "yellow", Decision.ROLLBACK: "red"}
 EMBEDDED = "embedded world, not your system"
 _WIDEST = 160
+_COMMAND = re.compile(r"`rollout [^`]*`|^rollout .*")
+"""What a reader copies; it stays in one line however narrow the screen is, because two lines are two commands."""
+_TIED = "\0"
+"""Stands for a blank at which no line ends; no text holds it, since `plain` takes it out."""
 
 
 class Screen(Protocol):
@@ -283,8 +288,9 @@ def _write_wrapped(screen: Screen, text: str, width: int) -> None:
     wrapper = textwrap.TextWrapper(
         width, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
     )
-    for line in wrapper.wrap(_kept(text)):
-        screen.write_line(no_command(line))
+    in_one = _COMMAND.sub(lambda command: command[0].replace(" ", _TIED), _kept(text))
+    for line in wrapper.wrap(in_one):
+        screen.write_line(no_command(line.replace(_TIED, " ")))
 
 
 def _kept(text: str) -> str:

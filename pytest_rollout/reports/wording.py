@@ -138,7 +138,7 @@ _WOULD_CHANGE: dict[str, str] = {
     Reason.PREREQUISITE: "the phase before this one ends with PROCEED",
     Reason.MISSING: "the gate runs again under its name, or a reviewed change takes it out of gates.lock",
     Reason.DESELECTED: "a run that leaves no gate of the phase out",
-    Reason.UNLOCKED: "`rollout lock`, reviewed and committed",
+    Reason.UNLOCKED: "`rollout lock` of the rollout's folder, reviewed and committed",
     Reason.SKIPPED: "the gate runs, and proves what it promises",
     Reason.NO_CLAIM: "the gate asserts at least one claim, and every claim it makes",
     Reason.DUPLICATE: "a run in which the gate answers once",

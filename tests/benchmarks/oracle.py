@@ -252,7 +252,7 @@ def _waiting(phase: Phase, shown: Shown, *, staged: bool) -> Waiting:
     )
     percent = traffic[-1][0] if traffic else None
     standing = Standing(phase=phase, percent=percent, since=shown.start, reached=percent, at=AT)
-    return Waiting(phase=phase, standing=standing, past=remembered, at=AT)
+    return Waiting(phase=phase, standing=standing, past=remembered, at=AT, folder=Path(), environment="demo")
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 
 import pytest
@@ -54,8 +55,8 @@ class Office:
         who = {f"GIT_{role}_{what}": said for role in ("AUTHOR", "COMMITTER") for what, said in BEN.items()}
         subprocess.run(["git", "-C", self.project.folder, *words], check=True, timeout=60, env={**os.environ, **who})
 
-    def run(self, *words):
-        return self.project.run(*words, lock=False)
+    def run(self, *words, env=None):
+        return self.project.run(*words, env=env, lock=False)
 
     def waits(self, *words):
         """A run that people keep waiting, and nothing else."""
@@ -104,6 +105,24 @@ def test_wait_approve_go_revoke_wait(office):
     assert code == 0, told
     result = there.waits()
     assert "awaited: product" in said(result)
+
+
+def test_the_command_that_a_run_offers_can_be_pasted(office):
+    """Folder, phase, stage, environment and all, in one line however narrow the screen is."""
+    there = office("{approvals: [product], statements: {survey: neutral or better}}")
+    lines = [line.strip() for line in there.run(env={"COLUMNS": "40"}).stdout.lines]
+    offered = [shlex.split(line) for line in lines if line.startswith("rollout ")]
+
+    assert [words[:4] for words in offered] == [
+        ["rollout", "approve", "gates/shop", "phase1"],
+        ["rollout", "statement", "gates/shop", "phase1"],
+    ]
+    assert "survey, that says “neutral or better”" in " ".join(lines)  # what is no command is wrapped
+    for words in offered:
+        mine = [each.replace("…", "neutral or better") for each in words[1:]]
+        code, told = there.signs("anna", *mine)
+        assert code == 0, told
+    there.run().proceeds()
 
 
 def test_the_allure_report_names_who_signed(office):

@@ -40,7 +40,7 @@ def test_no_lock_no_go(project, workers):
     result = project.run(*workers, lock=False)
 
     result.holds("unlocked")
-    result.stdout.fnmatch_lines(["  there is no gates.lock: run `rollout lock` and commit it"])
+    result.stdout.fnmatch_lines(["  there is no gates.lock: run `rollout lock gates/shop` and commit it"])
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_check_says_what_would_change_and_writes_nothing(project):
         [
             "-phase1  test_phase1.py::test_no_errors",
             "+phase1  test_phase1.py::test_few_errors",
-            f"*{LOCK}: differs from the gates that are there; run `rollout lock` and commit it",
+            f"*{LOCK}: differs from the gates that are there; run `rollout lock gates/shop` and commit it",
         ]
     )
     assert lines(project) == LINES

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
@@ -30,6 +31,8 @@ AT = datetime(2026, 11, 1, 9, tzinfo=UTC)
 
 class Remembers:
     """A memory that has one baseline, or says why it has none."""
+
+    environment = SimpleNamespace(name="live")
 
     def __init__(self, found):
         self.found = found
@@ -67,7 +70,7 @@ def recorded(*levels):
 
 @pytest.mark.parametrize("reason", [Reason.NO_DATA, Reason.STALE, Reason.INVALID])
 @pytest.mark.parametrize("ask", [lambda found: found, lambda found: found.change], ids=["value", "change"])
-def test_one_that_does_not_count(asked, reason, ask):
+def test_one_that_does_not_count(asked, reason, ask, tmp_path):
     """Its reason is the claim's; and the report says with which command another one is recorded."""
     found = ask(asked(SourceError("the baseline is of no use\nmore advice", reason=reason)))
 
@@ -76,7 +79,7 @@ def test_one_that_does_not_count(asked, reason, ask):
     assert caught.value.reason == reason
     assert (found.why, found.needs) == (
         "the baseline is of no use",
-        "rollout baseline record FOLDER --rollout-env NAME --window 336h",
+        f"rollout baseline record {tmp_path} --rollout-env live --window 336h",
     )
     assert len(found.sources) == 1
 

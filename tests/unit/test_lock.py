@@ -180,7 +180,7 @@ def test_a_malformed_line_is_refused_with_its_place(tmp_path, line):
     with pytest.raises(PlanError) as refused:
         read_lock(tmp_path)
     assert refused.value.problems == (
-        Problem(str(tmp_path / LOCK_NAME), 4, 1, "", f"not a gate: {line!r}", ("run `rollout lock`",)),
+        Problem(str(tmp_path / LOCK_NAME), 4, 1, "", f"not a gate: {line!r}", (f"run `rollout lock {tmp_path}`",)),
     )
 
 
@@ -232,7 +232,9 @@ def test_a_gate_that_stands_twice_is_refused(tmp_path):
     with pytest.raises(PlanError) as refused:
         read_lock(tmp_path)
     assert refused.value.problems == (
-        Problem(str(tmp_path / LOCK_NAME), 2, 1, "", "'a.py::b' stands here twice", ("run `rollout lock`",)),
+        Problem(
+            f"{tmp_path / LOCK_NAME}", 2, 1, "", "'a.py::b' stands here twice", (f"run `rollout lock {tmp_path}`",)
+        ),
     )
 
 

@@ -52,7 +52,7 @@ def claims():
 def waiting(past, percent=5.0):
     phase = Phase(name="canary", title="", budgets={}, place=PLACE, conditions=Conditions(), stages=STAGES)
     standing = Standing(phase=phase, percent=percent, since=past.since, at=AT)
-    return lambda: Waiting(phase=phase, standing=standing, past=past, at=AT)
+    return lambda: Waiting(phase=phase, standing=standing, past=past, at=AT, folder=Path(), environment="test")
 
 
 def broken():

@@ -42,6 +42,7 @@ def judged(make_round):
             planned_lines=lines,
             plan_digest="plan",
             today=TODAY,
+            lock_command="rollout lock shop",
             **more,
         )
 
@@ -151,7 +152,7 @@ def test_no_lock_holds(judged, good):
     verdict = judged(good(), lock=None)
 
     assert verdict.lock_digest == ""
-    assert verdict.reasons == (Because("unlocked", "there is no gates.lock: run `rollout lock` and commit it"),)
+    assert verdict.reasons == (Because("unlocked", "there is no gates.lock: run `rollout lock shop` and commit it"),)
 
 
 def test_good_gates_do_not_make_up_for_the_lock(judged, good, make_gate):
@@ -170,13 +171,16 @@ def test_good_gates_do_not_make_up_for_the_lock(judged, good, make_gate):
 
 
 def test_a_lock_that_could_not_be_read_says_why(judged, good):
-    assert judged(good(), lock=None, unlocked="it is a folder").reasons == (Because("unlocked", "it is a folder"),)
+    (because,) = judged(good(), lock=None, unlocked="it is a folder").reasons
+
+    assert because == Because("unlocked", "it is a folder: run `rollout lock shop` and commit it")
 
 
 def test_a_gate_that_is_not_locked_holds(judged, good, make_gate):
     verdict = judged(good("test_a"), good("test_new"), lock=Lock(locked([make_gate("test_a")]), "d"))
 
-    assert verdict.reasons == (Because("unlocked", "is not in gates.lock: run `rollout lock`", "test_x.py::test_new"),)
+    sentence = "is not in gates.lock: run `rollout lock shop`"
+    assert verdict.reasons == (Because("unlocked", sentence, "test_x.py::test_new"),)
 
 
 def test_a_locked_gate_that_is_gone_holds(judged, good, make_gate):
@@ -227,7 +231,7 @@ def test_a_planned_line_that_is_not_there_is_missed(judged, good):
     line = "rollout.yaml::phase1::latency"
     assert verdict.reasons == (
         Because("missing", "is in the plan and was not collected: deleted, renamed, not selected or not found", line),
-        Because("unlocked", "is not in gates.lock: run `rollout lock`", line),
+        Because("unlocked", "is not in gates.lock: run `rollout lock shop`", line),
     )
     assert verdict.gates[-1].gate.rollback is False
 

@@ -20,6 +20,7 @@ from pytest_rollout.waiting import Waiting
 
 AT = datetime(2026, 11, 1, 9, tzinfo=UTC)
 PLACE = Place(Path("rollout.yaml"), 1, 1, "")
+WHERE = {"folder": Path("gates/a shop").absolute(), "environment": "live"}
 STAGES = (
     Stage(percent=5, hold=timedelta(hours=48), approvals={}, place=PLACE),
     Stage(percent=25, hold=None, approvals={"product": 2}, place=PLACE),
@@ -31,7 +32,7 @@ def waiting(past=None, *, percent=None, stages=(), since=None, before=None, **st
     phase = Phase(name="canary", title="", budgets={}, place=PLACE, conditions=Conditions(**stated), stages=stages)
     standing = Standing(phase=phase, percent=percent, since=since, reached=before or Reached(), at=AT)
     served = Reading.exactly(percent, "%", name="traffic") if percent is not None else None
-    return Waiting(phase=phase, standing=standing, past=past or Remembered(), at=AT, percent=served)
+    return Waiting(phase=phase, standing=standing, past=past or Remembered(), at=AT, percent=served, **WHERE)
 
 
 @given(st.integers(0, 60 * 24 * 40), st.integers(1, 30))
@@ -72,7 +73,7 @@ def test_a_ledger_that_begins_now_proves_no_absence(asked):
 
     facts = waiting(Remembered(), **asked).claim(condition).facts
     assert (facts.truth, facts.reason) == (Truth.INCONCLUSIVE, Reason.NO_DATA)
-    assert facts.needs.startswith("rollout start FOLDER canary")
+    assert facts.needs.startswith("`rollout start 'gates/a shop' canary --rollout-env live`, or ")
     assert waiting(Remembered(known=True), **asked).claim(condition).facts.truth is Truth.PROVEN
     happened = Remembered(**{condition: ("x", "y")})
     assert waiting(happened, **asked).claim(condition).facts.truth is Truth.REFUTED
@@ -100,7 +101,7 @@ def test_signatures_are_counted_by_role(people, needed):
     assert (facts.truth is Truth.PROVEN) == (len(people) >= needed)
     if len(people) < needed:
         assert facts.reason == Reason.APPROVAL
-        assert facts.needs == "rollout approve FOLDER canary --role product"
+        assert facts.needs == "rollout approve 'gates/a shop' canary --env live --role product"
 
 
 def test_nobody_has_signed_where_nothing_is_known_of_a_role():
