@@ -23,18 +23,23 @@ from pytest_rollout.ledger.timeline import Status
 from pytest_rollout.reports.history import history_lines, status_lines
 from pytest_rollout.reports.past_pictured import add_picture, save_picture, standing_of, timeline_of
 from pytest_rollout.schedule import due
-from pytest_rollout.subject import add_subject, environment_of, ledger_of, plan_of, width
+from pytest_rollout.subject import add_subject, checked_phase, environment_of, ledger_of, plan_of, width
 
 if TYPE_CHECKING:
     from pytest_rollout.arguments import Commands
     from pytest_rollout.plan.model import Phase, Plan
 
 
+_WHICH = "the ledger: the file that the plan calls so, or its address, postgresql://…"
+
+
 def add_chronicle(commands: Commands) -> None:
     """The parsers of these commands."""
     history = commands.add_parser("history", help="what happened to a rollout, from its ledger")
     history.add_argument("folder", type=Path, metavar="FOLDER", help="the rollout's folder")
-    history.add_argument("--kind", action="append", type=Kind, choices=list(Kind), help="only entries of this kind")
+    kinds = [kind.value for kind in Kind]
+    about = f"only entries of this kind, may be repeated: {', '.join(kinds)}"
+    history.add_argument("--kind", action="append", choices=kinds, metavar="KIND", help=about)
     history.add_argument("--phase", type=named, help="only entries about this phase")
     add_picture(history)
     add_subject(history)
@@ -47,14 +52,14 @@ def add_chronicle(commands: Commands) -> None:
     ledger = commands.add_parser("ledger", help="check, export or import a ledger")
     actions = ledger.add_subparsers(required=True, metavar="check|export|import")
     check = actions.add_parser("check", help="exits with 1 when it is not what was written")
-    check.add_argument("where", type=named, metavar="FILE_OR_URL")
+    check.add_argument("where", type=named, metavar="FILE_OR_URL", help=_WHICH)
     check.add_argument("--head", default="", metavar="DIGEST", help="a digest that was kept, and must be in it")
     check.set_defaults(run=_check)
     export = actions.add_parser("export", help="print all entries as JSON lines")
-    export.add_argument("where", type=named, metavar="FILE_OR_URL")
+    export.add_argument("where", type=named, metavar="FILE_OR_URL", help=_WHICH)
     export.set_defaults(run=_export)
     importing = actions.add_parser("import", help="add the lines of an export, all or none")
-    importing.add_argument("where", type=named, metavar="FILE_OR_URL")
+    importing.add_argument("where", type=named, metavar="FILE_OR_URL", help=_WHICH)
     importing.add_argument("file", type=named, help="the lines; - for the standard input")
     importing.set_defaults(run=_import)
 
@@ -63,7 +68,10 @@ def _history(options: argparse.Namespace) -> int:
     plan = plan_of(options.folder)
     environment = environment_of(plan, options.rollout_env)
     with ledger_of(plan, environment, options.ledger, create=False) as ledger:
-        entries = ledger.entries(plan.rollout, environment, kinds=options.kind, phase=options.phase)
+        kinds = [Kind(each) for each in options.kind or ()] or None
+        entries = ledger.entries(plan.rollout, environment, kinds=kinds, phase=options.phase)
+    if options.phase and not entries:
+        checked_phase(plan, options.phase)  # which an older plan may have had, and then there are entries
     for line in history_lines(entries, width()):
         print(line)
     if options.picture:

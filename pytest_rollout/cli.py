@@ -76,7 +76,18 @@ def _parser() -> argparse.ArgumentParser:
     add_records(commands)
     add_reports(commands)
     add_checkpoints(commands)
+    _describe(parser)
     return parser
+
+
+def _describe(parser: argparse.ArgumentParser) -> None:
+    """Let the help of each command begin with the line that the list of commands has of it."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for listed in action._choices_actions:
+                command = action.choices[listed.dest]
+                command.description = f"{listed.help}." if listed.help else None
+                _describe(command)
 
 
 def _add_lock(commands: Commands) -> None:
@@ -96,7 +107,8 @@ def _lock(options: argparse.Namespace) -> int:
 
 def _add_verify(commands: Commands) -> None:
     verify = commands.add_parser("verify", help="read verdict.json again; exits with its code, or 1")
-    verify.add_argument("file", type=Path, nargs="?", default=Path(".rollout/verdict.json"))
+    receipt = Path(".rollout/verdict.json")
+    verify.add_argument("file", type=Path, nargs="?", default=receipt, metavar="FILE", help=f"the receipt ({receipt})")
     verify.add_argument("--rollout", type=named, help="the rollout that must have been judged")
     verify.add_argument("--phase", type=named, help="the phase that must have been judged")
     verify.add_argument("--env", type=named, help="the environment in which it must have been judged")
@@ -216,7 +228,7 @@ def _world(options: argparse.Namespace) -> int:
 
 def _add_schema(commands: Commands) -> None:
     schema = commands.add_parser("schema", help="print a JSON Schema")
-    schema.add_argument("of", choices=["plan", "verdict"])
+    schema.add_argument("of", choices=["plan", "verdict"], help="of rollout.yaml, or of verdict.json")
     schema.set_defaults(run=_schema)
 
 

@@ -27,7 +27,7 @@ import pytest
 from pytest_rollout.asserts import asserts_by_hand, hollow_asserts, made_within
 from pytest_rollout.book import Answer, Ended, PlannedGate, pack, unpack
 from pytest_rollout.claims import GateClaims, judging
-from pytest_rollout.errors import Inconclusive, NotApplicable, Unclaimed, listed
+from pytest_rollout.errors import Inconclusive, NotApplicable, Unclaimed, did_you_mean, listed
 from pytest_rollout.gate_markers import unreadable_markers
 from pytest_rollout.literals import Named, names_of
 from pytest_rollout.plan.model import Plan
@@ -206,7 +206,21 @@ def _message(ended: Ended, raised: BaseException) -> str:
     text = str(raised).removeprefix("HOLD[no-claim] ")
     if ended is Ended.INCONCLUSIVE and isinstance(raised, Inconclusive):
         return text.removeprefix(f"HOLD[{raised.reason}] ")
-    return f"{type(raised).__name__}: {text}" if ended is Ended.ERROR else text
+    return _broken(raised, text) if ended is Ended.ERROR else text
+
+
+def _broken(raised: BaseException, text: str) -> str:
+    """What kept a gate from judging; the slips with fixtures, of which Python and pytest say little here, in words."""
+    if isinstance(raised, pytest.FixtureLookupError):
+        name = str(raised.argname)
+        found = f"there is no fixture '{name}'" if raised.msg is None else f"fixture '{name}': {raised.msg}"
+        guess = did_you_mean(name, GATE_FIXTURES) if raised.msg is None else ()
+        return "\n".join([f"{type(raised).__name__}: {found}", *guess])
+    if isinstance(raised, NameError) and raised.name in {"check", "deterministic"}:
+        text += f"\nwrite `from pytest_rollout import {raised.name}` at the top of the file"
+    if isinstance(raised, NameError) and raised.name in GATE_FIXTURES:
+        text += f"\nit is a fixture: name it among the gate's arguments, as in `def test_…({raised.name}):`"
+    return f"{type(raised).__name__}: {text}"
 
 
 def answer_of(report: pytest.TestReport) -> Answer:

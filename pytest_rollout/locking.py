@@ -76,9 +76,8 @@ def _refuse_parts(rollout: Rollout, folders: Sequence[Path]) -> None:
     named = {absolute(folder) for folder in folders}
     for plan in rollout.plans:
         if named.isdisjoint({plan.folder, *plan.folder.parents}):
-            raise UsageError(
-                f"a lock holds every gate of a rollout: name the whole folder of {plan.rollout}, {plan.folder}"
-            )
+            whole = f"name the whole folder: rollout lock {typed_path(plan.folder)}"
+            raise UsageError(f"a lock holds every gate of a rollout, here of {plan.rollout}\n  {whole}")
 
 
 def _lock_one(rollout: Rollout, index: int, *, check: bool, say: Callable[[str], object]) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_rollout.arguments import named
-from pytest_rollout.errors import UsageError
+from pytest_rollout.errors import UsageError, did_you_mean
 from pytest_rollout.reports.files import FORMATS
 from pytest_rollout.reports.messages import BUILT_IN, Message, known_messages, post, render
 from pytest_rollout.subject import plan_of
@@ -25,7 +25,7 @@ def add_reports(commands: Commands) -> None:
     _subject(report)
     report.add_argument("--format", choices=list(FORMATS), default="markdown", help="which page (markdown)")
     report.set_defaults(run=_report)
-    message = commands.add_parser("message", help="a message about a run, from a template and its evidence")
+    message = commands.add_parser("message", help="a message about a run, whatever its phase: printed, and sent")
     _subject(message)
     message.add_argument("name", metavar="NAME", help=f"{', '.join(BUILT_IN)}, or one of the plan's templates")
     message.add_argument("--post", type=named, metavar="URL", help="send it there, too; may hold ${NAME}")
@@ -53,8 +53,9 @@ def _report(options: argparse.Namespace) -> int:
 def _message(options: argparse.Namespace) -> int:
     plan, record = _stored(options)
     if options.name not in known_messages(plan.reports.templates):
-        known = ", ".join(known_messages(plan.reports.templates))
-        raise UsageError(f"there is no message '{options.name}'\n  messages: {known}")
+        known = known_messages(plan.reports.templates)
+        lines = [f"there is no message '{options.name}'", f"messages: {', '.join(known)}"]
+        raise UsageError("\n  ".join([*lines, *did_you_mean(options.name, known)]))
     message = render(record, options.name, templates=plan.reports.templates)
     code = _left(message.text, options.output)
     if options.post:

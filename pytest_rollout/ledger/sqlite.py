@@ -117,6 +117,8 @@ def open_sqlite(path: Path, *, create: bool, prepare: Callable[[Store], None]) -
         if not create:
             raise LedgerError(f"{path}: there is no such ledger")
         _make(path, prepare)
+    if path.is_dir():
+        raise LedgerError(f"{path}: a folder, and no ledger\nname the file itself, as the plan does (ledger: …)")
     if path.is_file() and path.stat().st_size == 0:
         raise LedgerError(f"{path}: the file is empty, and no ledger\nremove it, and import the last export")
     store = SqliteStore(str(path), _connected(path))

@@ -25,6 +25,34 @@ MAX_DEPTH = 32
 
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _START = Spot(1, 1)
+_IN_WORDS = (
+    (
+        "expected <block end>",
+        "the indentation of this line is that of no line to which it could belong",
+        "the block around it starts at line {line}, column {column}",
+    ),
+    (
+        "mapping values are not allowed here",
+        "a second ': ' in one value, or a line that is indented too far",
+        "quote a text that holds ': '; indent the keys of one block alike",
+    ),
+    (
+        "could not find expected ':'",
+        "no 'key: value' before this place, at line {line}",
+        "a blank stands behind the colon",
+    ),
+    (
+        "that cannot start any token",
+        "a text cannot start with this character",
+        "quote the text",
+    ),
+    (
+        "found unexpected end of stream",
+        "the quote that opens at line {line} is not closed",
+        "end the text with the same quote",
+    ),
+)
+"""The most frequent slips, which PyYAML says in words of its grammar: what it says, what is meant, what would do."""
 
 
 def read_document(data: bytes, findings: Findings, *, starts: str = "a plan starts with 'rollout: <name>'") -> Node:
@@ -70,6 +98,10 @@ def _explained(error: yaml.MarkedYAMLError, text: str, where: Spot) -> list[str]
     problem = clipped(error.problem or "the document ends too early")
     if "'\\t'" in problem:
         return ["a tab stands where only spaces may", "indent with spaces"]
+    start = _spot(error.context_mark or error.problem_mark)
+    said = next((words for sign, *words in _IN_WORDS if sign in problem), None)
+    if said is not None:
+        return [f"not YAML: {said[0]}".format(line=start.line), said[1].format(line=start.line, column=start.column)]
     lines = [f"not YAML: {problem}"]
     if error.context:
         start = f" that starts at line {error.context_mark.line + 1}" if error.context_mark else ""

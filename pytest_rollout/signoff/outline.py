@@ -41,7 +41,7 @@ class Outline:
         known = self.node.fields_of(f"{what}s")
         if name not in known:
             lines = [f"{shown_path(self.path)} has no {what} '{name}'", f"{what}s: {listed(known)}"]
-            raise SignoffError("\n".join([*lines, *did_you_mean(name, known)]))
+            raise SignoffError("\n  ".join([*lines, *did_you_mean(name, known)]))
 
     def base(self, environment: str) -> Path:
         """The folder of an environment's signatures: the plan's own, if the plan names no other."""

@@ -76,6 +76,15 @@ def test_a_week_by_the_command_line(rollout, tmp_path):
     assert (tmp_path / "gates" / ".rollout" / "ledger.sqlite").exists()
 
 
+def test_a_misspelt_phase_is_no_empty_history(rollout):
+    """Nothing is recorded of a phase that the plan has; of another one there may be entries of an older plan."""
+    rollout("start", "gates", "phase1")
+
+    assert rollout("history", "gates", "--phase", "phase2") == (0, ["nothing is recorded"])
+    code, lines = rollout("history", "gates", "--phase", "phse1")
+    assert (code, lines[0].partition(": ")[2], lines[-1]) == (4, "no phase 'phse1'", "  did you mean 'phase1'?")
+
+
 def test_environments_are_kept_apart(rollout):
     rollout("incident", "open", "gates", "INC-1", "--severity", "sev1", "--title", "Down", env="test")
 
@@ -101,6 +110,7 @@ def test_environments_are_kept_apart(rollout):
         (["intervention", "gates", "x\ny", "--phase", "phase9"], 4, "no phase 'phase9'"),
         (["history", "gates"], 4, "there is no such ledger"),
         (["status", "gates"], 4, "there is no such ledger"),
+        (["history", "gates", "--kind", "incidents"], 2, "invalid choice: 'incidents' (choose from"),
         (["history", "gates", "--ledger", "mysql://h/d"], 4, "a ledger is a SQLite file or postgresql://"),
     ],
 )

@@ -149,7 +149,8 @@ def test_a_part_of_a_rollout_is_not_locked(project):
         result = command(project, part)
 
         assert result.ret == 4
-        assert "a lock holds every gate of a rollout: name the whole folder of shop" in result.text
+        assert "a lock holds every gate of a rollout, here of shop" in result.text
+        assert "name the whole folder: rollout lock gates/shop" in result.text
     assert lines(project) == LINES
 
 

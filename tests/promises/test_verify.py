@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -167,6 +168,36 @@ def test_what_is_no_receipt(tmp_path, capsys, content, why, command, words, said
 
     assert main([command, *asked]) == code
     assert capsys.readouterr().err == said.replace("FILE", str(file)).replace("WHY", why) + "\n"
+
+
+def test_a_checkpoint_of_no_phase(tmp_path, capsys):
+    """The phase is looked for before the receipt, of which a misspelt one would only say that it is of another."""
+    (tmp_path / "rollout.yaml").write_text(PLAN, encoding="utf-8")
+
+    assert main(["checkpoint", str(tmp_path), "phse1", "--rollout-env", "test"]) == 4
+    assert capsys.readouterr().err.partition(": ")[2].splitlines()[0] == "no phase 'phse1'"
+
+
+COMMAND_LINES = [
+    "lock", "verify", "preflight", "baseline record", "power", "schema", "world", "approve", "statement", "revoke",
+    "history", "status", "ledger check", "ledger export", "ledger import", "start", "percentage", "incident open",
+    "incident resolve", "intervention", "report", "message", "guide", "checkpoint",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMAND_LINES)
+def test_help_says_what_a_command_and_each_of_its_words_do(capsys, monkeypatch, command):
+    """The first paragraph is what the list of commands says, and no argument is left unexplained."""
+    monkeypatch.setenv("COLUMNS", "400")
+
+    with pytest.raises(SystemExit):
+        main([*command.split(), "--help"])
+
+    said = re.sub("\n {20,}", "  ", capsys.readouterr().out)  # the help of a long argument stands below it
+    _, about, *arguments = said.split("\n\n")
+    assert about.endswith(".")
+    rows = [line for part in arguments for line in part.splitlines()[1:] if line.strip()]
+    assert [row for row in rows if len(re.split("  +", row.strip())) < 2] == []
 
 
 def test_no_file_is_no_receipt(tmp_path, capsys):

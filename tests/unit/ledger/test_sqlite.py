@@ -111,7 +111,7 @@ def test_a_database_of_somebody_else(place):
 
 def test_a_folder_in_its_place(place):
     place.path.mkdir()
-    with pytest.raises(LedgerError, match="unable to open database file\nthe file and its folder must be"):
+    with pytest.raises(LedgerError, match="a folder, and no ledger\nname the file itself"):
         place.open()
 
 

@@ -73,10 +73,10 @@ def test_what_the_plan_does_not_have(outline):
     """With what it has, and a guess."""
     outline.has("phase", "canary")
     with pytest.raises(
-        SignoffError, match=r"has no phase 'canari'\nphases: canary, plain, ramp\ndid you mean 'canary'"
+        SignoffError, match=r"has no phase 'canari'\n  phases: canary, plain, ramp\n  did you mean 'canary'"
     ):
         outline.has("phase", "canari")
-    with pytest.raises(SignoffError, match=r"has no environment 'demo'\nenvironments: production, staging"):
+    with pytest.raises(SignoffError, match=r"has no environment 'demo'\n  environments: production, staging"):
         outline.has("environment", "demo")
 
 
