@@ -123,6 +123,16 @@ def _hollow_in(filename: str) -> tuple[int, ...]:
     return tuple(each.line for each in asserts_of(filename) if each.hollow)
 
 
+def in_a_message(filename: str, line: int, column: int) -> bool:
+    """Whether a place of a file is the message of an `assert`, which is made when the assert has failed already."""
+    tree = tree_of(filename)
+    return any(
+        (said.lineno, said.col_offset) <= (line, column) < (said.end_lineno or line, said.end_col_offset or 0)
+        for said in (node.msg for node in (_asserts(tree.body) if tree else ()))
+        if said is not None
+    )
+
+
 def always_true(test: str) -> bool:
     """Whether an asserted expression holds whatever the facts are, as `True` and `(claim, "message")` do.
 

@@ -121,6 +121,13 @@ class Claim:
             raise Inconclusive(str(self), reason=self.facts.reason or Reason.INCONCLUSIVE)
         return self.truth is Truth.PROVEN
 
+    def __eq__(self, other: object) -> bool:
+        if type(other).__name__ in {"bool", "bool_"}:
+            raise QuestionError(f"a claim is never equal to {other}: write `assert {self.facts.text}`")
+        return self is other
+
+    __hash__ = object.__hash__
+
     def __and__(self, other: object) -> Claim:
         raise QuestionError("claims are not joined with '&': assert each of them, so that each is proven")
 

@@ -22,7 +22,7 @@ from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.errors import QuantityError, QuestionError
 from pytest_rollout.intervals import RefutingLevel, refuted_at, truth_within
 from pytest_rollout.provenance import Provenance
-from pytest_rollout.quantities import Quantity, convert, format_apart, format_duration, format_number, with_unit
+from pytest_rollout.quantities import Quantity, Unit, convert, format_apart, format_duration, format_number, with_unit
 
 
 class History(Protocol):
@@ -418,7 +418,10 @@ def _limit(estimate: Estimate, other: object) -> float:
             )
         return convert(other.value, other.unit, estimate.unit)
     if isinstance(other, str):
-        other = Quantity.parse(other)
+        text, other = other, Quantity.parse(other)
+        if not other.unit and Unit.parse("").kind != Unit.parse(estimate.unit).kind:
+            meant = f"write '{text.strip()} {estimate.unit}', or the number without quotes"
+            raise QuantityError(f"{estimate.name} is compared with '{text.strip()}', which has no unit: {meant}")
     if isinstance(other, Quantity):
         if other.sign == "±":
             raise QuestionError(
@@ -453,6 +456,9 @@ def _number(estimate: Estimate, other: object, done: str) -> float:
 
 
 def _not_a_number(estimate: Estimate, other: object, done: str) -> QuestionError:
+    if type(other).__name__ == "Limit":  # which is a layer above
+        inside = f"write `assert {estimate.name} in budget(…)`"
+        return QuestionError(f"{estimate.name} is {done} with a budget, which may have two ends and levels: {inside}")
     shown = reprlib.repr(other)
     said = f"{estimate.name} is {done} with {shown}, which is not a number or a quantity such as '10 ms'"
     if type(other).__name__.startswith("Approx"):  # pytest's own

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_rollout.asserts import asserts_by_hand, hollow_asserts, made_within
+from pytest_rollout.asserts import asserts_by_hand, hollow_asserts, in_a_message, made_within
 from pytest_rollout.book import Answer, Ended, PlannedGate, pack, unpack
 from pytest_rollout.claims import GateClaims, judging
 from pytest_rollout.errors import Inconclusive, NotApplicable, Unclaimed, did_you_mean, listed
@@ -159,6 +159,8 @@ class Gate:
         ended, reason = _ended(raised)
         if ended is Ended.NOT_APPLICABLE and self.applies:
             ended = Ended.ERROR  # only the plan's stages say so, or what the host cannot do, and no gate of itself
+        if ended in {Ended.ERROR, Ended.INCONCLUSIVE} and self._failed_before(raised):
+            ended = Ended.FAILED  # what broke is only what the gate wanted to say of it
         if ended is Ended.FAILED and not self._failed_itself(raised):
             ended = Ended.ERROR  # a library's own assert, or a fixture's: the gate has not judged
         message = "" if raised is None else _message(ended, raised) + self._where(ended, raised)
@@ -174,6 +176,17 @@ class Gate:
             return True
         frames = traceback.extract_tb(raised.__traceback__) if raised else []
         return bool(frames) and self.scope.plan.folder in Path(frames[-1].filename).parents
+
+    def _failed_before(self, raised: BaseException | None) -> bool:
+        """Whether a claim was refuted in an assert, and making the message of that assert raised this."""
+        if raised is None or self.claims.last_refuted is None:
+            return False
+        own = (
+            frame
+            for frame in traceback.extract_tb(raised.__traceback__)
+            if self.scope.plan.folder in Path(frame.filename).parents
+        )
+        return any(in_a_message(each.filename, each.lineno or 0, each.colno or 0) for each in own)
 
     def _where(self, ended: Ended, raised: BaseException) -> str:
         """The gate's own line at which an error left it, for its author."""

@@ -8,7 +8,7 @@ known to the gate's record, whatever thread reads it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -247,7 +247,7 @@ class Scope:
 class Metrics:
     """`metrics("name")`: readings of the plan's metrics, as of the run's instant."""
 
-    _scope: Scope
+    _scope: Scope = field(repr=False)
 
     def __call__(self, name: str) -> Estimate:
         """The value of one metric; unknown, with the reason, where its source gave no number.
@@ -268,7 +268,7 @@ class Metrics:
 class Budgets:
     """`budget("name")`: the limit that the plan sets for a metric in the gate's phase."""
 
-    _scope: Scope
+    _scope: Scope = field(repr=False)
 
     def __call__(self, name: str) -> Limit:
         """One limit, with its levels.
@@ -296,7 +296,7 @@ class Budgets:
 class Flags:
     """`flags("name")`: a feature flag as it is now; `on` and `off` claim a switch."""
 
-    _scope: Scope
+    _scope: Scope = field(repr=False)
 
     def __call__(self, name: str) -> Fact | Reading:
         """A switch or word as a `Fact`, a number as a `Reading`; unknown where there is no such flag."""
@@ -322,8 +322,8 @@ class Flags:
 class Ab:
     """`ab("latency_ms").p99.delta`: a metric of the phase's experiment, treatment against control."""
 
-    _arms: Callable[[], Arms]
-    _claims: GateClaims
+    _arms: Callable[[], Arms] = field(repr=False)
+    _claims: GateClaims = field(repr=False)
 
     def __call__(self, name: str, *, arm: str = "") -> LiveComparison:
         """One metric of two arms.

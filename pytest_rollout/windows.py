@@ -36,6 +36,10 @@ LEAST_COVERAGE = 0.95
 """How much of a window must be known before its mean or slope is estimated."""
 
 
+_ANSWERS = ".max, .min, .last, .p(99), .mean, .slope, .growth, .sustained('5m'), .consecutive(5), .stays_below(x)"
+_ALSO_CALLED = {"avg": "mean", "average": "mean", "maximum": "max", "minimum": "min", "median": "p(50)"}
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Window:
     """One series between two instants.
@@ -63,6 +67,13 @@ class Window:
     provenance: Provenance = field(default=Provenance(), repr=False)
     unknown: Reading | None = field(default=None, repr=False)
     sources: frozenset[int] = field(default=frozenset(), repr=False)
+
+    if not TYPE_CHECKING:  # whoever checks types is told of a slip by what is declared
+
+        def __getattr__(self, name: str) -> NoReturn:
+            guess = _ALSO_CALLED.get(name) or (f"p({name[1:]})" if name[:1] == "p" and name[1:].isdecimal() else "")
+            meant = f"; did you mean '.{guess}'?" if guess else ""
+            raise AttributeError(f"a window has no '{name}'\nit has {_ANSWERS}{meant}")
 
     def __lt__(self, other: object) -> NoReturn:
         raise QuestionError(

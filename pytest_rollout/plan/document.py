@@ -27,6 +27,16 @@ _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _START = Spot(1, 1)
 _IN_WORDS = (
     (
+        "expected <block end>, but found '?'",
+        "a key stands among the items of a list",
+        "the list starts at line {line}: a mapping has no '- ' before its keys",
+    ),
+    (
+        "expected <block end>, but found '-'",
+        "a '- ' stands among the keys of a mapping",
+        "the mapping starts at line {line}: indent the list below its key",
+    ),
+    (
         "expected <block end>",
         "the indentation of this line is that of no line to which it could belong",
         "the block around it starts at line {line}, column {column}",
@@ -98,10 +108,10 @@ def _explained(error: yaml.MarkedYAMLError, text: str, where: Spot) -> list[str]
     problem = clipped(error.problem or "the document ends too early")
     if "'\\t'" in problem:
         return ["a tab stands where only spaces may", "indent with spaces"]
-    start = _spot(error.context_mark or error.problem_mark)
+    begins = _spot(error.context_mark or error.problem_mark)
     said = next((words for sign, *words in _IN_WORDS if sign in problem), None)
     if said is not None:
-        return [f"not YAML: {said[0]}".format(line=start.line), said[1].format(line=start.line, column=start.column)]
+        return [f"not YAML: {said[0]}".format(line=begins.line), said[1].format(line=begins.line, column=begins.column)]
     lines = [f"not YAML: {problem}"]
     if error.context:
         start = f" that starts at line {error.context_mark.line + 1}" if error.context_mark else ""

@@ -42,13 +42,19 @@ class Shape(ABC):
             return None
         if node.kind not in self.kinds:
             wanted = " or ".join(kind.value for kind in self.kinds)
-            findings.at(node, f"{wanted} is wanted here, not {node.kind.value}", f"wanted: {self.about}")
+            fix = (f"wanted: {self.about}", *self._instead(node))
+            findings.at(node, f"{wanted} is wanted here, not {node.kind.value}", *fix)
             return None
         return self._read(node, findings)
 
     def schema(self) -> Schema:
         """This shape as JSON Schema, draft 2020-12."""
         return {"description": self.about, **self._schema()}
+
+    def _instead(self, node: Node) -> tuple[str, ...]:
+        """How a node of another kind would be written, where that is plain."""
+        del node
+        return ()
 
     @abstractmethod
     def _read(self, node: Node, findings: Findings) -> Node | None: ...

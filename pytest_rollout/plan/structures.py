@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from pytest_rollout.errors import did_you_mean, listed
-from pytest_rollout.plan.nodes import Findings, Kind, Node, quoted, unprintable
+from pytest_rollout.plan.nodes import Findings, Kind, Node, clipped, quoted, unprintable
 from pytest_rollout.plan.shape import Choice, Name, Schema, Shape
 
 Refusal = tuple[str, ...]
@@ -26,6 +26,9 @@ class ListOf(Shape):
 
     items: Shape
     kinds: ClassVar[tuple[Kind, ...]] = (Kind.LIST,)
+
+    def _instead(self, node: Node) -> tuple[str, ...]:
+        return (f"write [{clipped(node.text)}]",) if node.kind is Kind.TEXT else ()
 
     def _read(self, node: Node, findings: Findings) -> Node | None:
         if not node.items:

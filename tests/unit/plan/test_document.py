@@ -40,7 +40,45 @@ BOMB = "a: &a [x]\n" + "".join(
             "  while parsing a flow mapping that starts at line 2",
             id="unclosed",
         ),
-        pytest.param("a: b: c\n", "1:5: not YAML: mapping values are not allowed here", id="two-colons"),
+        pytest.param(
+            "a: b: c\n",
+            "1:5: not YAML: a second ': ' in one value, or a line that is indented too far\n"
+            "  quote a text that holds ': '; indent the keys of one block alike",
+            id="two-colons",
+        ),
+        pytest.param(
+            "metrics:\n  a:\n    unit: ms\n   better: lower\n",
+            "4:4: not YAML: the indentation of this line is that of no line to which it could belong\n"
+            "  the block around it starts at line 2, column 3",
+            id="indented",
+        ),
+        pytest.param(
+            "metrics:\n  - a:\n      unit: ms\n  b:\n    unit: ms\n",
+            "4:3: not YAML: a key stands among the items of a list\n"
+            "  the list starts at line 2: a mapping has no '- ' before its keys",
+            id="key-in-a-list",
+        ),
+        pytest.param(
+            "phases:\n  a: {}\n  - b\n",
+            "3:3: not YAML: a '- ' stands among the keys of a mapping\n"
+            "  the mapping starts at line 2: indent the list below its key",
+            id="item-in-a-mapping",
+        ),
+        pytest.param(
+            "a: 1\nowner:team\nb: 2\n",
+            "3:1: not YAML: no 'key: value' before this place, at line 2\n  a blank stands behind the colon",
+            id="no-blank",
+        ),
+        pytest.param(
+            "owner: @team\n",
+            "1:8: not YAML: a text cannot start with this character\n  quote the text",
+            id="at",
+        ),
+        pytest.param(
+            'a: 1\ntitle: "A page\nb: 2\n',
+            "4:1: not YAML: the quote that opens at line 2 is not closed\n  end the text with the same quote",
+            id="open-quote",
+        ),
         pytest.param(
             "a: {url: ${URL}}\n",
             "1:11: not YAML: expected ',' or '}', but got '{'\n"
