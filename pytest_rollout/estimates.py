@@ -15,7 +15,7 @@ import reprlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import NoReturn, Protocol, SupportsFloat
+from typing import TYPE_CHECKING, NoReturn, Protocol, SupportsFloat
 
 from pytest_rollout.claims import Claim, ClaimFacts, Truth, bounded
 from pytest_rollout.decisions import Decision, Reason
@@ -127,6 +127,13 @@ class Estimate:
             QuestionError: This is one number.
         """
         raise self._no_distribution(f"drift from {other.name}")
+
+    if not TYPE_CHECKING:  # a reading has it; see `MetricReading.over`
+
+        def over(self, length: object) -> NoReturn:
+            """The values over a time, which only a metric that is one number has."""
+            del length
+            raise QuestionError(f"{self.name} has no window: `.over()` is for metrics that are one number at a time")
 
     def _no_distribution(self, asked: str) -> QuestionError:
         return QuestionError(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pytest_rollout.baselines import Baselines
 from pytest_rollout.claims import Claim, GateClaims
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pytest_rollout.live_comparison import LiveComparison
     from pytest_rollout.load import Load
     from pytest_rollout.machine import Machine
+    from pytest_rollout.readings import MetricReading
 
 
 def _no_memory() -> Memory:
@@ -249,14 +250,17 @@ class Metrics:
 
     _scope: Scope = field(repr=False)
 
-    def __call__(self, name: str) -> Estimate:
+    def __call__(self, name: str) -> MetricReading:
         """The value of one metric; unknown, with the reason, where its source gave no number.
+
+        A share or a summary is an `Estimate` that has no past of its own, which a checker of types cannot know.
 
         Raises:
             RolloutError: The plan has no such metric.
         """
         read = self._scope.claims.read(name)  # first, so that a question that failed and was swallowed is still seen
-        return replace(self._scope.readings().metric(name), sources=frozenset({read}))
+        found = replace(self._scope.readings().metric(name), sources=frozenset({read}))
+        return cast("MetricReading", found)
 
     def window(self, name: str, length: timedelta) -> Window:
         """The series of one metric, also of one whose value is no reading."""

@@ -120,20 +120,28 @@ def _all_orders(record: Record) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def _back(phase: PhaseRecord) -> str:
+    """Where the traffic goes, and from where; a phase may be taken back that serves none of it yet."""
+    to, now = phase.traffic.back, phase.traffic.current
+    if to is None:
+        return ""
+    if to == now:
+        return f": its traffic is at {percent(to)} already"
+    return f" to {percent(to)} of traffic" + (f", from {percent(now)}" if now is not None else "")
+
+
 def _urgency(phase: PhaseRecord) -> int:
     return -phase.decision.severity
 
 
 def _orders(record: Record, phase: PhaseRecord) -> Iterator[str]:
-    traffic, name = phase.traffic, phase.rollout if len(record.phases) == 1 else about(phase)
+    name = phase.rollout if len(record.phases) == 1 else about(phase)
     if phase.decision is Decision.PROCEED:
         if record.decision is Decision.PROCEED:
             yield _onward(phase, name)
         return
     if phase.decision is Decision.ROLLBACK:
-        back = f" to {percent(traffic.back)} of traffic" if traffic.back is not None else ""
-        now = f", from {percent(traffic.current)}" if traffic.current is not None and back else ""
-        yield f"Take {name} back now{back}{now}."
+        yield f"Take {name} back now{_back(phase)}."
     elif phase.waiting:
         yield f"{_stay(phase, name)} Nothing is wrong: it waits."
         yield from _needs(phase)

@@ -15,7 +15,10 @@ BROKEN_MESSAGES = [
 
 def gate(project, body):
     project.gate(f"@pytest.mark.rollback\ndef test_gate(metrics, budget):\n    {body}\n", head="import pytest\n")
-    project.answers(errors=[])
+    project.answers(errors=[], bad=1, requests=1000)
+    plan = (project.gates / "rollout.yaml").read_text("utf-8")
+    share = "  failed: {unit: '%', better: lower, source: telemetry, ratio: {of: bad, over: requests}}\n"
+    project.write("gates/shop/rollout.yaml", plan.replace("metrics:\n", f"metrics:\n{share}", 1))
     return project.run()
 
 
@@ -51,6 +54,11 @@ SLIPS = [
     ("assert metrics('latency_ms') < budget('latency_ms')", "write `assert latency_ms in budget(…)`"),
     ("assert metrics('orders').over('1h').avg > 1", "did you mean '.mean'?"),
     ("assert metrics('orders').over('1h').p99 > 1", "did you mean '.p(99)'?"),
+    ("assert (metrics('orders') / 2).over('1h').max > 1", "take the window first, as in metrics('x').over('24h')"),
+    (
+        "assert metrics('failed').over('1h').max < 1",
+        "failed has no window: `.over()` is for metrics that are one number",
+    ),
     ("assert metrics('orders').over('1h').total > 1", "it has .max, .min, .last, .p(99), .mean"),
     ("assert check(True, 'x')", "write `from pytest_rollout import check` at the top of the file"),
     ("assert flags.on('x')", "it is a fixture: name it among the gate's arguments, as in `def test_…(flags):`"),

@@ -331,6 +331,15 @@ def test_every_view_agrees_with_the_receipt(document):
     assert len(lines) == (expected or (document["decision"] != "PROCEED"))
 
 
+def test_a_phase_without_traffic_is_not_taken_from_nothing_to_nothing():
+    """A phase in the shadow is taken back by switching it off, and no percentage changes."""
+    bad = gate("test_slow", Decision.ROLLBACK, "critical")
+    record = record_of(document_of(phase(bad, traffic=Traffic(current=0.0, back=0.0))))
+
+    assert words.orders(record)[0] == "Take shop back now: its traffic is at 0 % already."
+    assert "Traffic is at 0 % already.\n" in render(record, "incident").text
+
+
 def test_the_counts_of_a_page_are_those_of_the_gates():
     gates = [gate("a"), gate("b", Decision.HOLD, "stale"), gate("c", counts=False)]
 
