@@ -10,30 +10,25 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 
 from pytest_rollout.actions import ACTION_KINDS
 from pytest_rollout.actions.outcome import Outcome, Seen, State, Step
-from pytest_rollout.actions.protocol import PERCENTAGE, Action, Site, number_of_percent, words_in, written
+from pytest_rollout.actions.protocol import PERCENTAGE, Action, Site, words_in, written
 from pytest_rollout.decisions import Decision, ExitCode
 from pytest_rollout.errors import PlanError, Problem, RolloutError
+from pytest_rollout.occasion import EVENT, LEAST_SECONDS, Occasion
 from pytest_rollout.plan.expand import expand_actions
-from pytest_rollout.plan.model import Condition, Environment, Plan, Response, SourceConfig
+from pytest_rollout.plan.model import Condition, Plan, Response, SourceConfig
 from pytest_rollout.plan.responses import options_filled
 from pytest_rollout.quantities import format_number, with_unit
 from pytest_rollout.readings import Readings
 from pytest_rollout.sources.document import first_line
 from pytest_rollout.stages import TOLERANCE
-from pytest_rollout.verdict import Verdict
 
-EVENT = {Decision.ROLLBACK: "on_rollback", Decision.PROCEED: "on_proceed"}
-"""What a plan calls the response to a decision; a HOLD does nothing."""
 _CODES = {Decision.ROLLBACK: ExitCode.ROLLBACK, Decision.PROCEED: ExitCode.PROCEED}
-_LEAST_SECONDS = 10.0
-"""An action is tried for so long even where the objective is over: late is better than never."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
 
 
@@ -44,66 +39,6 @@ class Clocks:
     elapsed: Callable[[], float] = time.monotonic
     now: Callable[[], datetime]
     sleep: Callable[[float], None] = time.sleep
-
-
-@dataclass(frozen=True, kw_only=True)
-class Occasion:
-    """One verdict that a plan responds to.
-
-    Args:
-        plan: The rollout's plan.
-        verdict: The verdict on one of its phases.
-        environment: Where, opened; as declared where it cannot be.
-        run_id: The run.
-        at: The run's instant, after which backups are called.
-        read: Opens what the sources and flags say at an instant, each time anew.
-    """
-
-    plan: Plan
-    verdict: Verdict
-    environment: Environment
-    run_id: str
-    at: datetime
-    read: Callable[[datetime], Readings] = field(repr=False)
-
-    @property
-    def response(self) -> Response | None:
-        """What the plan says to do; None where it says nothing."""
-        phase = self.plan.phases.get(self.verdict.phase)
-        event = EVENT.get(self.verdict.decision)
-        return phase.responses.get(event) if phase is not None and event is not None else None
-
-    @property
-    def percentage(self) -> float | None:
-        """Where the traffic goes: back, or on; None where nobody knows it, and where there is no further stage."""
-        traffic = self.verdict.traffic
-        return traffic.back if self.verdict.decision is Decision.ROLLBACK else traffic.next
-
-    @property
-    def words(self) -> Mapping[str, object]:
-        """What words in braces stand for."""
-        percent = self.percentage
-        told = f"{{{PERCENTAGE}}}" if percent is None else number_of_percent(percent)
-        return {PERCENTAGE: told, "rollout": self.plan.rollout, "phase": self.verdict.phase, "run": self.run_id}
-
-    @property
-    def rto(self) -> float:
-        """How long it may take, in seconds."""
-        return self.plan.rto.total_seconds() if self.plan.rto is not None else 0.0
-
-    @property
-    def site(self) -> Site:
-        """Where actions act, but for how long they may take."""
-        here = self.environment
-        embedded = here.world is not None
-        return Site(
-            folder=self.plan.folder,
-            target=here.target,
-            files=_world_files(here) if embedded else _flag_files(self.plan, here),
-            embedded=embedded,
-            stamp=f"{self.at:%Y%m%dT%H%M%SZ}",
-            seconds=_LEAST_SECONDS,
-        )
 
 
 def shown(occasion: Occasion, why: str) -> Outcome | None:
@@ -235,7 +170,7 @@ def _performed(
             step = replace(step, state=State.ALREADY, what="all that it is for holds already")
         else:
             left = occasion.rto - (clocks.elapsed() - since)
-            step = _done(step, action, replace(occasion.site, seconds=max(left, _LEAST_SECONDS)))
+            step = _done(step, action, replace(occasion.site, seconds=max(left, LEAST_SECONDS)))
         steps.append(step)
     return tuple(steps)
 
@@ -302,19 +237,3 @@ def _said(condition: Condition, percentage: float | None) -> str:
     percent = "the percentage" if percentage is None else f"{percentage:g}" + (" %" if condition.metric else "")
     value = percent if words_in(condition.value) else written(condition.value)
     return f"{condition.metric or condition.flag} {words[condition.what]} {value}"
-
-
-def _world_files(here: Environment) -> dict[str, Path]:
-    """The files that are an embedded world's own; one of variables is called as that of flags, with `.env`."""
-    if here.flags_file is None:
-        return {}
-    found = {"flag_file": here.flags_file}
-    variables = here.flags_file.with_suffix(".env")
-    return {**found, **({"env_file": variables} if variables.is_file() else {})}
-
-
-def _flag_files(plan: Plan, here: Environment) -> dict[str, Path]:
-    kinds = {"file": "flag_file", "env_file": "env_file"}
-    if here.flags is None or here.flags.kind not in kinds:
-        return {}
-    return {kinds[here.flags.kind]: plan.folder / str(here.flags.options.get("path", ""))}

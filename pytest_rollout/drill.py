@@ -15,12 +15,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pytest_rollout.acting import Clocks, Occasion, act
+from pytest_rollout.acting import Clocks, act
 from pytest_rollout.actions.outcome import State
 from pytest_rollout.claims import Claim, check
 from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.errors import QuestionError, RolloutError, SourceError
 from pytest_rollout.estimates import Reading
+from pytest_rollout.occasion import Occasion
 from pytest_rollout.plan.conditions import parse_percent
 from pytest_rollout.provenance import Provenance
 from pytest_rollout.verdict import Because, Traffic, Verdict

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_rollout.acting import Clocks, Occasion, act, hindrance, shown
+from pytest_rollout.acting import Clocks, act, hindrance, shown
 from pytest_rollout.actions.outcome import Outcome
 from pytest_rollout.ahead import Ask, Progress, ask_ahead
 from pytest_rollout.book import Book, PlannedGate
@@ -31,6 +31,7 @@ from pytest_rollout.errors import RolloutError
 from pytest_rollout.judgement import GateVerdict, judge
 from pytest_rollout.judging import Judging
 from pytest_rollout.literals import Named
+from pytest_rollout.occasion import Occasion
 from pytest_rollout.plan.model import PREFLIGHT, Plan
 from pytest_rollout.receipt import Run, receipt_digest
 from pytest_rollout.scope import Scope

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from pytest_rollout.acting import Clocks, Occasion, act, hindrance, shown
+from pytest_rollout.acting import Clocks, act, hindrance, shown
 from pytest_rollout.actions.outcome import State
 from pytest_rollout.actions.protocol import Site
 from pytest_rollout.decisions import Decision
 from pytest_rollout.errors import SourceError
 from pytest_rollout.estimates import Reading
 from pytest_rollout.facts import Fact
+from pytest_rollout.occasion import Occasion
 from pytest_rollout.plan.load import load_plan
 from pytest_rollout.sources import FLAG_KINDS, KINDS
 from pytest_rollout.verdict import Traffic, Verdict

@@ -84,6 +84,7 @@ LAYERS = (
         "world_shown",
         "world_signers",
         "acting",
+        "occasion",
         "arms",
         "exposure",
         "planned_split",
