@@ -10,21 +10,21 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import Protocol
 
 from pytest_rollout.book import Answer, PlannedGate
 from pytest_rollout.claims import ClaimFacts, Truth, describe, origin
 from pytest_rollout.decisions import MEANING, Decision, Reason
 from pytest_rollout.judgement import GateVerdict, judge_part
-from pytest_rollout.quantities import format_duration
 from pytest_rollout.reports.escape import no_command
+from pytest_rollout.reports.gate_rows import ordered, rows, short_names
 from pytest_rollout.reports.table import fitted, plain
+from pytest_rollout.reports.wording import headline
+from pytest_rollout.reports.words import EMBEDDED, telling
 from pytest_rollout.rollout import Conclusion, Rollout
 from pytest_rollout.verdict import Because, RunVerdict, Verdict
 
 COLOUR = {Decision.PROCEED: "green", Decision.HOLD: "yellow", Decision.ROLLBACK: "red"}
-EMBEDDED = "embedded world, not your system"
 _WIDEST = 160
 _COMMAND = re.compile(r"`rollout [^`]*`|^rollout .*")
 """What a reader copies; it stays in one line however narrow the screen is, because two lines are two commands."""
@@ -122,13 +122,13 @@ def _write_phase(screen: Screen, verdict: Verdict, width: int) -> None:
     if screen.verbosity >= 0:
         screen.write_line("")
         screen.write_line(f"{verdict.rollout} {verdict.phase}: {verdict.decision.value}", bold=True)
-        lines = fitted(list(_rows(verdict)), width - 2, whole=1, middle=(1,))
-        colours = [None, *(_colour(gate) for gate in _ordered(verdict.gates))]
+        lines = fitted(list(rows(verdict)), width - 2, whole=1, middle=(1,))
+        colours = [None, *(_colour(gate) for gate in ordered(verdict.gates))]
         for line, colour in zip(lines, colours, strict=True):
             screen.write_line(f"  {no_command(line)}", **({colour: True} if colour else {}))
     _write_bad(screen, verdict.gates, width)
     if screen.verbosity > 0:
-        for gate in _ordered(gate for gate in verdict.gates if gate.decision is Decision.PROCEED):
+        for gate in ordered(gate for gate in verdict.gates if gate.decision is Decision.PROCEED):
             _write_gate(screen, gate, width)
     own = {(gate.reason, gate.gate.id) for gate in verdict.gates}
     for because in verdict.reasons:
@@ -138,8 +138,8 @@ def _write_phase(screen: Screen, verdict: Verdict, width: int) -> None:
 
 def _write_bad(screen: Screen, gates: Sequence[GateVerdict], width: int) -> None:
     """Every gate that is not good; those with one cause together."""
-    names = _short_names(gates)
-    for alike in _alike(gate for gate in _ordered(gates) if gate.decision is not Decision.PROCEED):
+    names = short_names(gates)
+    for alike in _alike(gate for gate in ordered(gates) if gate.decision is not Decision.PROCEED):
         if len(alike) > 1 and screen.verbosity <= 0:
             _write_alike(screen, alike, [names[gate.gate.id] for gate in alike], width)
         else:
@@ -175,75 +175,6 @@ def _write_alike(screen: Screen, gates: Sequence[GateVerdict], names: Sequence[s
     owners = sorted({gate.gate.owner for gate in gates if gate.gate.owner})
     if owners:
         _write_wrapped(screen, f"owner: {', '.join(owners)}", width)
-
-
-def _rows(verdict: Verdict) -> Iterator[Sequence[str]]:
-    yield "decision", "gate", "seen", "limit"
-    names = _short_names(verdict.gates)
-    for gate in _ordered(verdict.gates):
-        claim = telling(gate)
-        seen, limit = _seen_and_limit(gate, claim)
-        apart = "" if gate.counts else " (shadow)" if gate.applies else " (other stage)"
-        yield (headline(gate) if gate.applies else "-") + apart, plain(names[gate.gate.id]), plain(seen), plain(limit)
-
-
-def _seen_and_limit(gate: GateVerdict, claim: ClaimFacts | None) -> tuple[str, str]:
-    if claim is None:
-        return gate.sentence or "no claim", ""
-    if gate.decision is Decision.PROCEED and len(gate.claims) > 1:
-        return _all_of(gate.claims)
-    if claim.method in {"fact", "assert"}:
-        return describe(claim)[0], ""
-    return _seen(claim), claim.limit if claim.level else claim.limit.partition(" (")[0]
-
-
-def _all_of(claims: Sequence[ClaimFacts]) -> tuple[str, str]:
-    """Several proven claims in one row: a range by both its ends, different things by their number."""
-    seen = {_seen(claim) for claim in claims if claim.method not in {"fact", "assert"}}
-    if len(seen) == 1 and len({claim.method for claim in claims}) == 1:
-        return seen.pop(), ", ".join(claim.limit for claim in claims)
-    return f"{len(claims)} claims, all proven", ""
-
-
-def _seen(claim: ClaimFacts) -> str:
-    if claim.value is None and claim.reason == Reason.STALE and claim.age:
-        return f"{format_duration(timedelta(seconds=claim.age))} old"
-    return "unknown" if claim.value is None else claim.subject.partition(" = ")[2] or claim.subject
-
-
-def telling(gate: GateVerdict) -> ClaimFacts | None:
-    """The claim that explains a gate: the one that decided it, else its last."""
-    unproven = [claim for claim in gate.claims if claim.truth is not Truth.PROVEN]
-    if gate.decision is not Decision.PROCEED and not unproven:
-        return None
-    return next(reversed(unproven or gate.claims), None)
-
-
-def headline(gate: GateVerdict) -> str:
-    """`ROLLBACK[critical]`, `HOLD[stale]`, `PROCEED`."""
-    return f"{gate.decision.value}[{gate.reason}]" if gate.reason else gate.decision.value
-
-
-def _ordered(gates: Iterable[GateVerdict]) -> list[GateVerdict]:
-    return sorted(gates, key=lambda gate: (-gate.decision.severity, gate.gate.id))
-
-
-def _short_names(gates: Sequence[GateVerdict]) -> dict[str, str]:
-    """Each gate's name without its file, where that is still unique."""
-    short = {gate.gate.id: _short_name(gate.gate.id) for gate in gates}
-    seen = list(short.values())
-    return {each: name if seen.count(name) == 1 else each for each, name in short.items()}
-
-
-def _short_name(gate_id: str) -> str:
-    name, bracket, parameters = gate_id.partition("[")  # what stands in brackets may hold anything
-    file, _, own = name.rpartition("::")
-    # A line of a plan is called as its metric is, which may begin like a function.
-    return (
-        (own if file.partition("::")[0].endswith((".yaml", ".yml")) else own.removeprefix("test_"))
-        + bracket
-        + parameters
-    )
 
 
 def _write_gate(screen: Screen, gate: GateVerdict, width: int) -> None:

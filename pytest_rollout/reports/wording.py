@@ -15,11 +15,15 @@ from pytest_rollout.decisions import MEANING, Decision, Reason
 from pytest_rollout.judgement import GateVerdict
 from pytest_rollout.quantities import format_number, with_unit
 from pytest_rollout.reports.table import plain
-from pytest_rollout.reports.terminal import headline
 
 LONGEST = 2_000
 """So many characters of one text that somebody else wrote."""
 _MARKUP = str.maketrans({each: f"\\{each}" for each in "\\`*_{}[]()#+!|~"})
+
+
+def headline(gate: GateVerdict) -> str:
+    """`ROLLBACK[critical]`, `HOLD[stale]`, `PROCEED`."""
+    return f"{gate.decision.value}[{gate.reason}]" if gate.reason else gate.decision.value
 
 
 def line(text: str, longest: int = LONGEST) -> str:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from pytest_rollout.claims import ClaimFacts, Truth, origin
 from pytest_rollout.decisions import Decision, Reason
+from pytest_rollout.judgement import GateVerdict
 from pytest_rollout.quantities import format_duration
 from pytest_rollout.record import GateRecord, PhaseRecord, Record
 from pytest_rollout.verdict import Because
@@ -175,7 +176,7 @@ def _needs(phase: PhaseRecord) -> Iterator[str]:
     yield from dict.fromkeys(f"Awaited: {each}" for each in needs if each)
 
 
-def telling(gate: GateRecord) -> ClaimFacts | None:
+def telling(gate: GateRecord | GateVerdict) -> ClaimFacts | None:
     """The claim that explains a gate: the last that is not proven, else the last."""
     unproven = [claim for claim in gate.claims if claim.truth is not Truth.PROVEN]
     if gate.decision is not Decision.PROCEED and not unproven:
