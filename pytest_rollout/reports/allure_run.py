@@ -23,10 +23,7 @@ from allure_commons.model2 import (
     GlobalAttachment,
     GlobalError,
     Globals,
-    Label,
-    StatusDetails,
     TestResult,
-    TestStepResult,
 )
 from allure_commons.types import AttachmentType
 from allure_commons.utils import md5, now, uuid4
@@ -34,19 +31,17 @@ from allure_commons.utils import md5, now, uuid4
 from pytest_rollout.decisions import Decision
 from pytest_rollout.errors import RolloutError
 from pytest_rollout.judgement import GateVerdict
-from pytest_rollout.receipt import Run, receipt
+from pytest_rollout.receipt import Run
 from pytest_rollout.record import PhaseRecord, Record
 from pytest_rollout.reports import signed
 from pytest_rollout.reports.allure import GATE_LABEL, RUN_LABEL, AllureGates, dress
 from pytest_rollout.reports.allure_files import allurerc, categories, environment_of, executor_of, properties
+from pytest_rollout.reports.allure_verdict import verdict_json, verdict_lines, verdict_result
 from pytest_rollout.reports.signed import rests_on_people
 from pytest_rollout.reports.wording import as_markdown, description_of, line, message_of, status_of
 from pytest_rollout.reports.words import signoff_title
 from pytest_rollout.rollout import Conclusion, Rollout
-from pytest_rollout.verdict import RunVerdict, Verdict
-
-_STATUS = {Decision.PROCEED: "passed", Decision.HOLD: "broken", Decision.ROLLBACK: "failed"}
-_VERDICT = "Verdict"
+from pytest_rollout.verdict import RunVerdict
 
 
 def dress_gates(config: pytest.Config, rollout: Rollout, worker: str) -> None:
@@ -130,7 +125,7 @@ def settle(folder: Path, rollout: Rollout, run: Run, root: Path, phases: Mapping
             dress(result, gate, plan, verdict.phase, environment=run.environment, run_id=run.run_id)
             result.description = description_of(gate)
             _report(result, more, logger)
-        _report(_verdict_result(verdict, run, plan.title or plan.rollout, logger), signoff, logger)
+        _report(verdict_result(verdict, run, plan.title or plan.rollout, logger), signoff, logger)
     _leave_files(folder, run, logger)
 
 
@@ -199,72 +194,6 @@ def _full_name(file: Path, gate_id: str, root: Path) -> str:
     return f"{'.'.join(relative.with_suffix('').parts)}{classes}#{test}"
 
 
-def _verdict_result(verdict: Verdict, run: Run, title: str, logger: AllureFileLogger) -> TestResult:
-    """The verdict itself as a result: what holds a release without being any gate's has no other place."""
-    own = f"{verdict.rollout} {verdict.phase}"
-    result = TestResult(uuid=uuid4(), start=now(), stop=now(), name=f"VERDICT {verdict.decision.value}: {own}")
-    result.fullName = f"verdict of {own}"
-    result.testCaseId, result.historyId = md5(result.fullName), md5(result.fullName, run.environment)
-    result.status = _STATUS[verdict.decision]
-    result.titlePath = [_VERDICT, own]
-    lines = verdict_lines(verdict, run)
-    result.description = "\n\n".join(f"`{each.replace('`', ' ')}`" for each in lines)
-    if verdict.decision is not Decision.PROCEED:
-        result.statusDetails = StatusDetails(message="\n".join(lines))
-    for because in verdict.reasons:
-        name = line(f"{because.code}: {because.sentence} {because.gate}", 300)
-        status = "failed" if verdict.decision is Decision.ROLLBACK and _fired(verdict, because.gate) else "broken"
-        result.steps.append(TestStepResult(name=name, status=status, start=result.start, stop=result.stop))
-    labels = {"epic": line(title, 100), "feature": verdict.phase, "parentSuite": f" {_VERDICT}", "suite": own}
-    labels |= {"severity": "blocker", RUN_LABEL: run.run_id, "tag": "verdict"}
-    result.labels = [Label(name=name, value=line(value, 300)) for name, value in labels.items()]
-    result.attachments = [Attachment(name="verdict.json", source=_verdict_json(run, logger), type="application/json")]
-    return result
-
-
-def _fired(verdict: Verdict, gate_id: str) -> bool:
-    return any(gate.gate.id == gate_id and gate.decision is Decision.ROLLBACK for gate in verdict.gates)
-
-
-def _verdict_json(run: Run, logger: AllureFileLogger) -> str:
-    source = f"{uuid4()}-attachment.json"
-    logger.report_attached_data(body=json.dumps(receipt(run), indent=1, default=str), file_name=source)
-    return source
-
-
-def verdict_lines(verdict: Verdict, run: Run) -> list[str]:
-    """One phase's verdict in lines: the decision, where and when, the traffic, how many gates said what, and why."""
-    traffic = verdict.traffic
-    counted = [gate for gate in verdict.gates if gate.counts]
-    said = ", ".join(
-        f"{len(found)} {decision.value}"
-        for decision in Decision
-        if (found := [gate for gate in counted if gate.decision is decision])
-    )
-    where = f"environment {run.environment}" + (" (embedded world, not your system)" if run.embedded else "")
-    where += f" · fault {run.fault}" if run.fault else ""
-    shares = {"traffic": traffic.current, "next": traffic.next, "back to": traffic.back}
-    decision = f"{verdict.decision.value}{_codes(verdict)}"
-    told = [
-        f"VERDICT  {decision}  {verdict.rollout} {verdict.phase} · {where} · exit {run.exit_code}",
-        f"{run.mode}, as of {run.evaluated_at:%Y-%m-%d %H:%M:%S} UTC",
-        " · ".join(f"{name} {share:g} %" for name, share in shares.items() if share is not None),
-        f"gates: {said or 'none'}" + _apart(verdict),
-        *(f"{each.code}: {each.sentence}" + (f" ({each.gate})" if each.gate else "") for each in verdict.reasons),
-    ]
-    return [line(each) for each in told if each]
-
-
-def _codes(verdict: Verdict) -> str:
-    codes = dict.fromkeys(str(each.code) for each in verdict.reasons)
-    return f"[{', '.join(codes)}]" if codes else ""
-
-
-def _apart(verdict: Verdict) -> str:
-    apart = len([gate for gate in verdict.gates if not gate.counts])
-    return f"; {apart} more that do not count (in shadow, or for another stage)" if apart else ""
-
-
 def _leave_files(folder: Path, run: Run, logger: AllureFileLogger) -> None:
     """What Allure reads beside results, and the verdict as an attachment of the whole report."""
     told = [each for verdict in run.verdict.verdicts for each in (*verdict_lines(verdict, run), "")]
@@ -274,7 +203,7 @@ def _leave_files(folder: Path, run: Run, logger: AllureFileLogger) -> None:
     attachments = [
         GlobalAttachment(name="Verdict", source=source, type="text/plain", timestamp=now()),
         GlobalAttachment(
-            name="verdict.json", source=_verdict_json(run, logger), type="application/json", timestamp=now()
+            name="verdict.json", source=verdict_json(run, logger), type="application/json", timestamp=now()
         ),
     ]
     decision = run.verdict.decision

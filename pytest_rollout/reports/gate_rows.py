@@ -50,8 +50,8 @@ def ordered(gates: Iterable[GateVerdict]) -> list[GateVerdict]:
 def short_names(gates: Sequence[GateVerdict]) -> dict[str, str]:
     """Each gate's name without its file, where that is still unique."""
     short = {gate.gate.id: _short_name(gate.gate.id) for gate in gates}
-    seen = list(short.values())
-    return {each: name if seen.count(name) == 1 else each for each, name in short.items()}
+    all_names = list(short.values())
+    return {each: name if all_names.count(name) == 1 else each for each, name in short.items()}
 
 
 def _short_name(gate_id: str) -> str:
