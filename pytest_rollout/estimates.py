@@ -50,6 +50,11 @@ class Estimate:
         reason: The code under which doubt holds a release.
         needs: What would end the doubt.
         counted: What `n` counts, such as `rows of treatment`, where four times as many halve the bounds.
+        provenance: Where the value came from.
+        refuting_level: The least one-sided level at which it is shown to lie above (or below) a limit; None where
+            nobody computes it.
+        sources: Which reads of the running gate it rests on.
+        history: What it was before, for levels that say `for:`; None where nobody remembers.
 
     A value that lies beyond every number (an overflow) is unknown, like NaN.
 

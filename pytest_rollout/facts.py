@@ -18,7 +18,16 @@ from pytest_rollout.provenance import Provenance
 
 @dataclass(frozen=True, eq=False)
 class Fact:
-    """An exact yes, no or word; `value` is None where nobody knows it, with the reason in `why`."""
+    """An exact yes, no or word.
+
+    Args:
+        value: What it is; None where nobody knows it.
+        name: What it is called, as reports say it.
+        why: Why nobody knows it, as a sentence; empty where somebody does.
+        reason: The code under which doubt holds a release.
+        provenance: Where it came from.
+        sources: Which reads of the running gate it rests on.
+    """
 
     value: bool | str | None
     name: str = "fact"

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from pytest_rollout.claims import ClaimFacts, Truth
-from pytest_rollout.decisions import WAITING, Decision
-from pytest_rollout.verdict import Because, Traffic
+from pytest_rollout.decisions import Decision
+from pytest_rollout.verdict import Because, Traffic, only_waits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,9 +166,8 @@ class PhaseRecord:
     @property
     def waiting(self) -> bool:
         """A HOLD that only time or a signature ends."""
-        codes = {because.code for because in self.reasons}
-        refuted = any(claim.truth is Truth.REFUTED for gate in self.gates if gate.counts for claim in gate.claims)
-        return self.decision is Decision.HOLD and bool(codes) and codes <= WAITING and not refuted
+        claims = (claim for gate in self.gates if gate.counts for claim in gate.claims)
+        return only_waits(self.decision, self.reasons, claims)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -177,7 +177,7 @@ class Surroundings:
     def readings_of(self, plan: Plan) -> Readings:
         """What the sources of a rollout say, opened when it is first asked."""
         if plan.path not in self._readings:
-            environment = self._opened(plan)
+            environment = self.opened(plan)
             answers = AnswerBook(
                 self._answers_of(plan),
                 replay=self.settings.replay is not None,
@@ -188,19 +188,16 @@ class Surroundings:
 
     def memory_of(self, plan: Plan) -> Memory:
         """What is remembered of a rollout in this environment."""
-        return Memory(plan, self._opened(plan), self.at, self.readings_of(plan))
-
-    def opened(self, plan: Plan) -> Environment:
-        """The environment of a rollout, as it was opened for this run."""
-        return self._opened(plan)
+        return Memory(plan, self.opened(plan), self.at, self.readings_of(plan))
 
     def anew(self, plan: Plan, at: datetime) -> Readings:
         """What the sources of a rollout say at another instant, asked anew and kept in no evidence."""
-        environment = self._opened(plan)
+        environment = self.opened(plan)
         answers = AnswerBook(secrets=secrets_of(environment, self.kinds))
         return Readings(plan, environment, at, answers, kinds=self.kinds)
 
-    def _opened(self, plan: Plan) -> Environment:
+    def opened(self, plan: Plan) -> Environment:
+        """The environment of a rollout, as it is open for this run."""
         declared = self._declared(plan)
         if self.settings.replay:
             shape = self._shapes.get(plan.rollout, Shape(name=declared.name, target="", flags="", sources={}))
@@ -259,7 +256,7 @@ class Surroundings:
         shapes = {}
         for plan in plans:
             with suppress(RolloutError):  # an environment that nobody named, or that cannot be opened, was not asked
-                shapes[plan.rollout] = Shape.of(self._opened(plan))
+                shapes[plan.rollout] = Shape.of(self.opened(plan))
         bundle = Bundle(run_id=run_id, at=self.at, embedded=self.embedded(plans), fault=self.fault, shapes=shapes)
         write_bundle(folder / EVIDENCE_NAME, bundle, {plan.rollout: self.folder / plan.rollout for plan in plans})
 

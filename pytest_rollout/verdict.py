@@ -36,6 +36,13 @@ class Because:
     gate: str = ""
 
 
+def only_waits(decision: Decision, reasons: Iterable[Because], claims: Iterable[ClaimFacts]) -> bool:
+    """Whether a decision is a HOLD that only time or a signature ends, from its reasons and the claims that count."""
+    codes = {because.code for because in reasons}
+    refuted = any(claim.truth is Truth.REFUTED for claim in claims)
+    return decision is Decision.HOLD and bool(codes) and codes <= WAITING and not refuted
+
+
 @dataclass(frozen=True, kw_only=True)
 class Traffic:
     """How much traffic a phase has, where it goes, and how long it stays.
@@ -62,7 +69,12 @@ class Pin:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What one phase of one rollout may do, with every reason why not."""
+    """What one phase of one rollout may do, with every reason why not.
+
+    Digests are SHA-256 of the plan, of its lock (empty where there is none)
+    and of all that the run was told (empty before the run ends); `ledger` is
+    the end of the ledger that the verdict relies on, None where none stays.
+    """
 
     rollout: str
     phase: str
@@ -78,9 +90,8 @@ class Verdict:
     @property
     def waiting(self) -> bool:
         """A HOLD that only time or a signature ends: it has such reasons, no others, and nothing is refuted."""
-        codes = {because.code for because in self.reasons}
-        refuted = any(claim.truth is Truth.REFUTED for gate in self.gates if gate.counts for claim in gate.claims)
-        return self.decision is Decision.HOLD and bool(codes) and codes <= WAITING and not refuted
+        claims = (claim for gate in self.gates if gate.counts for claim in gate.claims)
+        return only_waits(self.decision, self.reasons, claims)
 
     @property
     def fired(self) -> tuple[str, ...]:

@@ -99,7 +99,7 @@ class Action(Protocol):
 ActionKind = Kind[Action]
 
 
-def words_in(value: OptionValue | object) -> set[str]:
+def words_in(value: object) -> set[str]:
     """The words in braces in an option."""
     if isinstance(value, str):
         return set(_WORD.findall(value))

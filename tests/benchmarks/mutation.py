@@ -62,6 +62,7 @@ DECIDING = {
         "RunVerdict.decision",
         "RunVerdict.exit_code",
         "Verdict.waiting",
+        "only_waits",
         "Verdict.with_reasons",
         "judge_phase",
         "_judged",
