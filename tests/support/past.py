@@ -12,13 +12,22 @@ from pathlib import Path
 
 from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.ledger import drafts
-from pytest_rollout.ledger.entries import Draft, Entry, Kind
+from pytest_rollout.ledger.entries import BEGINNING, Draft, Entry, Kind, entry_of, row_of
 from pytest_rollout.ledger.ledger import open_ledger
 from pytest_rollout.verdict import Because, Verdict
 
 EVERY = timedelta(hours=6)
 ABOUT = {"rollout": "shop", "environment": "test"}
 PATIENT = (Reason.HOLD_TIME, Reason.STREAK)
+
+
+def chain(*drafts: Draft, late: float = 0) -> list[Entry]:
+    """Drafts as entries of one chain, recorded at once or so many hours later."""
+    entries: list[Entry] = []
+    for sequence, draft in enumerate(drafts, start=1):
+        recorded_at, previous = draft.at + timedelta(hours=late), entries[-1].digest if entries else BEGINNING
+        entries.append(entry_of(row_of(draft, sequence=sequence, recorded_at=recorded_at, previous=previous)))
+    return entries
 
 
 class Past:

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.past import chain
 
 from pytest_rollout.ledger import drafts
-from pytest_rollout.ledger.entries import Kind, entry_of, row_of
+from pytest_rollout.ledger.entries import Kind
 from pytest_rollout.ledger.timeline import incidents, shares, status
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -22,16 +23,6 @@ def hours(number: float) -> datetime:
 
 def about(at: float) -> dict:
     return {"rollout": "shop", "environment": "production", "at": hours(at), "by": "ada"}
-
-
-def chain(*made, late: float = 0):
-    """Drafts as entries of one chain, recorded at once or so many hours later."""
-    entries, previous = [], ""
-    for sequence, draft in enumerate(made, start=1):
-        row = row_of(draft, sequence=sequence, recorded_at=draft.at + timedelta(hours=late), previous=previous)
-        previous = row[11]
-        entries.append(entry_of(row))
-    return entries
 
 
 def begin(at, phase="phase4"):

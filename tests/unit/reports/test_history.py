@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from support.past import chain
 
 from pytest_rollout.ledger import drafts
-from pytest_rollout.ledger.entries import Draft, Kind, entry_of, row_of
+from pytest_rollout.ledger.entries import Draft, Kind
 from pytest_rollout.ledger.evaluations import Evaluation, Quality
 from pytest_rollout.ledger.streaks import green_days
 from pytest_rollout.ledger.timeline import status
@@ -19,15 +20,6 @@ START = datetime(2026, 11, 1, 9, tzinfo=UTC)
 
 def about(hours):
     return {"rollout": "shop", "environment": "production", "at": START + timedelta(hours=hours), "by": "ada"}
-
-
-def chain(*made, late=0.0):
-    entries, previous = [], ""
-    for sequence, draft in enumerate(made, start=1):
-        row = row_of(draft, sequence=sequence, recorded_at=draft.at + timedelta(hours=late), previous=previous)
-        previous = row[11]
-        entries.append(entry_of(row))
-    return entries
 
 
 def judged(hours, decision="HOLD", reasons=("hold-time", "streak"), mode="live", fault=""):
