@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from pytest_rollout.errors import did_you_mean, listed
 from pytest_rollout.limits import Limit
+from pytest_rollout.plan.budget_shape import BUDGET_KEYS
 from pytest_rollout.plan.conditions import build_conditions, build_stages, traffic_of
 from pytest_rollout.plan.experiments import Compared, build_experiment, difference_sides
-from pytest_rollout.plan.grammar import BUDGET_KEYS
 from pytest_rollout.plan.levels import build_levels, change_sides, own_sides
 from pytest_rollout.plan.looks import build_checkpoint, build_schedule
 from pytest_rollout.plan.metrics import Metrics

@@ -14,7 +14,7 @@ from datetime import timedelta
 from pytest_rollout.errors import QuantityError, did_you_mean, listed
 from pytest_rollout.plan.model import Conditions, Stage
 from pytest_rollout.plan.nodes import Findings, Kind, Node, quoted
-from pytest_rollout.plan.shape import Choice, Name, Parsed, Shape, Text
+from pytest_rollout.plan.shape import Choice, Name, Parsed, Shape, Text, duration
 from pytest_rollout.plan.structures import Fields, ListOf, ListOrMap, MapOf, RowsOf
 from pytest_rollout.quantities import Quantity, parse_duration
 
@@ -83,10 +83,6 @@ def parse_people(text: str) -> int:
     return parse_count(text)
 
 
-def _duration(about: str) -> Parsed:
-    return Parsed(about=about, parse=parse_duration, pattern="[0-9].*")
-
-
 PERCENT = Parsed(about="how much traffic is served, such as 5 %", parse=parse_percent, pattern=r"[0-9.].*")
 _ROLE = Name(about="a role, as approvers.yaml gives it", pattern="[a-z][a-z0-9_-]*", letters="lower-case letters first")
 _ROLES = ListOrMap(
@@ -124,11 +120,11 @@ _EXIT = Fields(
 _STAGE = Fields(
     about="one step of the traffic",
     required={"traffic": PERCENT},
-    optional={"hold": _duration("how long it is held, such as 48h"), "approvals": _ROLES},
+    optional={"hold": duration("how long it is held, such as 48h"), "approvals": _ROLES},
 )
 PHASE_KEYS: Mapping[str, Shape] = {
     "after": ListOf(about="phases that must be over before", items=Text(about="a phase's name")),
-    "minimum": _duration("how long the phase lasts at least, such as 14d"),
+    "minimum": duration("how long the phase lasts at least, such as 14d"),
     "traffic": PERCENT,
     "stages": RowsOf(about="the steps of its traffic, from small to large", rows=_STAGE),
     "exit": _EXIT,

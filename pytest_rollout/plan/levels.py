@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.errors import QuantityError, listed
 from pytest_rollout.limits import DEFAULT_DECISIONS, Level, out_of_order
-from pytest_rollout.plan.grammar import BUDGET_KEYS
+from pytest_rollout.plan.budget_shape import BUDGET_KEYS
 from pytest_rollout.plan.model import Metric
 from pytest_rollout.plan.nodes import Findings, Node, quoted
 from pytest_rollout.plan.thresholds import Change, Threshold

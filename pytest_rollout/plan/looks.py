@@ -11,28 +11,23 @@ from collections.abc import Mapping
 
 from pytest_rollout.plan.model import Checkpoint, Look
 from pytest_rollout.plan.nodes import Findings, Node
-from pytest_rollout.plan.shape import Parsed, Shape, Text
+from pytest_rollout.plan.shape import Shape, Text, duration
 from pytest_rollout.plan.structures import Fields, RowsOf
 from pytest_rollout.quantities import parse_duration
-
-
-def _duration(about: str) -> Parsed:
-    return Parsed(about=about, parse=parse_duration, pattern="[0-9].*")
-
 
 LOOK_KEYS: Mapping[str, Shape] = {
     "schedule": RowsOf(
         about="how often people look at the phase, from its start on, and at each new stage again",
         rows=Fields(
             about="one stretch of it",
-            required={"every": _duration("how often, such as 30m")},
-            optional={"for": _duration("for how long, such as 2h; the last stretch has no end")},
+            required={"every": duration("how often, such as 30m")},
+            optional={"for": duration("for how long, such as 2h; the last stretch has no end")},
         ),
     ),
     "checkpoint": Fields(
         about="what is written up at the end of the phase",
         required={"name": Text(about="what people call it, such as hour 24")},
-        optional={"held": _duration("how much longer a HOLD means there, such as 24h")},
+        optional={"held": duration("how much longer a HOLD means there, such as 24h")},
     ),
 }
 """The keys of a phase that say when it is looked at."""

@@ -16,6 +16,7 @@ from typing import ClassVar
 
 from pytest_rollout.errors import QuantityError, did_you_mean, listed
 from pytest_rollout.plan.nodes import Findings, Kind, Node, quoted, unprintable
+from pytest_rollout.quantities import parse_duration
 
 Schema = dict[str, object]
 """A JSON Schema, or a part of one."""
@@ -150,3 +151,8 @@ class Parsed(Shape):
     def _schema(self) -> Schema:
         words = "".join(f"{word}|" for word in self.words)
         return {"type": ["string", "number"], "pattern": rf"^(?:{words}\s*{self.pattern}\s*)$"}
+
+
+def duration(about: str) -> Parsed:
+    """The shape of a duration such as `5m`."""
+    return Parsed(about=about, parse=parse_duration, pattern="[0-9].*")
