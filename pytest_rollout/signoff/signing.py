@@ -60,21 +60,8 @@ def approve(
     base = plan.base(judged.environment)
     register = read_register(find_register(base))
     chosen = choose_key(register.signers, key=signer.key, principal=signer.principal, home=signer.home)
-    approval = Approval(
-        rollout=judged.rollout,
-        phase=judged.phase,
-        stage=judged.stage,
-        environment=judged.environment,
-        role=role,
-        principal=chosen.principal,
-        verdict_digest=judged.verdict_digest,
-        evidence_digest=judged.evidence_digest,
-        run_id=judged.run_id,
-        plan_digest=judged.plan_digest,
-        evaluated_at=judged.evaluated_at,
-        signed_at=whole(now),
-        expires_at=whole(now + expires),
-        comment=comment,
+    approval = _approval_of(
+        judged, role=role, principal=chosen.principal, comment=comment, signed_at=now, expires_at=now + expires
     )
     wanted = Wanted(
         rollout=plan.rollout,
@@ -85,7 +72,7 @@ def approve(
         plan_digest=plan.digest,
         max_age=None,  # the plan's own limit holds when the phase is judged
         authors=_authors(plan, judged),
-        at=whole(now),
+        at=approval.signed_at,
     )
 
     def refused(signed: Signed) -> tuple[Refused, ...]:
@@ -100,6 +87,27 @@ def approve(
     if not asked:
         say(f"  the plan asks for no signature in {phase}: no run will look for this one")
     return seal_and_file(base, approval, chosen, refused, say)
+
+
+def _approval_of(
+    judged: Judged, *, role: str, principal: str, comment: str, signed_at: datetime, expires_at: datetime
+) -> Approval:
+    return Approval(
+        rollout=judged.rollout,
+        phase=judged.phase,
+        stage=judged.stage,
+        environment=judged.environment,
+        role=role,
+        principal=principal,
+        verdict_digest=judged.verdict_digest,
+        evidence_digest=judged.evidence_digest,
+        run_id=judged.run_id,
+        plan_digest=judged.plan_digest,
+        evaluated_at=judged.evaluated_at,
+        signed_at=whole(signed_at),
+        expires_at=whole(expires_at),
+        comment=comment,
+    )
 
 
 def _authors(plan: Outline, judged: Judged) -> frozenset[str]:
