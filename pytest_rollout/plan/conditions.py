@@ -211,7 +211,3 @@ def _roles(node: Node | None) -> dict[str, int]:
     if node.kind is Kind.LIST:
         return {item.text: 1 for item in node.items}
     return {role: parse_people(below.text) for role, below in node.fields.items()}
-
-
-def _texts(nodes: Mapping[str, Node]) -> dict[str, str]:
-    return {name: node.text for name, node in nodes.items()}

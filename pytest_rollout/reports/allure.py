@@ -37,8 +37,6 @@ from pytest_rollout.reports.wording import (
 )
 from pytest_rollout.rollout import Rollout
 
-LISTENER = "allure_listener"
-"""allure-pytest's plugin, which is there with `--alluredir` only."""
 GATE_LABEL, RUN_LABEL = "gate", "run"
 _STATUS_OF = {Truth.PROVEN: "passed", Truth.REFUTED: "failed", Truth.INCONCLUSIVE: "broken"}
 _LARGEST = 64 * 1024
