@@ -6,7 +6,7 @@ nothing is added after an end that is not the one that was written.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 
 from pytest_rollout.errors import LedgerError
@@ -16,8 +16,7 @@ from pytest_rollout.ledger.schema import DETAILS, ENTRIES, HEAD
 from pytest_rollout.ledger.store import Session, Value
 
 _FIELDS = ", ".join(COLUMNS)
-SELECT = f"SELECT {_FIELDS} FROM {ENTRIES}"  # noqa: S608 - constants
-SELECT_REST = f"SELECT sequence, {', '.join(COLUMNS[5:])} FROM {ENTRIES}"  # noqa: S608
+SELECT_REST = f"SELECT sequence, {', '.join(COLUMNS[5:])} FROM {ENTRIES}"  # noqa: S608 - constants
 DETAIL = f"SELECT content FROM {DETAILS} WHERE sequence = :sequence"  # noqa: S608
 READ_HEAD = f"SELECT entries, digest FROM {HEAD} WHERE one = 1"  # noqa: S608
 _INSERT = f"INSERT INTO {ENTRIES} ({_FIELDS}) VALUES ({', '.join(f':{name}' for name in COLUMNS)})"  # noqa: S608
@@ -41,19 +40,24 @@ def head_of(session: Session, where: str) -> Head:
     return Head(entries=int(found[0][0]), digest=str(found[0][1]))
 
 
+def rows_of(session: Session, rest: str = "", values: Mapping[str, Value] | None = None) -> Iterator[Row]:
+    """Entries as they are stored: all, or those that the rest of the statement leaves, and in its order."""
+    return map(Row._make, session.rows(f"SELECT {_FIELDS} FROM {ENTRIES} {rest}", values))  # noqa: S608 - constants
+
+
 def recorded_once(session: Session, once: str) -> Row | None:
     """The entry that was written with this `once`; None when there is none, or `once` is empty."""
     if not once:
         return None
-    return next(iter(list(session.rows(f"{SELECT} WHERE once = :once AND once <> ''", {"once": once}))), None)
+    return next(iter(list(rows_of(session, "WHERE once = :once AND once <> ''", {"once": once}))), None)
 
 
 def add(session: Session, row: Row, detail: str | None) -> Head:
     """Write an entry and its detail; the end that the chain then has, which `move_head` writes."""
-    session.run(_INSERT, dict(zip(COLUMNS, row, strict=True)))
+    session.run(_INSERT, row._asdict())
     if detail is not None:
-        session.run(_ADD_DETAIL, {"sequence": row[0], "content": detail})
-    return Head(entries=row[0], digest=row[11])
+        session.run(_ADD_DETAIL, {"sequence": row.sequence, "content": detail})
+    return Head(entries=row.sequence, digest=row.digest)
 
 
 def move_head(session: Session, head: Head) -> None:
@@ -68,8 +72,10 @@ def refuse_another(session: Session, row: Row, number: int) -> None:
         LedgerError: It is.
     """
     query = f"SELECT digest FROM {ENTRIES} WHERE sequence = :sequence"  # noqa: S608 - a constant
-    if [found[0] for found in session.rows(query, {"sequence": row[0]})] != [row[11]]:
-        raise LedgerError(f"line {number}: this ledger has another entry {row[0]}: it is the export of another ledger")
+    if [found[0] for found in session.rows(query, {"sequence": row.sequence})] != [row.digest]:
+        raise LedgerError(
+            f"line {number}: this ledger has another entry {row.sequence}: it is the export of another ledger"
+        )
 
 
 def about(

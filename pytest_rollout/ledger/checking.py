@@ -57,16 +57,16 @@ def findings(
     """
     rows = list(rows)
     found: list[Finding] = []
-    places = {row[11]: row[0] for row in rows}
+    places = {row.digest: row.sequence for row in rows}
     expected, previous, recorded = 1, BEGINNING, ""
     for row in rows:
-        sequence = row[0]
+        sequence = row.sequence
         if sequence != expected:
             found.append(_missing(expected, sequence - 1))
         found += _of_one(row, previous, places, follows_gap=sequence != expected)
         found += _of_detail(row, details) if details is not None else ()
         found += _of_clock(row, recorded)
-        expected, previous, recorded = sequence + 1, row[11], row[7]
+        expected, previous, recorded = sequence + 1, row.digest, row.recorded_at
     last = Head(entries=expected - 1, digest=previous)
     found += _of_end(last, head)
     found += [_stray(sequence) for sequence in sorted((details or {}).keys() - set(places.values()))]
@@ -81,43 +81,49 @@ def _missing(first: int, last: int) -> Finding:
 
 
 def _of_one(row: Row, previous: str, places: Mapping[str, int], *, follows_gap: bool) -> Iterator[Finding]:
-    sequence = row[0]
+    sequence = row.sequence
     try:
         verify(row)
     except LedgerError:
         yield Finding(sequence=sequence, code="edited", sentence="is not what was written: its digest does not fit it")
-    if row[10] != previous and not follows_gap:
-        place = places.get(row[10])
-        after = f"entry {place}" if place else "the beginning" if row[10] == BEGINNING else "an entry that is not there"
+    if row.previous != previous and not follows_gap:
+        place = places.get(row.previous)
+        after = (
+            f"entry {place}"
+            if place
+            else "the beginning"
+            if row.previous == BEGINNING
+            else "an entry that is not there"
+        )
         yield Finding(
             sequence=sequence, code="moved", sentence=f"was written after {after}, and stands after {sequence - 1}"
         )
 
 
 def _of_detail(row: Row, details: Mapping[int, str]) -> Iterator[Finding]:
-    have, said = details.get(row[0], ""), row[9]
+    have, said = details.get(row.sequence, ""), row.detail
     if have != said:
         what = "is missing" if not have else "is not what was written" if said else "was added"
-        yield Finding(sequence=row[0], code="detail", sentence=f"its detail {what}")
+        yield Finding(sequence=row.sequence, code="detail", sentence=f"its detail {what}")
 
 
 def _of_clock(row: Row, before: str) -> Iterator[Finding]:
     try:
-        at, recorded = datetime.fromisoformat(row[6]), datetime.fromisoformat(row[7])
+        at, recorded = datetime.fromisoformat(row.at), datetime.fromisoformat(row.recorded_at)
         back = datetime.fromisoformat(before) - recorded if before else timedelta()
         ahead = at - recorded
     except (ValueError, TypeError):
         return  # an edit, which is found as such
     if back > timedelta():
         yield Finding(
-            sequence=row[0],
+            sequence=row.sequence,
             code="clock",
             sentence=f"was recorded {format_duration(back)} before the entry that precedes it: a clock stepped back",
             warning=True,
         )
     if ahead > _CLOCKS_MAY_DIFFER:
         yield Finding(
-            sequence=row[0],
+            sequence=row.sequence,
             code="clock",
             sentence=f"speaks of a time {format_duration(ahead)} after it was recorded",
             warning=True,

@@ -16,29 +16,35 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from pytest_rollout.errors import LedgerError
 
 JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
-Row: TypeAlias = tuple[int, str, str, str, str, str, str, str, str, str, str, str, str]
-"""An entry as it is stored: the fields of `COLUMNS`, times as ISO 8601."""
 
-COLUMNS = (
-    "sequence",
-    "kind",
-    "rollout",
-    "environment",
-    "phase",
-    "stage",
-    "at",
-    "recorded_at",
-    "once",
-    "detail",
-    "previous",
-    "digest",
-    "content",
-)
+
+class Row(NamedTuple):
+    """An entry as it is stored, field by field, times as ISO 8601.
+
+    A tuple, because a year has thousands of them.
+    """
+
+    sequence: int
+    kind: str
+    rollout: str
+    environment: str
+    phase: str
+    stage: str
+    at: str
+    recorded_at: str
+    once: str
+    detail: str
+    previous: str
+    digest: str
+    content: str
+
+
+COLUMNS = Row._fields
 BEGINNING = ""
 """The digest before the first entry."""
 
@@ -175,11 +181,22 @@ def time_text(moment: datetime) -> str:
 def row_of(draft: Draft, *, sequence: int, recorded_at: datetime, previous: str) -> Row:
     """The draft as the next link of a chain."""
     detail = "" if draft.detail is None else content_digest(canonical(draft.detail))
-    names = (draft.kind.value, draft.rollout, draft.environment, draft.phase, draft.stage)
-    times = (time_text(draft.at), time_text(recorded_at))
-    body = canonical(draft.body)
-    row: Row = (sequence, *names, *times, draft.once, detail, previous, "", body)
-    return (*row[:11], digest_of(row), body)
+    row = Row(
+        sequence=sequence,
+        kind=draft.kind.value,
+        rollout=draft.rollout,
+        environment=draft.environment,
+        phase=draft.phase,
+        stage=draft.stage,
+        at=time_text(draft.at),
+        recorded_at=time_text(recorded_at),
+        once=draft.once,
+        detail=detail,
+        previous=previous,
+        digest="",
+        content=canonical(draft.body),
+    )
+    return row._replace(digest=digest_of(row))
 
 
 def digest_of(row: Row) -> str:
@@ -199,8 +216,8 @@ def verify(row: Row) -> None:
     Raises:
         LedgerError: Its digest does not fit it.
     """
-    if row[1] not in _KINDS or digest_of(row) != row[11]:
-        raise LedgerError(changed(row[0]))
+    if row.kind not in _KINDS or digest_of(row) != row.digest:
+        raise LedgerError(changed(row.sequence))
 
 
 def entry_of(row: Row) -> Entry:
@@ -211,19 +228,19 @@ def entry_of(row: Row) -> Entry:
     """
     verify(row)
     return Entry(
-        sequence=row[0],
-        kind=Kind(row[1]),
-        rollout=row[2],
-        environment=row[3],
-        phase=row[4],
-        stage=row[5],
-        at=datetime.fromisoformat(row[6]),
-        recorded_at=datetime.fromisoformat(row[7]),
-        once=row[8],
-        detail=row[9],
-        previous=row[10],
-        digest=row[11],
-        content=row[12],
+        sequence=row.sequence,
+        kind=Kind(row.kind),
+        rollout=row.rollout,
+        environment=row.environment,
+        phase=row.phase,
+        stage=row.stage,
+        at=datetime.fromisoformat(row.at),
+        recorded_at=datetime.fromisoformat(row.recorded_at),
+        once=row.once,
+        detail=row.detail,
+        previous=row.previous,
+        digest=row.digest,
+        content=row.content,
     )
 
 

@@ -17,7 +17,6 @@ from pytest_rollout.errors import LedgerError
 from pytest_rollout.ledger.chain import (
     DETAIL,
     READ_HEAD,
-    SELECT,
     SELECT_REST,
     about,
     add,
@@ -25,6 +24,7 @@ from pytest_rollout.ledger.chain import (
     move_head,
     recorded_once,
     refuse_another,
+    rows_of,
 )
 from pytest_rollout.ledger.checking import Finding, Head, findings
 from pytest_rollout.ledger.entries import (
@@ -152,7 +152,7 @@ class Ledger:
         """
         where, values = about(rollout, environment, kinds, phase, stage, since, until)
         with self._store.reading() as session:
-            return tuple(entry_of(row) for row in session.rows(f"{SELECT} WHERE {where} ORDER BY sequence", values))
+            return tuple(entry_of(row) for row in rows_of(session, f"WHERE {where} ORDER BY sequence", values))
 
     def last(
         self,
@@ -167,8 +167,8 @@ class Ledger:
         """The entry that was recorded last, of those that `entries` gives; None when there is none."""
         where, values = about(rollout, environment, kinds, phase, stage, None, until)
         with self._store.reading() as session:
-            query = f"{SELECT} WHERE {where} ORDER BY sequence DESC LIMIT 1"
-            return next((entry_of(row) for row in session.rows(query, values)), None)
+            found = rows_of(session, f"WHERE {where} ORDER BY sequence DESC LIMIT 1", values)
+            return next(map(entry_of, found), None)
 
     def evaluations(
         self,
@@ -187,12 +187,11 @@ class Ledger:
         found = []
         with self._store.reading() as session:
             for sequence, *rest in session.rows(f"{SELECT_REST} WHERE {where}", values):
-                row = (sequence, *asked, *rest)
-                if digest_of(row) != row[11]:
+                row = Row._make((sequence, *asked, *rest))
+                if digest_of(row) != row.digest:
                     raise LedgerError(changed(sequence))
-                at, content = row[6], row[12]
-                outcome = outcomes.get(content) or outcomes.setdefault(content, outcome_of(content))
-                found.append(Evaluation(datetime.fromisoformat(at), *outcome, row[5]))
+                outcome = outcomes.get(row.content) or outcomes.setdefault(row.content, outcome_of(row.content))
+                found.append(Evaluation(datetime.fromisoformat(row.at), *outcome, row.stage))
         return tuple(found)
 
     def status(self, rollout: str, environment: str, phase: str, *, at: datetime) -> Status:
@@ -255,7 +254,7 @@ class Ledger:
             heads = [Head(entries=int(row[0]), digest=str(row[1])) for row in session.rows(READ_HEAD)]
             kept = () if chain_only else session.rows(f"SELECT sequence, content FROM {DETAILS}")  # noqa: S608
             details = None if chain_only else {int(row[0]): content_digest(str(row[1])) for row in kept}
-            rows = session.rows(f"{SELECT} ORDER BY sequence")
+            rows = rows_of(session, "ORDER BY sequence")
             return (*files, *findings(rows, heads[0] if len(heads) == 1 else None, details, pinned=pinned))
 
     def export(self) -> Iterator[str]:
@@ -278,15 +277,15 @@ class Ledger:
                     between,
                 )
             }
-            query = f"{SELECT} WHERE sequence BETWEEN :first AND :last ORDER BY sequence"
-            rows: list[Row] = list(session.rows(query, between))
+            rows = list(rows_of(session, "WHERE sequence BETWEEN :first AND :last ORDER BY sequence", between))
         for expected, row in enumerate(rows, start=first):
             verify(row)
-            if row[0] != expected or row[9] != (content_digest(details[row[0]]) if row[0] in details else ""):
+            detail = details.get(row.sequence)
+            if row.sequence != expected or row.detail != ("" if detail is None else content_digest(detail)):
                 raise LedgerError(f"{self.where}: {changed(expected)}")
         if len(rows) != last - first + 1:
             raise LedgerError(f"{self.where}: entries are missing\nrun `rollout ledger check`")
-        return [line_of(row, details.get(row[0])) for row in rows]
+        return [line_of(row, details.get(row.sequence)) for row in rows]
 
     def import_(self, lines: Iterable[str]) -> int:
         """Add what `export` gave, all or nothing.
@@ -308,11 +307,11 @@ class Ledger:
                 if not line.strip():
                     continue
                 row, detail = read_line(line, number)
-                if row[0] <= head.entries:
+                if row.sequence <= head.entries:
                     refuse_another(session, row, number)
-                elif row[0] != head.entries + 1 or row[10] != head.digest:
+                elif row.sequence != head.entries + 1 or row.previous != head.digest:
                     raise LedgerError(
-                        f"line {number}: entry {row[0]} does not follow entry {head.entries} of this ledger"
+                        f"line {number}: entry {row.sequence} does not follow entry {head.entries} of this ledger"
                     )
                 else:
                     head = add(session, row, detail)

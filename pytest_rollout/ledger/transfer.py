@@ -19,7 +19,7 @@ def line_of(row: Row, detail: str | None) -> str:
     """One entry, without a line break at its end; the body and the detail as the JSON that they are."""
     fields = json.dumps(dict(zip(COLUMNS[:-1], row, strict=False)), separators=(",", ":"))
     detailed = f',"details":{detail}' if detail is not None else ""
-    return f'{fields[:-1]},"body":{row[12]}{detailed}}}'
+    return f'{fields[:-1]},"body":{row.content}{detailed}}}'
 
 
 def read_line(line: str, number: int) -> tuple[Row, str | None]:
@@ -30,13 +30,13 @@ def read_line(line: str, number: int) -> tuple[Row, str | None]:
     """
     try:
         row, details = _parsed(line)
-        sound = digest_of(row) == row[11] and row[9] == ("" if details is None else content_digest(details))
+        sound = digest_of(row) == row.digest and row.detail == ("" if details is None else content_digest(details))
     except json.JSONDecodeError:
         raise LedgerError(f"line {number}: not an entry of a ledger: not JSON") from None
     except (ValueError, LookupError, RecursionError, TypeError) as error:
         raise LedgerError(f"line {number}: not an entry of a ledger: {error}") from None
     if not sound:
-        raise LedgerError(f"line {number}: entry {row[0]} is not what was written: its digest does not fit it")
+        raise LedgerError(f"line {number}: entry {row.sequence} is not what was written: its digest does not fit it")
     verify(row)
     return row, details
 
@@ -52,11 +52,11 @@ def first_of(lines: Iterable[str]) -> int:
         if not line.strip():
             continue
         row, _ = read_line(line, number)
-        if first and (row[0] > last + 1 or (row[0] == last + 1 and row[10] != digest)):
-            raise LedgerError(f"line {number}: entry {row[0]} does not follow entry {last} of this export")
-        first = first or row[0]
-        if row[0] > last:
-            last, digest = row[0], row[11]
+        if first and (row.sequence > last + 1 or (row.sequence == last + 1 and row.previous != digest)):
+            raise LedgerError(f"line {number}: entry {row.sequence} does not follow entry {last} of this export")
+        first = first or row.sequence
+        if row.sequence > last:
+            last, digest = row.sequence, row.digest
     if not first:
         raise LedgerError("no entry of a ledger is in it")
     return first
@@ -72,6 +72,4 @@ def _parsed(line: str) -> tuple[Row, str | None]:
     sequence, *texts = (document[name] for name in COLUMNS[:-1])
     if type(sequence) is not int or not all(isinstance(text, str) and text.isprintable() for text in texts):
         raise ValueError("a value of another type than that of an entry")
-    kind, rollout, environment, phase, stage, at, recorded, once, detail, previous, digest = texts
-    about = (kind, rollout, environment, phase, stage, at, recorded, once, detail, previous, digest)
-    return (sequence, *about, canonical(document["body"])), details
+    return Row._make((sequence, *texts, canonical(document["body"]))), details
