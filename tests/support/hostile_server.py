@@ -17,38 +17,6 @@ from urllib.parse import parse_qsl
 
 JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
 
-MISDEEDS = (
-    ("hang-before-headers", "no answer within 0.5 s"),
-    ("hang-after-headers", "no answer within 0.5 s"),
-    ("drip-headers", "no answer within 0.5 s"),
-    ("drip-body", "no answer within 0.5 s"),
-    ("drip-error", "status 500: xxx"),
-    ("huge", "larger than 5 MiB"),
-    ("huge-headers", "RemoteProtocolError"),
-    ("gzip-bomb", "larger than 5 MiB"),
-    ("gzip-cut-off", "cut off"),
-    ("gzip-not", "not gzip"),
-    ("brotli", "encoding 'br' was not asked for"),
-    ("redirect", "redirects to elsewhere.example (status 302)"),
-    ("html", "HTML, not JSON"),
-    ("invalid-utf8", "not UTF-8"),
-    ("truncated", "not sound JSON"),
-    ("cut-off", "RemoteProtocolError"),
-    ("deep", "nested too deeply"),
-    ("deep-objects", "nested too deeply"),
-    ("duplicate", "the key 'value' is there twice"),
-    ("too-large", "1e999 is too large"),
-    ("long-number", "not sound JSON"),
-    ("error", "status 500: database is on fire"),
-    ("no-content", "status 204"),
-    ("empty", "the answer is empty"),
-    ("reset", "Error"),
-    ("hang-up", "RemoteProtocolError"),
-    ("no-http", "RemoteProtocolError"),
-    ("old-cache", "header Age"),
-)
-"""Each way in which it misbehaves towards whoever wants JSON, and what an error then says."""
-
 
 class HostileServer:
     """Serves `BEHAVIOURS`, also below them (`/html/api/v1/query`), and any path that was given to `reply` or `script`.

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from support.hostile_server import MISDEEDS, HostileServer, answer
+from support.hostile_server import HostileServer, answer
 
 from pytest_rollout.errors import SourceError
 from pytest_rollout.sources import KINDS
@@ -44,14 +44,41 @@ def asked(request, hostile, ask):
 @pytest.mark.parametrize(
     ("path", "says"),
     [
-        *MISDEEDS,
+        ("hang-before-headers", "no answer within 0.5 s"),
+        ("hang-after-headers", "no answer within 0.5 s"),
+        ("drip-headers", "no answer within 0.5 s"),
+        ("drip-body", "no answer within 0.5 s"),
+        ("drip-error", "status 500: xxx"),
+        ("huge", "larger than 5 MiB"),
+        ("huge-headers", "RemoteProtocolError"),
+        ("gzip-bomb", "larger than 5 MiB"),
+        ("gzip-cut-off", "cut off"),
+        ("gzip-not", "not gzip"),
+        ("brotli", "encoding 'br' was not asked for"),
+        ("redirect", "redirects to elsewhere.example (status 302)"),
         ("redirect-loop", "redirects to the same host (status 302)"),
+        ("html", "HTML, not JSON"),
         ("plain-text", "not sound JSON"),
+        ("invalid-utf8", "not UTF-8"),
+        ("truncated", "not sound JSON"),
+        ("cut-off", "RemoteProtocolError"),
+        ("deep", "nested too deeply"),
+        ("deep-objects", "nested too deeply"),
+        ("duplicate", "the key 'value' is there twice"),
+        ("too-large", "1e999 is too large"),
+        ("long-number", "not sound JSON"),
         ("other-json", ""),
+        ("error", "status 500: database is on fire"),
         ("unauthorised", "status 401: bad token\ncheck the credentials"),
         ("busy", "status 503: try again"),
         ("busy-for-long", "status 429: slow down\nit wants 3600 s, more than is left (Retry-After)"),
         ("busy-for-ever", "status 503: try again\nit was asked 4 times (Retry-After)"),
+        ("no-content", "status 204"),
+        ("empty", "the answer is empty"),
+        ("reset", "Error"),
+        ("hang-up", "RemoteProtocolError"),
+        ("no-http", "RemoteProtocolError"),
+        ("old-cache", "header Age"),
     ],
 )
 def test_whatever_a_server_does_is_no_number(asked, hostile, path, says):

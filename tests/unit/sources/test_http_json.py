@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from support.hostile_server import MISDEEDS, unused_url
+from support.hostile_server import unused_url
 
 from pytest_rollout.errors import SourceError
 from pytest_rollout.sources import KINDS
@@ -30,13 +30,40 @@ def source(hostile, at):
 @pytest.mark.parametrize(
     ("path", "says"),
     [
-        *MISDEEDS,
+        ("hang-before-headers", "no answer within 0.5 s"),
+        ("hang-after-headers", "no answer within 0.5 s"),
+        ("drip-headers", "no answer within 0.5 s"),
+        ("drip-body", "no answer within 0.5 s"),
+        ("drip-error", "status 500: xxx"),
+        ("huge", "larger than 5 MiB"),
+        ("huge-headers", "RemoteProtocolError"),
+        ("gzip-bomb", "larger than 5 MiB"),
+        ("gzip-cut-off", "cut off"),
+        ("gzip-not", "not gzip"),
+        ("brotli", "encoding 'br' was not asked for"),
+        ("redirect", "redirects to elsewhere.example (status 302)"),
         ("redirect-nowhere", ""),
+        ("html", "HTML, not JSON"),
+        ("invalid-utf8", "not UTF-8"),
+        ("truncated", "not sound JSON"),
+        ("cut-off", "RemoteProtocolError"),
+        ("deep", "nested too deeply"),
+        ("deep-objects", "nested too deeply"),
+        ("duplicate", "the key 'value' is there twice"),
+        ("too-large", "1e999 is too large"),
+        ("long-number", "not sound JSON"),
         ("infinity", "'Infinity' is not a number"),
         ("boolean", "True is true or false, not a number"),
         ("text", "'1' is not a number"),
+        ("error", "status 500: database is on fire"),
         ("unauthorised", "status 401: bad token"),
+        ("no-content", "status 204"),
         ("partial", "status 206"),
+        ("empty", "the answer is empty"),
+        ("reset", "Error"),
+        ("hang-up", "RemoteProtocolError"),
+        ("no-http", "RemoteProtocolError"),
+        ("old-cache", "header Age"),
     ],
 )
 def test_whatever_a_server_does_is_no_number(ask, source, hostile, path, says):
