@@ -3,7 +3,8 @@
 Days before are compared with the last 24 hours. Nobody randomised them, so
 each day counts once, and the bounds say how much days differ anyway. Hours
 before the release had its traffic are no part of what it did: until a whole
-day has passed, nobody knows the change.
+day has passed, nobody knows the change. And days that the release was in are
+no part of what was before, whenever they were recorded.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ class Baselines:
         memory: Opens what is remembered.
         claims: The gate that asks.
         began: Since when what is judged has been there: the gate's phase, or its traffic; None where it begins now.
+        started: When the gate's phase began, whatever its traffic was; None where it begins now.
         planned_days: Over how many days the phase is looked at.
     """
 
@@ -71,6 +73,7 @@ class Baselines:
     memory: Callable[[], Memory]
     claims: GateClaims
     began: Callable[[], datetime | None]
+    started: Callable[[], datetime | None]
     planned_days: int = PLANNED_DAYS
 
     def __call__(self, name: str) -> Baseline:
@@ -84,24 +87,34 @@ class Baselines:
             lines = [f"{self.plan.rollout} has no metric '{name}'", f"metrics: {listed(self.plan.metrics)}"]
             raise RolloutError("\n  ".join([*lines, *did_you_mean(name, self.plan.metrics)]))
         read = frozenset({self.claims.read(f"baseline of {name}")})
-        memory = self.memory()
         try:
-            recorded = memory.baseline(metric)
+            found, started = self.memory().baseline(metric), self.started()
+            recorded = found if started is None else found.before(started)
         except SourceError as error:
-            hours = self.plan.baseline_window / timedelta(hours=1)
-            where = f"{typed_path(self.plan.folder)} --rollout-env {quote(memory.environment.name)}"
-            unknown = Reading.unknown(
-                str(error).partition("\n")[0],
-                reason=error.reason,
-                name=f"baseline of {name}",
-                unit=metric.unit,
-                needs=f"rollout baseline record {where} --window {hours:g}h",
-            )
-            return _baseline(unknown, read, lambda: replace(unknown, name=change_name(name), unit="%"))
+            return self._unknown(metric, read, str(error).partition("\n")[0], error.reason)
+        if found.days and not recorded.days:
+            why = f"{name} was recorded after the phase began at {started:%Y-%m-%d %H:%M} UTC, and of no day before"
+            reach = self.readings().at - (started or found.recorded_at)
+            return self._unknown(metric, read, f"the baseline of {why}", Reason.INVALID, reach=reach)
         days = f"{len(recorded.days)} days up to {recorded.days[-1][:10]}" if recorded.days else "no days"
         provenance = Provenance(source=recorded.source, window=days, at=recorded.recorded_at)
         exact = Reading.exactly(recorded.value, recorded.unit, name=f"baseline of {name}", provenance=provenance)
         return _baseline(exact, read, lambda: self._change(metric, recorded))
+
+    def _unknown(
+        self, metric: Metric, read: frozenset[int], why: str, reason: Reason, *, reach: timedelta = timedelta(0)
+    ) -> Baseline:
+        """A reference that nobody knows, and how to record one: of the days before, so much longer ago than usual."""
+        hours = math.ceil((self.plan.baseline_window + reach) / timedelta(hours=1))
+        where = f"{typed_path(self.plan.folder)} --rollout-env {quote(self.memory().environment.name)}"
+        unknown = Reading.unknown(
+            why,
+            reason=reason,
+            name=f"baseline of {metric.name}",
+            unit=metric.unit,
+            needs=f"rollout baseline record {where} --window {hours}h",
+        )
+        return _baseline(unknown, read, lambda: replace(unknown, name=change_name(metric.name), unit="%"))
 
     def _change(self, metric: Metric, recorded: RecordedBaseline) -> Estimate:
         """The last 24 hours against the recorded days."""
@@ -113,17 +126,20 @@ class Baselines:
         if window.unknown is not None:
             return replace(window.unknown, name=name, unit="%")
         provenance = replace(window.provenance, window=f"last 24 h against {len(recorded.days)} days, {LABEL}")
-        history = _held(readings, metric, recorded)
-        if len(recorded.days) >= FEWEST_DAYS:  # fewer are no matter of time
+        # Of fewer days nobody knows how much they differ, which is no matter of time.
+        history = _held(readings, metric, recorded) if len(recorded.days) >= FEWEST_DAYS else None
+        if history is not None:
             young = self._young(name, readings.at)
             if young is not None:
                 # What an acute breach is judged by is the raw series, which needs no day.
                 return replace(young, provenance=provenance, history=history)
         found = _ratio(window, recorded, self.planned_days, self.plan.confidence)
         if math.isnan(found.value) or not math.isfinite(found.value):
+            # A day with gaps has no mean; what its samples held for a while, they held all the same.
             return replace(
                 Reading.unknown(found.why, name=name, unit="%", reason=Reason.LOW_N, needs="record more days"),
                 provenance=provenance,
+                history=history,
             )
         estimate = Estimate(
             100 * (found.value - 1),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pytest_rollout.ledger.entries import JSON
@@ -41,6 +41,11 @@ class RecordedBaseline:
         """The geometric mean of the days, in `unit`."""
         return math.exp(math.fsum(self.logs) / len(self.logs)) if self.logs else math.nan
 
+    def before(self, moment: datetime) -> RecordedBaseline:
+        """The same without the days that ended after a moment, as those that a release was in."""
+        kept = [each for each in zip(self.days, self.logs, strict=True) if datetime.fromisoformat(each[0]) <= moment]
+        return replace(self, days=tuple(day for day, _ in kept), logs=tuple(log for _, log in kept))
+
     def as_json(self) -> dict[str, JSON]:
         """As JSON values."""
         return {
@@ -67,6 +72,8 @@ class RecordedBaseline:
         numbers = tuple(float(each) for each in logs)
         if not all(map(math.isfinite, numbers)):
             raise ValueError("a baseline's numbers are finite")
+        if any(datetime.fromisoformat(str(each)).tzinfo is None for each in days):
+            raise ValueError("a baseline's days end at a time with its offset")
         return cls(
             metric=str(found["metric"]),
             unit=str(found["unit"]),

@@ -113,7 +113,7 @@ class Scope:
     @property
     def baselines(self) -> Baselines:
         """The recorded reference readings."""
-        return Baselines(self.plan, self.readings, self.memory, self.claims, self._began)
+        return Baselines(self.plan, self.readings, self.memory, self.claims, self._began, self._started)
 
     def _began(self) -> datetime | None:
         """Since when all that the gate judges has been there: each phase, and its traffic where the plan states any.
@@ -132,6 +132,16 @@ class Scope:
                 return None
             moments.append(began)
         return max(moments, default=None)
+
+    def _started(self) -> datetime | None:
+        """When the first of the gate's phases began; None where they begin with this run.
+
+        Raises:
+            SourceError: As for `_began`.
+        """
+        judged = (phase for phase in self.phases if phase in self.plan.phases)
+        started = (self.memory().waiting(phase).past.started for phase in judged)
+        return min((each for each in started if each is not None), default=None)
 
     def judged(self, budget: Budget) -> Estimate:
         """What a budget judges: the metric itself, or how far it is from its reference."""

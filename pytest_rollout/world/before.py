@@ -1,4 +1,4 @@
-"""Before: what a world's series were in the two weeks before its telemetry, day by day.
+"""Before: what a world's series were in two weeks before its telemetry and its phases, day by day.
 
 What a baseline is recorded from. The days are healthy whatever fault is
 injected, and the same for the same seed.
@@ -36,7 +36,7 @@ def days_before(
     """
     found: dict[str, dict[str, list[object]]] = {}
     count = MINUTES // _DAY_MINUTES
-    ends = [at - timedelta(days=2 * count - 1 - day) for day in range(count)]
+    ends = [at - timedelta(days=3 * count - 1 - day) for day in range(count)]  # no phase of a world is so old
     for metric, before in wanted.items():
         if before.series not in series:
             lines = [f"the baseline of '{metric}' is of series '{before.series}', which the world does not have"]

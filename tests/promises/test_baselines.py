@@ -78,7 +78,8 @@ def test_a_change_is_judged(recorded, today, exit_code, codes):
     result = recorded.run()
 
     assert (result.ret, result.codes) == (exit_code, codes), result.text
-    assert "last 24 h against 14 days, before/after, not randomised" in str(result.verdict)
+    # The last three of the fourteen that were recorded ended after the phase had begun.
+    assert "last 24 h against 11 days, before/after, not randomised" in str(result.verdict)
 
 
 def doubled(hours):
@@ -146,6 +147,35 @@ def test_an_acute_breach_needs_no_day(recorded, past):
 
     assert result.ret == 20, result.text
     assert "critical" in result.codes
+
+
+def test_a_breach_in_a_day_with_gaps(recorded, past):
+    """Of such a day nobody knows the mean; what was held in it is known all the same, and takes the release back."""
+    plan = PLAN.replace("&here", "").replace("critical: +20 %", "critical: {limit: +20 %, for: 2h}")
+    recorded.write("gates/shop/rollout.yaml", plan)
+    values = doubled(6)["values"]
+    gappy = [value if not 12 <= len(values) - place < 20 else "NaN" for place, value in enumerate(values)]
+    recorded.answers(rss={"values": gappy, "every": "1h"})
+
+    result = recorded.run()
+
+    assert result.ret == 20, result.text
+    assert "critical" in result.codes
+
+
+@pytest.mark.parametrize(("window", "exit_code", "code"), [("96h", 1, "invalid"), ("336h", 20, "critical")])
+def test_days_of_the_release_are_none_from_before(shop, past, window, exit_code, code):
+    """Whoever records in the middle of a phase does not make what it broke the measure of it."""
+    past.write(past.begun("phase1", past.ago(days=5)))
+    shop.answers(rss=series(*DAYS, 990, 1000, 1001, 1002, 1000))
+    assert record(shop, "--window", window)[0] == 0
+
+    result = shop.run()
+
+    result.holds(code, exit_code=exit_code)
+    if code == "invalid":
+        doubted(result, code, "the baseline of memory was recorded after the phase began")
+        assert "--window 457h" in str(result.verdict)  # fourteen days before five days ago, and a little
 
 
 def test_what_is_recorded(recorded, past):
@@ -232,7 +262,10 @@ def test_one_of_another_environment(shop):
     doubted(shop.run(), "no-data", said)
 
 
-@pytest.mark.parametrize("changed", [{"logs": ["x"]}, {"logs": None}, {"recorded_at": "then"}, {"days": []}])
+@pytest.mark.parametrize(
+    "changed",
+    [{"logs": ["x"]}, {"logs": None}, {"recorded_at": "then"}, {"days": []}, {"days": ["2026-10-01T00:00:00"] * 14}],
+)
 def test_a_damaged_one(recorded, past, changed):
     (entry,) = past.entries(Kind.BASELINE)
     body = {**entry.body, **changed}

@@ -50,7 +50,9 @@ def asked(tmp_path):
     plan = load_plan(tmp_path / "rollout.yaml", kinds=BUILT_IN.sources, flag_kinds=BUILT_IN.flags)
 
     def asked(found, name="memory"):
-        return Baselines(plan, lambda: pytest.fail("asked"), lambda: Remembers(found), GateClaims(), lambda: AT)(name)
+        return Baselines(
+            plan, lambda: pytest.fail("asked"), lambda: Remembers(found), GateClaims(), lambda: AT, lambda: None
+        )(name)
 
     return asked
 

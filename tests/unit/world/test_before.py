@@ -18,12 +18,12 @@ RSS = Series(metric="rss", unit="bytes", base=500e6, daily=20e6, noise=5e6)
 WANTED = {"memory": Before("rss", 1e-6)}
 
 
-def test_fourteen_days_that_end_where_the_telemetry_begins():
+def test_fourteen_days_that_end_before_any_phase_began():
     days = days_before(WANTED, {"rss": RSS}, seed=1, at=AT)["memory"]
 
     ends = [datetime.fromisoformat(each) for each in days["days"]]
     assert (len(ends), len(days["logs"])) == (14, 14)
-    assert ends[-1] == AT - timedelta(days=14)
+    assert ends[-1] == AT - timedelta(days=28)
     assert {later - earlier for earlier, later in pairwise(ends)} == {timedelta(days=1)}
 
 
