@@ -154,13 +154,14 @@ def _ended(ledger: Ledger, subject: Subject, name: str, entries: Sequence[Entry]
     if mode != "live" or decision != Decision.PROCEED.value:
         return f"{name} was last judged {decision if mode == 'live' else f'by a run of the mode {mode}'}"
     said = f"{name} said {decision} at {entry.at:%Y-%m-%d %H:%M} UTC"
-    stages = subject.plan.phases[name].stages
+    phase = subject.plan.phases[name]
+    stages = phase.stages
     if stages and entry.stage != stages[-1].name:
         return f"{said}, when it was at {entry.stage or 'no stage'}: its last stage is {stages[-1].name}"
     begun = [each.at for each in entries if each.kind in _BEGINS and each.phase == name]
     if begun and max(begun) > entry.at:
         return f"{said}, and began again at {max(begun):%Y-%m-%d %H:%M} UTC"
-    full = stages[-1].percent if stages else 0.0
+    full = stages[-1].percent if stages else phase.traffic or 0.0
     last = max((each for each in entries if _back(each, name, full)), key=lambda each: each.at, default=None)
     if last is not None and last.at >= entry.at:
         return f"{said}, and was taken back {_to(last)}at {last.at:%Y-%m-%d %H:%M} UTC"
@@ -168,7 +169,7 @@ def _ended(ledger: Ledger, subject: Subject, name: str, entries: Sequence[Entry]
 
 
 def _back(entry: Entry, name: str, full: float) -> bool:
-    """Whether an entry takes a phase back: as a rollback, or to less traffic than its last stage has."""
+    """Whether an entry takes a phase back: as a rollback, or to less traffic than it, or its last stage, has."""
     if entry.kind is Kind.ROLLBACK:
         return entry.phase in {name, ""}
     percent = entry.body.get("percentage")

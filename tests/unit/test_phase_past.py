@@ -26,7 +26,7 @@ percentage: served
 metrics:
   served: {unit: "%", source: telemetry, query: served}
 phases:
-  canary: {}
+  canary: {traffic: 5 %}
   gradual: {stages: [{traffic: 5 %}, {traffic: 100 %}]}
   everyone: {after: [canary, gradual]}
 environments:
@@ -122,6 +122,15 @@ def test_a_phase_that_is_over(remembered):
 )
 def test_a_phase_that_is_not_over_any_more(remembered, later, why):
     assert why in remembered(said, later).before["gradual"]
+
+
+@pytest.mark.parametrize(("percent", "is_over"), [(0, False), (4, False), (5, True), (25, True)])
+def test_a_phase_without_stages_is_over_at_its_traffic(remembered, percent, is_over):
+    """Traffic that was taken away from it again earns nothing for the phase after it."""
+    served = remembered(lambda past: past.judged("canary", AT - HOUR), lambda past: past.served(percent, AT, "canary"))
+
+    assert (served.before["canary"] == "PROCEED") is is_over
+    assert is_over or f"and was taken back to {percent} %" in served.before["canary"]
 
 
 @pytest.mark.parametrize(
