@@ -271,7 +271,7 @@ def planned_gate(
     """
     worn = {marker.name for marker in markers}
     phases = tuple(sorted(phase for phase in worn if plan.declares(phase)))
-    if phases and (problems := list(unreadable_markers(markers))):
+    if phases and (problems := list(unreadable_markers(markers, plan))):
         return f"{relative_id(item, plan)}: {'; '.join(problems)}"
     if phases:
         return _planned(item, plan, phases, markers)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
 
 import pytest
 
 from pytest_rollout.errors import QuantityError, did_you_mean, listed
 from pytest_rollout.plan.conditions import parse_percent
-from pytest_rollout.stages import parse_target
+from pytest_rollout.plan.model import Phase, Plan, percent_text
+from pytest_rollout.stages import TOLERANCE, parse_target
 from pytest_rollout.strays import GATE_FIXTURES, GATE_MARKERS
 
 BAD_GATES: pytest.StashKey[list[str]] = pytest.StashKey()
@@ -32,23 +33,23 @@ def foreign_fixtures(item: pytest.Function) -> Iterator[str]:
             yield f"{item.name}: the fixture '{name}' comes from {owner}, not from pytest-rollout: rename that one"
 
 
-def bad_gates(items: Iterable[object], file: str, phases: Collection[str]) -> Iterator[str]:
+def bad_gates(items: Iterable[object], file: str, plan: Plan) -> Iterator[str]:
     """Gates whose fixtures are somebody else's, or whose markers cannot be read or are nearly ours; and what would do.
 
     Args:
         items: What was collected of one name.
         file: Where it stands.
-        phases: Those of the plan.
+        plan: The plan that governs it.
     """
     for item in items:
         if isinstance(item, pytest.Function):
-            yield from (f"{file}: {problem}" for problem in _problems(item, phases))
+            yield from (f"{file}: {problem}" for problem in _problems(item, plan))
 
 
-def _problems(item: pytest.Function, phases: Collection[str]) -> Iterator[str]:
+def _problems(item: pytest.Function, plan: Plan) -> Iterator[str]:
     yield from foreign_fixtures(item)
-    yield from (f"{item.name}: {problem}" for problem in unreadable_markers(item.iter_markers()))
-    yield from (f"{item.name}: {problem}" for problem in _misspelt(item, phases))
+    yield from (f"{item.name}: {problem}" for problem in unreadable_markers(list(item.iter_markers()), plan))
+    yield from (f"{item.name}: {problem}" for problem in _misspelt(item, plan.phases))
 
 
 def _misspelt(item: pytest.Function, phases: Collection[str]) -> Iterator[str]:
@@ -61,10 +62,24 @@ def _misspelt(item: pytest.Function, phases: Collection[str]) -> Iterator[str]:
             yield f"unknown marker '{name}'; did you mean '{near[0]}'? phases: {listed(phases)}"
 
 
-def unreadable_markers(markers: Iterable[pytest.Mark]) -> Iterator[str]:
+def unreadable_markers(markers: Sequence[pytest.Mark], plan: Plan) -> Iterator[str]:
     """What is wrong with each marker, and what it takes."""
+    phases = [plan.phases[name] for name in dict.fromkeys(marker.name for marker in markers) if name in plan.phases]
     for marker in markers:
-        yield from (f"@pytest.mark.{marker.name}: {text}" for text in _marker_problems(marker))
+        problems = list(_marker_problems(marker)) or list(_nowhere(marker, phases, plan.partial_steps))
+        yield from (f"@pytest.mark.{marker.name}: {text}" for text in problems)
+
+
+def _nowhere(marker: pytest.Mark, phases: Sequence[Phase], steps: Iterable[float]) -> Iterator[str]:
+    """Stages at which no phase of the gate ever is: at none of them would anybody run it."""
+    planned = {each.percent for phase in phases for each in phase.stages}
+    planned |= {phase.traffic for phase in phases if phase.traffic is not None}
+    if marker.name != "stage" or not planned:
+        return
+    for stage in marker.args:
+        if all(abs(parse_percent(stage) - each) > TOLERANCE for each in {*planned, *steps}):
+            names = " and ".join(phase.name for phase in phases)
+            yield f"'{stage}' is no stage of {names}; stages: {', '.join(map(percent_text, sorted(planned)))}"
 
 
 def _marker_problems(marker: pytest.Mark) -> Iterator[str]:

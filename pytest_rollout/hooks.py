@@ -101,7 +101,7 @@ class JudgingHooks:
         plan = self._rollout.plan_of(collector.path)
         file = collector.nodeid.partition("::")[0]
         if isinstance(made, list) and plan:
-            collector.stash.setdefault(BAD_GATES, []).extend(bad_gates(made, file, plan.phases))
+            collector.stash.setdefault(BAD_GATES, []).extend(bad_gates(made, file, plan))
         return made
 
     @pytest.hookimpl(wrapper=True)

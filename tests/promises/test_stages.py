@@ -545,3 +545,23 @@ def test_a_replay_stands_at_the_same_stage(at_stage, percent, tmp_path):
     replayed.holds("stale")
     assert traffic(replayed) == traffic(live)
     assert applied(replayed) == applied(live)
+
+
+@pytest.mark.parametrize(
+    ("phase", "said"),
+    [
+        ("stages: [{traffic: 5 %}, {traffic: 25 %}]", "'2.5 %' is no stage of phase1; stages: 5 %, 25 %"),
+        ("traffic: 25 %", "'2.5 %' is no stage of phase1; stages: 25 %"),
+    ],
+)
+def test_a_gate_for_a_stage_that_there_is_not(gradual, past, phase, said):
+    """Nobody would ever run it; so nobody may believe that it was asked."""
+    plan = PLAN[: PLAN.index("phases:\n")] + f"phases:\n  phase1: {{{phase}}}\n" + PLAN[PLAN.index("environments:") :]
+    gradual.write("gates/shop/rollout.yaml", plan.replace("to: half", "to: 0 %"))
+    gradual.gate(GATES.partition("\n\n\n")[0].replace('"25 %"', '"2.5 %"'))
+    gradual.answers(canary=25, errors=900)
+
+    result = gradual.run(lock=False)
+
+    assert result.ret not in {0, 10}, result.text
+    assert said in result.text
