@@ -8,13 +8,14 @@ fifth one, for the level at which a limit is refuted, only when somebody asks.
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from pytest_rollout.experiment import endless
 from pytest_rollout.experiment.design import Design
+from pytest_rollout.experiment.endless import Ends
 from pytest_rollout.experiment.samples import Above, Cell, Samples
 from pytest_rollout.experiment.strata import Strata
 from pytest_rollout.stats import quantile
@@ -65,6 +66,11 @@ class _Ranked:
         return self.found[alpha]
 
     def _ask(self, levels: Sequence[float]) -> None:
+        for level, (control, treatment) in self.ends_at(levels).items():
+            self.found[level] = self.sides[0].reach(control), self.sides[1].reach(treatment)
+
+    def ends_at(self, levels: Sequence[float]) -> dict[float, tuple[Ends, Ends]]:
+        """The bounds of each cell's quantile in both arms, at each of these levels; one question to the rows."""
         wanted = {
             (cell, level): quantile.ranks(rows, self.q, level, deff=side.deffs[cell], looks=self.design.looks)
             for side in self.sides
@@ -81,12 +87,11 @@ class _Ranked:
             for cell, ranks in ordered.items()
             for rank, value in zip(ranks, answers.get(cell, ()), strict=True)
         }
-        for level in levels:
-            control, treatment = (
-                side.reach({cell: self._ends(cell, wanted[cell, level], values) for cell, _, _ in side.cells})
-                for side in self.sides
-            )
-            self.found[level] = control, treatment
+
+        def ends(side: _Side, level: float) -> Ends:
+            return {cell: self._ends(cell, wanted[cell, level], values) for cell, _, _ in side.cells}
+
+        return {level: (ends(self.sides[0], level), ends(self.sides[1], level)) for level in levels}
 
     @staticmethod
     def _ends(cell: Cell, pair: tuple[int, int], values: Mapping[tuple[Cell, int], float]) -> tuple[float, float]:
@@ -134,7 +139,11 @@ def contrast(samples: Samples, q: float, design: Design, counted: Mapping[Cell, 
     sides = _sides(samples, q, (cells[0], cells[1]))
     ranked = _Ranked(samples, sides, q, design, _levels(alpha))
     if any(math.isinf(value) for side in sides for value in side.values.values()):
-        return _endless(ranked, alpha, method, rows)
+        control, treatment = ({cell: weight for cell, weight, _ in side.cells} for side in sides)
+        whole = control, treatment
+        return endless.contrast(
+            ranked.ends_at, whole, ranked.levels, alpha, what=f"P{q * 100:g}", method=method, rows=rows
+        )
     for name, arm, reach in zip(("control", "treatment"), sides, ranked.at(alpha), strict=True):
         if reach.below == reach.above == 0 and _flat(samples, arm):
             why = f"all rows of {name} are equal, which says nothing about how its quantiles may vary"
@@ -192,32 +201,6 @@ def _explained(found: Contrast, q: float, design: Design, deff: float) -> Contra
         return replace(bounds, why=why, few=True)
 
     return Contrast(*(explained(each) for each in (found.control, found.treatment, found.delta, found.lift)))
-
-
-def _endless(ranked: _Ranked, alpha: float, method: str, rows: tuple[int, int]) -> Contrast:
-    """A quantile that is infinite: so many rows have no end that it has none either."""
-    why = f"so many rows are infinite (timeouts) that P{ranked.q * 100:g} is"
-    unknown = Contrast.unbounded(why, method=method, rows=rows)
-    low: list[float] = []
-    high: list[float] = []
-    for side in ranked.sides:
-        ends = [_plain_ends(ranked, cell, size, side.deffs[cell], alpha) for cell, _, size in side.cells]
-        low.append(sum(weight * end[0] for (_, weight, _), end in zip(side.cells, ends, strict=True)))
-        high.append(sum(weight * end[1] for (_, weight, _), end in zip(side.cells, ends, strict=True)))
-    least, most = low[1] - high[0], high[1] - low[0]
-    if math.isfinite(high[0]) and low[1] > -math.inf:
-        least = min(least, sys.float_info.max)
-        return replace(unknown, delta=Bounds(math.inf, least, math.inf, min(rows), method, why))
-    if math.isfinite(high[1]) and low[0] > -math.inf:
-        most = max(most, -sys.float_info.max)
-        return replace(unknown, delta=Bounds(-math.inf, -math.inf, most, min(rows), method, why))
-    return unknown
-
-
-def _plain_ends(ranked: _Ranked, cell: Cell, rows: int, deff: float, alpha: float) -> tuple[float, float]:
-    low, high = quantile.ranks(rows, ranked.q, alpha, deff=deff, looks=ranked.design.looks)
-    found = ranked.samples.ranked({cell: [each for each in (low, high) if each]})[cell]
-    return found[0] if low else -math.inf, found[-1] if high else math.inf
 
 
 def _in_a_stratum(used: Sequence[object]) -> str:

@@ -632,3 +632,16 @@ def test_an_assignment_without_traffic_is_refused_where_the_plan_compares(shop):
     text = " ".join(result.text.split())
     assert ":14:3: phases.phase1: 'assignment' in the experiment of 'phase1', and nobody says which part" in text
     assert "write 'traffic' or 'stages' in the phase, or 'shares' in the experiment" in text
+
+
+@pytest.mark.parametrize("limit", ["+6 ms", "+20 %"])
+def test_requests_that_never_end_take_the_release_back(shop, limit):
+    """So many that the median is endless: that is no chance, however many triggers are asked at once."""
+    shop.write("gates/shop/rollout.yaml", PLAN.replace("warning: +3 ms, ", "").replace("+6 ms", limit))
+    with duckdb.connect(str(shop.gates / "requests.duckdb")) as connection:
+        connection.execute("UPDATE requests SET timed_out = true WHERE arm = 'new' AND request % 10 < 7")
+
+    result = shop.run()
+
+    assert result.ret == 20, result.text
+    assert "critical" in result.codes
