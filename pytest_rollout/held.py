@@ -54,7 +54,14 @@ class InARow:
         return last - first + 1 >= self.count
 
 
-def highest_held(points: Sequence[Point], gaps: Sequence[Gap], long: Lasting | InARow, step_seconds: float) -> Held:
+def highest_held(
+    points: Sequence[Point],
+    gaps: Sequence[Gap],
+    long: Lasting | InARow,
+    step_seconds: float,
+    *,
+    doubts: Sequence[Gap] = (),
+) -> Held:
     """The highest level that a series stayed at or above for long enough, without a break.
 
     Args:
@@ -62,10 +69,11 @@ def highest_held(points: Sequence[Point], gaps: Sequence[Gap], long: Lasting | I
         gaps: Stretches without samples, in time order.
         long: What is long enough.
         step_seconds: How far apart samples should be; a gap could have held one each step.
+        doubts: Stretches too short to end what was held, in which a sample could have been anything.
     """
     stretches = list(_stretches(points, gaps))
     shown = max((_highest(stretch, long) for stretch in stretches), default=-math.inf)
-    hidden = [(at, math.inf) for gap in gaps for at in _steps(gap, step_seconds)]
+    hidden = [(at, math.inf) for gap in (*gaps, *doubts) for at in _steps(gap, step_seconds)]
     return Held(shown=shown, allowed=_highest(sorted([*points, *hidden]), long) if hidden else shown)
 
 

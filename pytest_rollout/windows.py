@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import operator
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -52,6 +53,7 @@ class Window:
         step: How far apart samples should be.
         times: When each sample was taken, in seconds from `start`, rising.
         values: What it said; every one finite.
+        lost: When there were samples that said no number, rising.
         confidence: Of the bounds of a mean or a slope, each.
         unknown: Why there is no series at all, as a reading; None when there is one.
     """
@@ -63,6 +65,7 @@ class Window:
     step: timedelta
     times: tuple[float, ...] = field(repr=False)
     values: tuple[float, ...] = field(repr=False)
+    lost: tuple[float, ...] = field(default=(), repr=False)
     confidence: float = 0.95
     provenance: Provenance = field(default=Provenance(), repr=False)
     unknown: Reading | None = field(default=None, repr=False)
@@ -95,12 +98,20 @@ class Window:
 
     @cached_property
     def gaps(self) -> tuple[Gap, ...]:
-        """Stretches of more than two and a half steps without a sample, in seconds from the start."""
+        """Stretches in which nothing is known, in seconds from the start.
+
+        Those of more than two and a half steps without a sample, and those in which one came that is no number.
+        """
         step, end = self.step.total_seconds(), self.length.total_seconds()
         if not self.times:
             return ((0.0, end),)
         marks = [0.0, *self.times, end]
-        return tuple((since, to) for since, to in pairwise(marks) if to - since > GAP_STEPS * step)
+        spoilt = {bisect_left(self.times, each) for each in self.lost}
+        return tuple(
+            (since, to)
+            for number, (since, to) in enumerate(pairwise(marks))
+            if to - since > GAP_STEPS * step or number in spoilt
+        )
 
     @property
     def max(self) -> Estimate:
@@ -201,7 +212,8 @@ class Window:
         shift = (self.length - duration).total_seconds()
         first = next((index for index, at in enumerate(self.times) if at > shift), len(self.times))
         times = tuple(at - shift for at in self.times[first:])
-        return replace(self, start=self.end - duration, times=times, values=self.values[first:])
+        lost = tuple(at - shift for at in self.lost if at > shift)
+        return replace(self, start=self.end - duration, times=times, values=self.values[first:], lost=lost)
 
     def _ordered(self, what: str, share: float) -> Estimate:
         """An order statistic; each missing sample could have been the lowest or the highest."""
@@ -300,7 +312,11 @@ class Kept:
 
     def _held(self, values: Sequence[float]) -> Held:
         points: list[Point] = list(zip(self.window.times, values, strict=True))
-        return highest_held(points, self.window.gaps, self.long, self.window.step.total_seconds())
+        step = self.window.step.total_seconds()
+        # A level that was held is not let off by one sample that says nothing; nor is it known not to have been held.
+        long = [gap for gap in self.window.gaps if gap[1] - gap[0] > GAP_STEPS * step]
+        short = [gap for gap in self.window.gaps if gap not in long]
+        return highest_held(points, long, self.long, step, doubts=short)
 
     def _estimate(self, what: str, value: float, low: float, high: float) -> Estimate:
         window = self.window
@@ -334,10 +350,11 @@ def filled(window: Window, times: Sequence[int | None], values: Sequence[float])
     if not all(map(operator.lt, [0.0, *seconds], seconds)) or (seconds and seconds[-1] > end):
         return replace(window, unknown=_misplaced(window, seconds))
     floats = tuple(map(float, values))
-    if not all(map(math.isfinite, floats)):
-        known = [(at, value) for at, value in zip(seconds, floats, strict=True) if math.isfinite(value)]
-        seconds, floats = [at for at, _ in known], tuple(value for _, value in known)
-    return replace(window, times=tuple(seconds), values=floats)
+    if all(map(math.isfinite, floats)):
+        return replace(window, times=tuple(seconds), values=floats)
+    known = [(at, value) for at, value in zip(seconds, floats, strict=True) if math.isfinite(value)]
+    lost = tuple(at for at, value in zip(seconds, floats, strict=True) if not math.isfinite(value))
+    return replace(window, times=tuple(at for at, _ in known), values=tuple(value for _, value in known), lost=lost)
 
 
 def _misplaced(window: Window, seconds: Sequence[float]) -> Reading:

@@ -94,6 +94,28 @@ def test_what_is_no_number_is_missing(value):
     assert window(values).coverage < 0.9
 
 
+@pytest.mark.parametrize("value", [float("nan"), INF])
+def test_one_that_says_no_number_may_have_been_anything(value):
+    """However short the time without a number: every other minute, or the newest."""
+    every_other = window([1.0, value] * 30)
+
+    assert bounds(every_other.max)[1:] == (1, INF)
+    assert every_other.min.low == -INF
+    assert every_other.coverage < 0.1
+    assert every_other.stays_below(2, for_="30m").truth is Truth.INCONCLUSIVE
+    assert window([1.0] * 59 + [value]).last.reason == Reason.STALE
+
+
+def test_one_that_says_no_number_ends_nothing_that_was_held():
+    """What was held is not let off, and what was not held is not proven."""
+    spike = [[1.0] * 20, [9.0, float("nan"), 9.0], [1.0] * 20]
+    around = [[1.0] * 20, [float("nan"), 9.0, float("nan")], [1.0] * 20]
+    held, perhaps = (window([each for part in parts for each in part]).sustained("2m") for parts in (spike, around))
+
+    assert (held.highest.low, held.highest.high) == (9, 9)
+    assert (perhaps.highest.low, perhaps.highest.high) == (1, 9)
+
+
 def test_percentiles_know_what_is_missing():
     """A tenth of the samples is gone: the 95th of what is left may be anything above."""
     gappy = window(range(100), without=range(40, 50))
