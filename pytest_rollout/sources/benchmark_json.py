@@ -169,6 +169,8 @@ def _worst(report: Report, baseline: Report, stat: str) -> tuple[float, str]:
     for name in baseline.stats:
         new, old = report.figure(name, stat), baseline.figure(name, stat)
         changes[name] = _percent(old - new if stat == "ops" else new - old, old, baseline.where)
+        if math.isnan(changes[name]):  # a maximum would go by it
+            raise SourceError(f"{report.where}, {name}: {stat} is NaN")
     worst = max(changes, key=lambda name: changes[name])
     fresh = sorted(set(report.stats) - set(baseline.stats))
     left_out = f" (not in the baseline, so not compared: {first_line(', '.join(fresh), 120)})" if fresh else ""

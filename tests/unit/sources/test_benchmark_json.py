@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -113,6 +114,7 @@ def test_what_is_no_answer(ask, benchmarks, query, says):
         (RESULT, '{"benchmarks": [1], "datetime": 5}', "has no name"),
         (RESULT, '{"benchmarks": [{"name": "a", "fullname": "a"}], "datetime": 5}', "has no name or no figures"),
         (report("2026-11-07T08:00:00", form={"mean": 1}), BASELINE, "has no offset"),
+        (report(recall={"mean": 1}, form={"mean": math.nan}), BASELINE, "form: mean is NaN"),
     ],
 )
 def test_a_baseline_that_is_none(ask, benchmarks, new, old, says):
