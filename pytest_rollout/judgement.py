@@ -51,6 +51,9 @@ def judge(gate: PlannedGate, answers: Sequence[Answer], *, deselected: bool) -> 
     verdict = _worst_part(gate, first)
     again = len(answers) > len(first) or any(answer.attempt > 1 for answer in answers)
     if again and verdict.decision is not Decision.ROLLBACK:
+        worst = max((judge_part(gate, answer) for answer in answers), key=lambda part: part.decision.severity)
+        if worst.decision is Decision.ROLLBACK:  # the first answer counts for no more than it said against the release
+            return worst
         sentence = (
             f"answered more than once ({len(answers)} reports): the first answer counts, and trying again is peeking"
         )

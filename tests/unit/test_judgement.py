@@ -249,6 +249,17 @@ def test_a_rollback_stays_one_when_it_is_tried_again(make_gate, make_fact, make_
     assert judge(gate, [*first, *make_round(gate)], deselected=False).decision is ROLLBACK
 
 
+@pytest.mark.parametrize("first", [Ended.INCONCLUSIVE, Ended.ERROR, Ended.PASSED])
+def test_a_rollback_is_not_outvoted_by_what_came_before(make_gate, make_fact, make_round, first):
+    """Two workers that run all gates, or a second attempt: no answer makes another one milder."""
+    gate = make_gate()
+    later = make_round(gate, Ended.FAILED, [make_fact(**CRITICAL)])
+
+    verdict = judge(gate, [*make_round(gate, first), *later], deselected=False)
+
+    assert (verdict.decision, verdict.reason) == (ROLLBACK, "critical")
+
+
 def test_the_reports_of_a_rerun_count_the_first_round(make_gate, make_answer, make_round):
     """pytest-rerunfailures reports the first call as `rerun`."""
     gate = make_gate(rollback=True)
