@@ -46,6 +46,11 @@ def firing(talk: Conversation, question: Question, now: datetime) -> Sample:
             why = first_line(str(rule.get("lastError") or "")) or "it was not evaluated yet"
             health = first_line(str(rule.get("health")), 30)
             raise SourceError(f"{where}: the health of alert rule '{name}' is '{health}': {talk.service.redacted(why)}")
+        firing_now = [alert for alert in _mappings(rule.get("alerts")) if alert.get("state") == "firing"]
+        if not isinstance(rule.get("alerts"), list) or (rule.get("state") == "firing" and not firing_now):
+            # A list that was left out is not an empty one.
+            said = f"whose state is '{first_line(str(rule.get('state')), 30)}', does not list its alerts"
+            raise SourceError(f"{where}: alert rule '{name}', {said}\nask a server that lists them")
     alerts = [alert for rule in mine for alert in _mappings(rule.get("alerts"))]
     evaluated = [instant_of(rule.get("lastEvaluation"), f"{where}: lastEvaluation of '{name}'") for rule in mine]
     return Sample(value=float(sum(alert.get("state") == "firing" for alert in alerts)), at=min(evaluated))

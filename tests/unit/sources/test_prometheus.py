@@ -536,6 +536,9 @@ class TestAlertRules:
             ({"health": None}, "is 'None'"),
             ({"lastEvaluation": "soon"}, "lastEvaluation of 'HighConceptFormationRate': 'soon' is not a time"),
             ({"lastEvaluation": None}, "is not a"),
+            ({"alerts": None}, "does not list its alerts"),
+            ({"state": "firing"}, "whose state is 'firing', does not list its alerts"),
+            ({"state": "firing", "alerts": [{"state": "pending"}]}, "does not list its alerts"),
         ],
     )
     def test_a_rule_that_says_nothing(self, source, rules, at, rule, says):
