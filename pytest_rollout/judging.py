@@ -19,6 +19,7 @@ from pytest_rollout.errors import PlanError, RolloutError
 from pytest_rollout.lock import LOCK_NAME, Lock, lock_of_lines, read_lock
 from pytest_rollout.plan.model import CONDITIONS, PREFLIGHT, Plan
 from pytest_rollout.plan.nodes import typed_path
+from pytest_rollout.sources.document import utc_now
 from pytest_rollout.stages import rollback_target
 from pytest_rollout.strays import GATE_FIXTURES, GATE_MARKERS, Stray, find_strays
 from pytest_rollout.surroundings import Surroundings
@@ -77,7 +78,7 @@ class Judging:
         whole = verdict.decision is Decision.PROCEED or verdict.waiting
         pinned = self._settings.pinned.get((plan.rollout, self._surroundings.environment_of(plan)))
         try:
-            pin, against = self._surroundings.memory_of(plan).relied_on(pinned, whole=whole)
+            pin, against = self._surroundings.memory_of(plan).relied_on(pinned, whole=whole, now=utc_now())
         except RolloutError as error:
             pin, against = pinned, (str(error).replace("\n", "; "),)
         if against:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pytest_rollout.decisions import Decision, Reason
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pytest_rollout.verdict import Verdict
 
 _SECONDS = 20.0
+_CLOCKS_MAY_DIFFER = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ class Memory:
     def _pin(self, head: Head) -> Pin:
         return Pin(environment=self.environment.name, entries=head.entries, digest=head.digest)
 
-    def relied_on(self, pinned: Pin | None, *, whole: bool) -> tuple[Pin | None, tuple[str, ...]]:
+    def relied_on(self, pinned: Pin | None, *, whole: bool, now: datetime) -> tuple[Pin | None, tuple[str, ...]]:
         """The end of the ledger that a run relies on, and what speaks against relying on it.
 
         Every entry that a question reads is compared with its digest then and
@@ -176,6 +177,7 @@ class Memory:
         Args:
             pinned: The end of the ledger as an earlier run saw it; None where there was none.
             whole: Whether to look at all entries, and not only whether it ends as it says.
+            now: The hour that it is. What speaks of a later one was passed over as not having happened.
 
         Raises:
             LedgerError: The ledger cannot be read, or does not end as it says.
@@ -190,7 +192,17 @@ class Memory:
                 return pinned, (f"{ledger.where} is not the ledger that it was: {lost}",)
             found = [str(each) for each in ledger.check(chain_only=True) if not each.warning] if whole else []
             sentences = tuple(f"{ledger.where} is not what was written: {each}" for each in found)
+            sentences += tuple(f"{ledger.where}: {each}" for each in (self._ahead(ledger, now) if whole else ()))
             return pinned if found else self._pin(ledger.head()), sentences
+
+    def _ahead(self, ledger: Ledger, now: datetime) -> list[str]:
+        """The first entry that speaks of a time to come, such as an incident that a host with a wrong clock opened."""
+        entries = ledger.entries(self.plan.rollout, self.environment.name, since=now + _CLOCKS_MAY_DIFFER)
+        return [
+            f"entry {each.sequence} ({each.kind}) speaks of a time {format_duration(each.at - now)} from now: "
+            "one of the clocks is wrong"
+            for each in entries[:1]
+        ]
 
     def _seen(self, ledger: Ledger, phase: Phase, verdict: Verdict, told: Told) -> list[Draft]:
         """That the phase began and that traffic changed, where the ledger has not heard of it."""

@@ -614,3 +614,21 @@ def test_a_young_phase_waits_in_workers(waiting, past):
     past.write(past.judged("phase0", past.ago(days=20)), *past.lived("phase1", past.ago(days=3)))
 
     waiting.run("-n", "2").holds("hold-time", "streak", exit_code=10)
+
+
+@pytest.mark.parametrize(
+    "ahead",
+    [
+        lambda at: drafts.incident_opened(**ABOUT, at=at, incident="INC-1", severity="sev1", title="down", by="ada"),
+        lambda at: drafts.rollback(**ABOUT, phase="phase0", to=0, at=at, by="ada", why="INC-1"),
+    ],
+    ids=["incident", "rollback"],
+)
+def test_what_was_written_by_a_clock_that_is_ahead(finished, past, ahead):
+    """It has not happened yet, says the time in it; so nobody relies on a ledger in which it stands."""
+    past.write(ahead(past.ago(minutes=-20)))
+
+    result = finished.run()
+
+    result.holds("invalid")
+    assert "from now: one of the clocks is wrong" in " ".join(result.text.split())
