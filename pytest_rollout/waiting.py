@@ -113,10 +113,11 @@ def _stage(waiting: Waiting) -> Claim:
 
 
 def _minimum(waiting: Waiting) -> Claim:
-    assert waiting.phase.conditions.minimum is not None
-    return _lasted(
-        waiting, waiting.past.started, waiting.phase.conditions.minimum, name=f"time in {waiting.phase.name}"
-    )
+    minimum, phase = waiting.phase.conditions.minimum, waiting.phase
+    assert minimum is not None
+    # Days after a rollback, in which the release had no traffic, are none in which anything was seen of it.
+    since = waiting.past.started if waiting.percent is None or phase.stages else waiting.standing.since
+    return _lasted(waiting, since, minimum, name=f"time in {phase.name}")
 
 
 def _hold(waiting: Waiting) -> Claim:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from support.past import ABOUT
 
 from pytest_rollout.decisions import Reason
 from pytest_rollout.ledger import drafts
@@ -565,3 +566,21 @@ def test_a_gate_for_a_stage_that_there_is_not(gradual, past, phase, said):
 
     assert result.ret not in {0, 10}, result.text
     assert said in result.text
+
+
+@pytest.mark.parametrize(("hours", "exit_code"), [(1, 10), (15 * 24, 0)])
+def test_the_minimum_of_a_phase_is_time_with_its_traffic(gradual, past, hours, exit_code):
+    """Half a day, a rollback, and two weeks later an hour: that is no two weeks of anything."""
+    phase = "phases:\n  phase1: {traffic: 5 %, minimum: 14d}\n"
+    plan = PLAN[: PLAN.index("phases:\n")] + phase + PLAN[PLAN.index("environments:") :]
+    gradual.write("gates/shop/rollout.yaml", plan)
+    gradual.gate("")
+    begun = past.ago(days=30)
+    back = drafts.rollback(phase="phase1", to=0, at=past.ago(days=29.5), by="ada", why="orders", **ABOUT)
+    past.write(past.begun("phase1", begun), past.served(5, begun), back, past.served(5, past.ago(hours=hours)))
+    gradual.answers(canary=5)
+
+    result = gradual.run()
+
+    assert result.ret == exit_code, result.text
+    assert result.codes == ({"hold-time"} if exit_code else set())
