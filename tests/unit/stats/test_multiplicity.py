@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_rollout.stats.multiplicity import holm
+from pytest_rollout.stats.multiplicity import ROUNDING, holm
 
 alphas = st.lists(st.floats(0, 1), min_size=1, max_size=6)
 levels = st.floats(0.001, 0.5)
@@ -22,7 +22,7 @@ def closed_testing(values, family, level):
     everyone = [*values, *[2.0] * (family - len(values))]
 
     def falls(chosen):
-        return min(everyone[index] for index in chosen) <= level / len(chosen)
+        return min(everyone[index] for index in chosen) <= level / len(chosen) * (1 + ROUNDING)
 
     return [
         all(
@@ -49,6 +49,8 @@ def closed_testing(values, family, level):
         pytest.param([0.0, 0.0], 0.05, [True, True], id="facts"),
         pytest.param([1.0], 0.05, [False], id="nothing-refuted"),
         pytest.param([0.05], 0.05, [True], id="exactly-the-level"),
+        pytest.param([1 - 0.95], 0.05, [True], id="the-level-as-floats-say-it"),
+        pytest.param([(1 - 0.95) / 2, 1 - 0.95], 0.05, [True, True], id="each-step-as-floats-say-it"),
         pytest.param([], 0.05, [], id="no-questions"),
     ],
 )
@@ -88,7 +90,7 @@ def test_it_lies_between_bonferroni_and_no_correction(values, level):
     stands = holm(values, family=len(values), level=level)
 
     assert all(stood for alpha, stood in zip(values, stands, strict=True) if alpha <= level / len(values))
-    assert not any(stood for alpha, stood in zip(values, stands, strict=True) if alpha > level)
+    assert not any(stood for alpha, stood in zip(values, stands, strict=True) if alpha > level * (1 + ROUNDING))
 
 
 @pytest.mark.parametrize(
