@@ -43,6 +43,10 @@ class Late:
         """As `Samples`."""
         return self.samples.moments(measure)
 
+    def units_in_all(self) -> Mapping[str, int]:
+        """As `Samples`."""
+        return self.samples.units_in_all()
+
     def ranked(self, ranks: Mapping[Cell, Sequence[int]]) -> Mapping[Cell, tuple[float, ...]]:
         """As `Samples`."""
         return self.samples.ranked(ranks)

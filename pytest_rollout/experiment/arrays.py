@@ -125,6 +125,14 @@ class ArraySamples:
         both = int(np.count_nonzero(first[:common] & second[:common]))
         return both, int(np.count_nonzero(first)) + int(np.count_nonzero(second)) - both
 
+    def units_in_all(self) -> Mapping[str, int]:
+        """How many units each arm has over all of its strata; a unit has the same number in all of them."""
+        if self._units is None:
+            raise ValueError("rows without units have none to count")
+        arms = {arm for arm, _ in self._units}
+        codes = {arm: [each for (of, _), each in self._units.items() if of == arm] for arm in arms}
+        return {arm: len(np.unique(np.concatenate(each))) for arm, each in codes.items()}
+
     def rows(self, cell: Cell) -> tuple[Numbers, Codes | None]:
         """The rows themselves and their units, for what needs every one of them: ranks."""
         return self._values[cell], None if self._units is None else self._units[cell]

@@ -27,6 +27,9 @@ from pytest_rollout.stats.contrast import Contrast
 from pytest_rollout.stats.design_effect import effective_units
 from pytest_rollout.stats.moments import Moments
 
+MOST_AGAIN = 0.001
+"""Up to this share of the units may be in a second stratum before their strata count as sharing them."""
+
 
 @dataclass(frozen=True)
 class Sides:
@@ -80,6 +83,7 @@ class Comparison:
                 looks=self.design.looks,
                 planned=self.design.planned,
                 value_range=wide,
+                apart=self._apart,
             )
         return self._sides("mean", answer, note=capped)
 
@@ -94,6 +98,7 @@ class Comparison:
             confidence=self.design.confidence,
             looks=self.design.looks,
             burst=self.design.burst,
+            apart=self._apart,
         )
         return self._sides("rate", answer, unit="")
 
@@ -177,6 +182,17 @@ class Comparison:
         return Strata.of(self._counted, self.design)
 
     @cached_property
+    def _apart(self) -> bool:
+        """Whether strata are known to share no units to speak of: regions do, stages of a rollout do not."""
+        arms = (self.design.control, self.design.treatment)
+        units = [(arm, each.units) for (arm, _), each in self._counted.items() if arm in arms and each.clustered]
+        if not units or len(self._strata.names) == 1:
+            return not units
+        once = self._samples.units_in_all()
+        again = {arm: sum(count for of, count in units if of == arm) - once[arm] for arm, _ in units}
+        return all(more <= MOST_AGAIN * once[arm] for arm, more in again.items())
+
+    @cached_property
     def _rows(self) -> tuple[int, int]:
         control, treatment = (
             sum(each.rows for each in self._side(arm, self._counted))
@@ -205,7 +221,7 @@ class Comparison:
         return high - low, ""
 
     def _quantile(self, q: float) -> Sides:
-        answer = quantiles.contrast(self._samples, q, self.design, self._counted, self._strata)
+        answer = quantiles.contrast(self._samples, q, self.design, self._counted, self._strata, apart=self._apart)
         return self._sides(f"P{q * 100:g}", answer)
 
     def _sides(self, what: str, answer: Contrast, *, note: str = "", unit: str | None = None) -> Sides:

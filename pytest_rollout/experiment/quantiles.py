@@ -21,7 +21,14 @@ from pytest_rollout.experiment.strata import Strata
 from pytest_rollout.stats import quantile
 from pytest_rollout.stats.bounds import Bounds, alpha_of
 from pytest_rollout.stats.contrast import Contrast
-from pytest_rollout.stats.design_effect import FEWEST_UNITS, design_effect, pooled_icc
+from pytest_rollout.stats.design_effect import (
+    FEWEST_UNITS,
+    carried_along,
+    design_effect,
+    fewest_effective_units,
+    pooled_icc,
+    recurring_icc,
+)
 from pytest_rollout.stats.moments import Moments
 from pytest_rollout.stats.mover import Pair, Part, Reach, combined
 
@@ -31,20 +38,20 @@ FAMILY = 50
 
 @dataclass
 class _Side:
-    """One arm: its cells with weight, rows, sample quantile and design effect."""
+    """One arm: its cells with weight, rows, quantile, design effect, and the share of its error that units carry."""
 
     cells: Sequence[tuple[Cell, float, int]]
     values: Mapping[Cell, float]
     deffs: Mapping[Cell, float]
+    shared: Mapping[Cell, float]
 
     def reach(self, found: Mapping[Cell, tuple[float, float]]) -> Reach:
         """The arm over its strata."""
         parts = []
         for cell, weight, _ in self.cells:
             value, (low, high) = self.values[cell], found[cell]
-            parts.append(
-                Part(weight, Reach(value, max(0.0, value - low), max(0.0, high - value)), 1 - 1 / self.deffs[cell])
-            )
+            reach = Reach(value, max(0.0, value - low), max(0.0, high - value))
+            parts.append(Part(weight, reach, self.shared[cell]))
         return combined(parts)
 
 
@@ -99,7 +106,15 @@ class _Ranked:
         return values[cell, low] if low else -math.inf, values[cell, high] if high else math.inf
 
 
-def contrast(samples: Samples, q: float, design: Design, counted: Mapping[Cell, Moments], strata: Strata) -> Contrast:
+def contrast(
+    samples: Samples,
+    q: float,
+    design: Design,
+    counted: Mapping[Cell, Moments],
+    strata: Strata,
+    *,
+    apart: bool = False,
+) -> Contrast:
     """Bounds of both arms' quantile, of their difference and of the relative lift.
 
     Args:
@@ -108,6 +123,7 @@ def contrast(samples: Samples, q: float, design: Design, counted: Mapping[Cell, 
         design: How it is judged.
         counted: How many rows and units every cell has.
         strata: Which cells belong together, and what each weighs.
+        apart: Whether strata are known to share no units; else a unit of one is believed to be in all of them.
 
     Returns:
         Bounds in the metric's unit, distribution-free. An upper one is `inf`,
@@ -132,11 +148,11 @@ def contrast(samples: Samples, q: float, design: Design, counted: Mapping[Cell, 
         if len(side) < len(used):
             return Contrast.unbounded(f"{name} has no rows{_in_a_stratum(used)}", method=method, rows=rows, few=True)
         if any(each.clustered and each.largest_unit > 1 for each in units):
-            effective = sum(each.rows for each in units) ** 2 / sum(each.rows_squared for each in units)
+            effective = fewest_effective_units(units, [weight for _, weight, _ in side], apart=apart)
             if effective < FEWEST_UNITS:
                 why = f"{effective:.3g} effective units of {name} are too few for a quantile: at least {FEWEST_UNITS}"
                 return Contrast.unbounded(why, method=method, rows=rows, few=True)
-    sides = _sides(samples, q, (cells[0], cells[1]))
+    sides = _sides(samples, q, (cells[0], cells[1]), apart=apart or len(used) == 1)
     ranked = _Ranked(samples, sides, q, design, _levels(alpha))
     if any(math.isinf(value) for side in sides for value in side.values.values()):
         control, treatment = ({cell: weight for cell, weight, _ in side.cells} for side in sides)
@@ -164,14 +180,21 @@ def contrast(samples: Samples, q: float, design: Design, counted: Mapping[Cell, 
     )
 
 
-def _sides(samples: Samples, q: float, cells: tuple[Sequence[tuple[Cell, float, int]], ...]) -> tuple[_Side, _Side]:
+def _sides(
+    samples: Samples, q: float, cells: tuple[Sequence[tuple[Cell, float, int]], ...], *, apart: bool
+) -> tuple[_Side, _Side]:
     everything = [each for side in cells for each in side]
     answers = samples.ranked({cell: [quantile.middle(rows, q)] for cell, _, rows in everything})
     values = {cell: found[0] for cell, found in answers.items()}
     above = samples.moments(Above(values))
     icc = pooled_icc(above[cell] for cell, _, _ in everything)
     deffs = {cell: design_effect(above[cell], icc) for cell, _, _ in everything}
-    return _Side(cells[0], values, deffs), _Side(cells[1], values, deffs)
+    carried = recurring_icc([above[cell] for cell, _, _ in everything])
+    shared = {
+        cell: 0.0 if apart or not above[cell].clustered else carried_along(carried, deff)
+        for cell, deff in deffs.items()
+    }
+    return _Side(cells[0], values, deffs, shared), _Side(cells[1], values, deffs, shared)
 
 
 def _flat(samples: Samples, side: _Side) -> bool:

@@ -46,6 +46,10 @@ Measure = Values | Above | Counted
 class Samples(Protocol):
     """The rows of one metric in all arms and strata of an experiment."""
 
+    def units_in_all(self) -> Mapping[str, int]:
+        """How many units each arm has over all of its strata, each counted once; asked where there are several."""
+        ...
+
     def moments(self, measure: Measure) -> Mapping[Cell, Moments]:
         """The sums of every cell that has rows (of `Above`, and an edge), asked at once."""
         ...

@@ -113,6 +113,15 @@ class TableSamples:
         look = self.look
         return look.mean if not -1 <= look.low <= look.high <= 1 and math.isfinite(look.mean) else 0.0
 
+    def units_in_all(self) -> Mapping[str, int]:
+        """How many units each arm has over all strata, each counted once."""
+        arms = list(self.table.arms)
+        return {arms[int(as_float(arm, "arm"))]: int(as_float(units, "units")) for arm, units in self._units_of_arms}
+
+    @cached_property
+    def _units_of_arms(self) -> Sequence[Row]:
+        return self.source.rows(self.sql.units_of_arms())
+
     def ranked(self, ranks: Mapping[Cell, Sequence[int]]) -> Mapping[Cell, tuple[float, ...]]:
         """The values of the wanted ranks, exactly as sorting would give them; `+inf` counts, missing rows do not.
 

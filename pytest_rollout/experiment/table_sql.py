@@ -88,6 +88,12 @@ class TableSql(TableRows):
         )
         return self.statement(f"SELECT {self.key}, {outer} FROM ({units}) AS units GROUP BY {self.key}", values)
 
+    def units_of_arms(self) -> Statement:
+        """A row for each arm: its number, and how many units it has over all strata."""
+        units = f"SELECT arm, unit FROM ({self.rows(valued=False)}) AS experiment WHERE arm IS NOT NULL"
+        text = f"SELECT arm, count(*) FROM ({units} GROUP BY arm, unit) AS units GROUP BY arm"
+        return self.statement(text)
+
     def _sums(self, number: int, measure: Measure, values: dict[str, Value]) -> tuple[str, str, str]:
         """How many rows have a value, their sum, and the sum of their squares."""
         if isinstance(measure, Counted):

@@ -8,7 +8,7 @@ of what was learnt and what the arm itself shows is believed.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pytest_rollout.stats.moments import Moments
 
@@ -51,6 +51,20 @@ def effective_units(arm: Moments) -> float:
     return arm.rows**2 / arm.rows_squared if arm.rows_squared else 0.0
 
 
+def fewest_effective_units(arm: Sequence[Moments], weights: Sequence[float], *, apart: bool) -> float:
+    """K_eff of an arm over its strata, as few as there may be: a unit that has rows in ten stages is one and not ten.
+
+    Args:
+        arm: Its moments in each stratum, each with rows.
+        weights: Of each stratum, above 0 and summing to 1.
+        apart: Whether strata are known to share no units.
+    """
+    shares = [weight / math.sqrt(effective_units(each)) for each, weight in zip(arm, weights, strict=True)]
+    if apart:
+        return round(1 / math.fsum(each**2 for each in shares), 9)
+    return round(math.fsum(shares) ** -2, 9)
+
+
 def pooled_icc(arms: Iterable[Moments]) -> float:
     """The correlation of two rows of one unit, from all arms (and strata) together; at least 0.
 
@@ -83,6 +97,26 @@ def design_effect(arm: Moments, icc: float, *, floor: float = 1.0) -> float:
 def planned_effect(arm: Moments, icc: float) -> float:
     """1 + ICC·(ΣN²/ΣN - 1): the design effect of these unit sizes."""
     return 1 + icc * (arm.rows_squared / arm.rows - 1) if arm.rows else 1.0
+
+
+def recurring_icc(arms: Sequence[Moments]) -> float:
+    """The correlation of two rows of one unit in different strata, as high as it may well be.
+
+    It is not seen in sums, so it is believed to be that within strata, and a
+    standard error more; 1 where no unit has two rows in a stratum.
+    """
+    pairs = math.fsum(arm.rows_squared - arm.rows for arm in arms)
+    return min(1.0, pooled_icc(arms) + math.sqrt(2 / pairs)) if pairs > 0 else 1.0
+
+
+def carried_along(icc: float, deff: float) -> float:
+    """The share of a mean's variance that recurring units carry along; the rest is of each row alone.
+
+    Args:
+        icc: See `recurring_icc`.
+        deff: The design effect, at least 1.
+    """
+    return 1 - (1 - icc) / deff
 
 
 def _unit_squares(arm: Moments) -> float:

@@ -10,7 +10,7 @@ at all may be as bad as the metric's range allows.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -22,10 +22,13 @@ from pytest_rollout.stats.bounds import alpha_of
 from pytest_rollout.stats.contrast import Contrast
 from pytest_rollout.stats.design_effect import (
     FEWEST_UNITS,
+    carried_along,
+    fewest_effective_units,
     mean_variance,
     planned_effect,
     pooled_icc,
     ratio,
+    recurring_icc,
     row_variance,
 )
 from pytest_rollout.stats.moments import Moments
@@ -44,13 +47,18 @@ NO_RANGE = (
 
 @dataclass(frozen=True)
 class Arm:
-    """One arm's mean over its strata: value, variance, Student's degrees, and how many rows it is worth."""
+    """One arm's mean over its strata: value, variance, Student's degrees, and how many rows it is worth.
+
+    `effective` is how many independent rows would have that variance, and
+    `met` how many would have met a rare disaster in the stratum that shows it least.
+    """
 
     value: float
     variance: float
     degrees: float
     rows: int
     effective: float
+    met: float
 
 
 def contrast(
@@ -62,6 +70,7 @@ def contrast(
     looks: Literal["continuous", "once"] = "once",
     planned: float | None = None,
     value_range: float | None = None,
+    apart: bool = False,
 ) -> Contrast:
     """Bounds of two means, of their difference and of the relative lift.
 
@@ -74,6 +83,7 @@ def contrast(
         planned: Effective rows of the smaller arm at which an answer at every look is wanted, fixed before the
             start; 10 000 without. It moves where the bounds are shortest, not whether they hold.
         value_range: Highest minus lowest value that a row can have (after a cap); needed for `continuous`.
+        apart: Whether strata are known to share no units; else a unit of one is believed to be in all of them.
 
     Returns:
         Bounds in the metric's unit; the lift as a fraction. Unbounded, with
@@ -102,12 +112,13 @@ def contrast(
     values = tuple(
         sum(weights[each] * (arm[each].centre + ratio(arm[each])) for each in used) for arm in (control, treatment)
     )
-    why, few = _doubt(control, treatment, used, looks, value_range)
+    strata = {each: weights[each] for each in used}
+    apart = apart or not any(arm[each].clustered for each in used for arm in (control, treatment))
+    why, few = _doubt(control, treatment, strata, looks, value_range, apart=apart)
     if why:
         return Contrast.unbounded(why, method=method, rows=(rows[0], rows[1]), values=(values[0], values[1]), few=few)
     sides = [
-        _arm(mine, other, [(each, weights[each]) for each in used], looks)
-        for mine, other in ((control, treatment), (treatment, control))
+        _arm(mine, other, strata, looks, apart=apart) for mine, other in ((control, treatment), (treatment, control))
     ]
     if looks == "once":
         return _once(sides[0], sides[1], alpha, method)
@@ -139,6 +150,7 @@ def _continuous(
 ) -> Contrast:
     mixture = Mixture.tuned(planned, alpha)
     smaller = min(control.effective, treatment.effective)
+    met = min(control.met, treatment.met)
 
     def reach(arm: Arm, level: float, rows: float) -> Reach:
         off = mixture.multiplier(rows, level) * math.sqrt(arm.variance)
@@ -150,13 +162,13 @@ def _continuous(
         return value_range * proportion.continuous(0, rows, confidence=1 - level).high
 
     def alone(arm: Arm, level: float) -> Reach:
-        mine, hidden = reach(arm, level, arm.effective), unseen(level, arm.effective)
+        mine, hidden = reach(arm, level, arm.effective), unseen(level, arm.met)
         return Reach(arm.value, mine.below + hidden, mine.above + hidden)
 
     return Contrast.of(
         Pair(
             lambda level: (reach(control, level, smaller), reach(treatment, level, smaller)),
-            slack=lambda level: unseen(level, smaller),
+            slack=lambda level: unseen(level, met),
         ),
         lambda level: alone(control, level),
         lambda level: alone(treatment, level),
@@ -166,22 +178,33 @@ def _continuous(
     )
 
 
-def _arm(mine: Sequence[Moments], other: Sequence[Moments], strata: Sequence[tuple[int, float]], looks: str) -> Arm:
+def _arm(
+    mine: Sequence[Moments], other: Sequence[Moments], strata: Mapping[int, float], looks: str, *, apart: bool
+) -> Arm:
     """One arm over its strata; a unit that is in several of them is off the same way in all."""
-    value = shared = apart = curvature = effective = 0.0
-    for each, weight in strata:
+    icc = recurring_icc([arm[each] for each in strata for arm in (mine, other)])
+    value = spreads = 0.0
+    met = math.inf
+    parts: list[tuple[float, float, int]] = []
+    for each, weight in strata.items():
         arm = mine[each]
         guarded = looks == "continuous" or other[each].rows >= MUCH_LARGER * arm.rows
         variance = _guarded(arm, other[each]) if guarded else mean_variance(arm)
         spread = max(row_variance(arm), row_variance(other[each]) if guarded else 0.0)
-        alone = min(variance, spread / arm.rows) if arm.clustered else variance
+        deff = max(1.0, variance * arm.rows / spread) if spread > 0 else 1.0
+        alone = variance if apart else variance * (1 - carried_along(icc, deff))
         value += weight * (arm.centre + ratio(arm))
-        shared += weight * math.sqrt(variance - alone)
-        apart += weight**2 * alone
-        curvature += (weight**2 * variance) ** 2 / (arm.units - 1)
-        effective += spread / variance if variance > 0 else arm.rows
-    variance = shared**2 + apart
-    return Arm(value, variance, variance**2 / curvature, sum(mine[each].rows for each, _ in strata), effective)
+        spreads += weight * spread
+        met = min(met, (spread / variance if variance > 0 else arm.rows) / weight)
+        parts.append((weight * math.sqrt(variance - alone), weight**2 * alone, arm.units - 1))
+    shared = sum(alike for alike, _, _ in parts)
+    variance = shared**2 + sum(alone for _, alone, _ in parts)
+    # How far off the variance itself may be: of the same units it is so in all strata alike, of others in each anew.
+    off = [(shared * alike + alone) / math.sqrt(degrees) for alike, alone, degrees in parts]
+    curvature = sum(each**2 for each in off) if apart else sum(off) ** 2
+    effective = spreads / variance
+    rows = sum(mine[each].rows for each in strata)
+    return Arm(value, variance, variance**2 / curvature, rows, effective, min(met, effective))
 
 
 def _guarded(mine: Moments, other: Moments) -> float:
@@ -190,7 +213,13 @@ def _guarded(mine: Moments, other: Moments) -> float:
 
 
 def _doubt(
-    control: Sequence[Moments], treatment: Sequence[Moments], used: Sequence[int], looks: str, value_range: float | None
+    control: Sequence[Moments],
+    treatment: Sequence[Moments],
+    used: Mapping[int, float],
+    looks: str,
+    value_range: float | None,
+    *,
+    apart: bool,
 ) -> tuple[str, bool]:
     """Why there are no bounds, or nothing; and whether more rows would give them."""
     if looks == "continuous" and value_range is None:
@@ -202,7 +231,7 @@ def _doubt(
             return f"{few[0]} rows of {name}{_within(strata)} are too few for a mean: at least {least}", True
         if any(not math.isfinite(each.total) for each in strata):
             return f"some rows of {name} are infinite (timeouts), so it has no mean: claim a quantile or a rate", False
-        units = sum(each.rows for each in strata) ** 2 / sum(each.rows_squared for each in strata)
+        units = fewest_effective_units(strata, list(used.values()), apart=apart)
         if units < FEWEST_UNITS or any(each.units < 2 for each in strata):
             kind = "units" if strata[0].clustered else "rows"
             return f"{units:.3g} effective {kind} of {name} are too few for a mean: at least {FEWEST_UNITS}", True

@@ -8,7 +8,7 @@ answer, and a design effect says how far events come together.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -16,7 +16,14 @@ from typing import Literal
 from pytest_rollout.stats import proportion
 from pytest_rollout.stats.bounds import alpha_of
 from pytest_rollout.stats.contrast import Contrast
-from pytest_rollout.stats.design_effect import FEWEST_UNITS, design_effect, pooled_icc
+from pytest_rollout.stats.design_effect import (
+    FEWEST_UNITS,
+    carried_along,
+    design_effect,
+    fewest_effective_units,
+    pooled_icc,
+    recurring_icc,
+)
 from pytest_rollout.stats.moments import Moments
 from pytest_rollout.stats.mover import Pair, Part, Reach, combined
 
@@ -26,12 +33,13 @@ BURST = 2.0
 
 @dataclass(frozen=True)
 class Count:
-    """Events of so many rows in one stratum of an arm, and their design effect."""
+    """Events of so many rows in one stratum of an arm, their design effect, and how much of it units carry along."""
 
     weight: float
     events: float
     rows: int
     deff: float
+    shared: float
 
 
 def contrast(
@@ -42,6 +50,7 @@ def contrast(
     confidence: float = 0.95,
     looks: Literal["continuous", "once"] = "once",
     burst: float | None = None,
+    apart: bool = False,
 ) -> Contrast:
     """Bounds of two shares, of their difference and of the relative lift.
 
@@ -53,6 +62,7 @@ def contrast(
         looks: `once` for Clopper-Pearson bounds of each arm, at one planned look; `continuous` for bounds that hold
             at every look.
         burst: The least design effect that is believed; 2 without where rows share units, and 1 where not.
+        apart: Whether strata are known to share no units; else a unit of one is believed to be in all of them.
 
     Returns:
         Bounds of shares, as fractions. Without an event in either arm a
@@ -77,18 +87,21 @@ def contrast(
     rows = (sum(control[each].rows for each in used), sum(treatment[each].rows for each in used))
     clustered = any(arm[each].clustered for each in used for arm in (control, treatment))
     method = _method(clustered, looks, len(used))
-    why, few = _doubt(control, treatment, used, clustered)
+    strata = {each: weights[each] for each in used}
+    why, few = _doubt(control, treatment, strata, clustered, apart=apart or not clustered)
     if why:
         return Contrast.unbounded(why, method=method, rows=rows, few=few)
     floor = burst if burst is not None else (BURST if clustered else 1.0)
     icc = pooled_icc(arm[each] for each in used for arm in (control, treatment))
-    counts = [
-        [
-            Count(weights[each], _events(arm[each]), arm[each].rows, design_effect(arm[each], icc, floor=floor))
-            for each in used
-        ]
-        for arm in (control, treatment)
-    ]
+    carried = recurring_icc([arm[each] for each in used for arm in (control, treatment)])
+    together = len(used) > 1 and clustered and not apart
+    counts = []
+    for arm in (control, treatment):
+        deffs = {each: design_effect(arm[each], icc, floor=floor) for each in used}
+        shared = {each: carried_along(carried, deff) if together else 0.0 for each, deff in deffs.items()}
+        counts.append(
+            [Count(weights[each], _events(arm[each]), arm[each].rows, deffs[each], shared[each]) for each in used]
+        )
 
     @cache
     def reach(side: int, level: float) -> Reach:
@@ -127,12 +140,12 @@ def _reach(counts: Sequence[Count], alpha: float, looks: str) -> Reach:
     for count in counts:
         found = bounds_of(count.events, count.rows, confidence=1 - alpha, deff=count.deff)
         reach = Reach(found.value, found.value - found.low, found.high - found.value)
-        parts.append(Part(count.weight, reach, shared=1 - 1 / count.deff))
+        parts.append(Part(count.weight, reach, shared=count.shared))
     return combined(parts)
 
 
 def _doubt(
-    control: Sequence[Moments], treatment: Sequence[Moments], used: Sequence[int], clustered: bool
+    control: Sequence[Moments], treatment: Sequence[Moments], used: Mapping[int, float], clustered: bool, *, apart: bool
 ) -> tuple[str, bool]:
     """Why there are no bounds, or nothing; and whether more rows would give them."""
     for name, arm in (("control", control), ("treatment", treatment)):
@@ -141,7 +154,7 @@ def _doubt(
             return f"{name} has no rows{' in a stratum' if len(strata) > 1 else ''}", True
         if not all(are_shares(each) for each in strata):
             return f"some rows of {name} are neither 0 nor 1, so there is no rate: claim a mean or a quantile", False
-        units = sum(each.rows for each in strata) ** 2 / sum(each.rows_squared for each in strata)
+        units = fewest_effective_units(strata, list(used.values()), apart=apart)
         if clustered and units < FEWEST_UNITS:
             return f"{units:.3g} effective units of {name} are too few for a rate: at least {FEWEST_UNITS}", True
     return "", False

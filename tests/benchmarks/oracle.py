@@ -96,6 +96,9 @@ class InMemory:
     def moments(self, measure: Measure) -> Mapping[Cell, Moments]:
         return self.arrays.moments(measure)
 
+    def units_in_all(self) -> Mapping[str, int]:
+        return self.arrays.units_in_all()
+
     def ranked(self, ranks: Mapping[Cell, Sequence[int]]) -> Mapping[Cell, tuple[float, ...]]:
         return self.arrays.ranked(ranks)
 

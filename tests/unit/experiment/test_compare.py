@@ -211,6 +211,22 @@ def test_timeouts_are_above_everything():
     assert (comparison.mean.delta < 1e9).truth is Truth.INCONCLUSIVE
 
 
+@pytest.mark.parametrize("looks", ["once", "continuous"])
+def test_timeouts_refute_at_the_level_that_they_show_and_not_at_that_of_the_bounds(looks):
+    """Ten times as many as P99 takes: that stands among any number of triggers, and one row too many does not."""
+    many, few = rows(2, 20_000), rows(2, 20_000)
+    many[:2000], few[:240] = math.inf, math.inf
+
+    disaster, doubtful = (
+        compare(rows(1, 20_000), treatment, iid=True, looks=looks).p99.delta < 1e9 for treatment in (many, few)
+    )
+    back = compare(many, rows(1, 20_000), iid=True, looks=looks).p99.delta > -1e9
+
+    assert disaster.truth is back.truth is Truth.REFUTED
+    assert max(disaster.facts.alpha, back.facts.alpha) < 1e-6
+    assert doubtful.facts.alpha > 0.001
+
+
 def test_timeouts_of_both_arms_leave_nothing_to_compare():
     slow = rows(2)
     slow[:200] = math.inf

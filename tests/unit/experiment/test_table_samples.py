@@ -137,6 +137,24 @@ def test_strata_are_cells_of_their_own(source, rows, by):
         assert ranked[arm, label] == tuple(np.sort(values[~np.isnan(values)])[[0, 49]])
 
 
+@pytest.mark.parametrize("by", ["column", "stages"])
+def test_a_unit_of_several_strata_is_counted_once(source, rows, by):
+    stages = {"5 %": START, "25 %": START.replace(day=28, hour=13)}
+    samples = (
+        samples_of(source, stratum="percentage") if by == "column" else samples_of(source, Span(START, END, stages))
+    )
+
+    found = samples.units_in_all()
+
+    each = {
+        arm: len(np.unique(rows.space[inside(rows) & (rows.treated == (arm == "treatment"))]))
+        for arm in ("control", "treatment")
+    }
+    assert found == each
+    cells = samples.moments(Counted())
+    assert sum(cell.units for cell in cells.values()) > sum(each.values())
+
+
 def test_several_measures_are_one_pass(source, rows, monkeypatch):
     samples = samples_of(source)
     assert samples.look.cells

@@ -198,6 +198,65 @@ def test_units_that_stay_are_off_the_same_way_in_every_stratum(moments_of):
     assert twice.high - twice.low == pytest.approx(single.high - single.low, rel=0.05)
 
 
+@pytest.mark.parametrize("looks", ["once", "continuous"])
+def test_the_same_units_in_every_stage_are_no_more_units(moments_of, looks):
+    """Ten customers in four stages are ten; of four regions they are forty, and so are independent rows."""
+    keys = np.repeat(np.arange(10), 40)
+    stages = [[moments_of(rows(10 * arm + stage, 400), keys) for stage in range(4)] for arm in range(2)]
+    halves = [[moments_of(rows(10 * arm + half, 15)) for half in range(2)] for arm in range(2)]
+
+    found, regions = (
+        mean.contrast(*stages, weights=(0.25,) * 4, looks=looks, value_range=100.0, apart=apart).delta
+        for apart in (False, True)
+    )
+    alone = mean.contrast(*halves, weights=(0.5, 0.5)).delta
+
+    assert "10 effective units of control are too few" in found.why
+    assert regions.high < math.inf
+    assert alone.high < math.inf
+
+
+def test_how_much_units_tell_of_their_spread_does_not_grow_with_stages(moments_of):
+    """Student's degrees are those of forty units, in one stage and in eight; simulated as one stage cut in eight."""
+    rng = np.random.default_rng(6)
+    keys = np.repeat(np.arange(40), 10)
+    arms = [moments_of(rng.standard_normal(40)[keys] * 3 + rng.standard_normal(400) * 1e-3, keys) for _ in range(2)]
+
+    single = mean.contrast([arms[0]], [arms[1]]).delta
+    eight = mean.contrast([arms[0]] * 8, [arms[1]] * 8, weights=(0.125,) * 8).delta
+
+    assert eight.high - eight.low == pytest.approx(single.high - single.low, rel=0.01)
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_units_of_hardly_a_row_a_stage_are_as_alike_as_any(moments_of, size):
+    """How alike rows of one unit are is not seen where each has one row a stage: then they may be all the same."""
+    rng = np.random.default_rng(7)
+    keys = np.repeat(np.arange(200), size)
+    arms = [moments_of(rng.standard_normal(200)[keys] * 3 + rng.standard_normal(200 * size) * 0.1, keys) for _ in "ab"]
+
+    single = mean.contrast([arms[0]], [arms[1]]).delta
+    eight, regions = (
+        mean.contrast([arms[0]] * 8, [arms[1]] * 8, weights=(0.125,) * 8, apart=apart).delta for apart in (False, True)
+    )
+
+    assert eight.high - eight.low == pytest.approx(single.high - single.low, rel=0.02)
+    assert regions.high - regions.low == pytest.approx((single.high - single.low) / math.sqrt(8), rel=0.02)
+
+
+def test_what_a_stage_with_few_rows_of_one_arm_may_hide_is_not_hidden(moments_of):
+    """The control has 100 rows of a stage that weighs nine tenths: one row more may be 100, and moves it by 0.9."""
+    control = [moments_of(rows(1, 9900)), moments_of(rows(2, 100))]
+    treatment = [moments_of(rows(3, 100)), moments_of(rows(4, 900))]
+
+    found = mean.contrast(
+        control, treatment, weights=(0.1, 0.9), looks="continuous", planned=PLANNED, value_range=1000.0
+    ).delta
+
+    assert found.high - found.value > 0.9 * 1000 * 3.7 / 100
+    assert found.value - found.low > 0.9 * 1000 * 3.7 / 100
+
+
 @pytest.mark.parametrize("weights", [(0.5,), (0.5, 0.6)])
 def test_weights_sum_to_one_and_are_one_each(moments_of, weights):
     arm = moments_of(rows(1))
