@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property, partial
 
+from scipy.special import ndtri
+
 from pytest_rollout.arms import Arms
 from pytest_rollout.errors import SourceError
 from pytest_rollout.experiment.samples import Above, Cell, Values
@@ -20,15 +22,15 @@ from pytest_rollout.exposure import DAY
 from pytest_rollout.live_comparison import LiveComparison
 from pytest_rollout.plan.model import CONTROL, Budget
 from pytest_rollout.quantities import convert
-from pytest_rollout.stats import power, proportion
-from pytest_rollout.stats.design_effect import effective_units, planned_effect, pooled_icc, row_variance
+from pytest_rollout.stats import mean, power, proportion, rate
+from pytest_rollout.stats.curve import Curve, wanted
+from pytest_rollout.stats.design_effect import FEWEST_UNITS, effective_units, planned_effect, pooled_icc, row_variance
 from pytest_rollout.stats.moments import Moments
 from pytest_rollout.stats.quantile import middle
+from pytest_rollout.stats.sequential import DEFAULT_PLANNED
 
 POWER = 0.8
 LIKELY = 0.95
-NEAR = 0.005
-"""So far on either side of a quantile its density is looked at, as a share of the rows; less in the tails."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,11 +97,14 @@ class Planning:
     def _of(self, budget: Budget) -> Foreseen:
         found = self.arms.comparison(budget.metric)
         control = _whole(found.table.moments(Values(found.design.cap)))
-        margin, unit = _margin(budget), budget.limit.unit
+        margin, unit = abs(_nearest(budget)), budget.limit.unit
         if control.rows < 1000 or math.isnan(margin):
             few = f"{control.rows} rows of the control arm are too few to plan with"
             return Foreseen(budget=budget.name, why=few if control.rows < 1000 else "no limit on a bad side")
         seen = _Seen(found, control, self.share)
+        if control.largest_unit > 1 and seen.treated_units < FEWEST_UNITS:
+            units = f"{seen.treated_units:.3g} effective units of the smaller arm are too few: at least {FEWEST_UNITS}"
+            return Foreseen(budget=budget.name, why=units)
         need = seen.chances(budget, margin, self.hours)
         return Foreseen(
             budget=budget.name,
@@ -142,11 +147,24 @@ class _Seen:
     control: Moments
     share: float
 
-    @property
+    @cached_property
     def per_hour(self) -> float:
-        """Rows of the smaller arm in an hour, at its share of all units."""
+        """Rows of the smaller arm in an hour, at its share of those of all arms and strata."""
         length = self.comparison.table.span.length / timedelta(hours=1)
-        return max(1e-9, self.control.rows / length * self.share / (1 - self.share) if self.share < 1 else 0.0)
+        rows = sum(each.rows for each in self.comparison.table.moments(Values(self.comparison.design.cap)).values())
+        return max(1e-9, rows / length * self.share)
+
+    @property
+    def treated_units(self) -> float:
+        """As many units of one size the smaller arm's will weigh: its part of those that the control has now."""
+        length = self.comparison.table.span.length / timedelta(hours=1)
+        rows = self.control.rows / length
+        return effective_units(self.control) * min(1.0, self.per_hour / rows)
+
+    @property
+    def _ratio(self) -> float:
+        """Rows of the larger arm for each row of the smaller."""
+        return (1 - self.share) / self.share
 
     def deff(self, hours: float) -> float:
         """The design effect after so many hours: units have more rows the longer a phase lasts."""
@@ -161,79 +179,106 @@ class _Seen:
 
     def chances(self, budget: Budget, margin: float, hours: float) -> _Need:
         """For one budget."""
-        design, ratio = self.comparison.design, (1 - self.share) / self.share
+        level = abs(self._level(budget.what)) if budget.lift else math.nan
         if budget.what == "rate":
-            return self._of_rate(convert(margin, budget.limit.unit, "pp") / 100, ratio, hours)
-        if budget.what.startswith("p"):
-            q = float(budget.what[1:]) / 100
-            density, deff = self._density(q, hours)
-            error = power.quantile_unit_error(density, q, ratio=ratio, deff=deff)
-        else:
-            spread = row_variance(self.control)
-            error = power.unit_error(spread, spread, ratio=ratio, deff=self.deff(hours))
+            # Of a lift, so many per cent of the rate that there is; else points.
+            part = margin / 100 * level if budget.lift else convert(margin, budget.limit.unit, "pp") / 100
+            return self._of_rate(part, hours, 100 / level if budget.lift and level else 100.0)
         if budget.lift:
-            margin *= abs(self._level(budget.what)) / 100
+            margin *= level / 100
+        scale = 100 / level if budget.lift and level else 1.0
+        if budget.what.startswith("p"):
+            return self._of_quantile(float(budget.what[1:]) / 100, margin, hours, scale, above=_above(budget))
+        return self._of_mean(margin, hours, scale)
+
+    def _of_quantile(self, q: float, margin: float, hours: float, scale: float, *, above: bool) -> _Need:
+        curve = self._curve(q, hours)
         rows = max(1.0, hours * self.per_hour)
-        told = partial(power.chance, error, confidence=design.confidence, looks=design.looks, planned=design.planned)
-        hidden = self._hidden(budget, hours)
+        # A true difference of twice the limit is as far from it as none is, on the other side.
+        return _Need(
+            partial(curve.chance, margin, above=above),
+            scale * curve.detectable(rows, POWER, above=above),
+            partial(curve.chance, margin, above=not above),
+        )
+
+    def _of_mean(self, margin: float, hours: float, scale: float) -> _Need:
+        if not math.isfinite(self.control.total):
+            raise SourceError("some rows are infinite (timeouts), so it has no mean: claim a quantile or a rate")
+        design, deff, spread = self.comparison.design, self.deff(hours), row_variance(self.control)
+        error = power.unit_error(spread, spread, ratio=self._ratio, deff=deff)
+        planned = design.planned or DEFAULT_PLANNED
+        confidence, looks = design.confidence, design.looks
+        told = partial(power.chance, error, confidence=confidence, looks=looks, planned=planned, deff=deff)
+        hidden = self._hidden(hours)
+        fewest = mean.FEWEST_ROWS if design.looks == "continuous" else 2
 
         def chance(rows: float) -> float:
             """A disaster in one row of thousands is seen by no variance: bounds of means stay so much wider."""
-            return told(margin - hidden / rows, rows)
+            return told(margin - hidden / rows, rows) if rows >= fewest else 0.0
 
-        least = power.detectable(error, rows, power=POWER, confidence=design.confidence, looks=design.looks)
-        least += hidden / rows
-        scale = 100 / abs(self._level(budget.what)) if budget.lift else 1.0
-        # A true difference of twice the limit is as far from it as none is.
+        rows = max(1.0, hours * self.per_hour)
+        factor = power.multiplier(rows / deff, confidence=confidence, looks=looks, planned=planned)
+        least = (factor + float(ndtri(POWER))) * error / math.sqrt(rows) + hidden / rows
         return _Need(chance, least * scale, chance)
 
-    def _hidden(self, budget: Budget, hours: float) -> float:
+    def _hidden(self, hours: float) -> float:
         """By how much, times rows, the bounds of a mean are wider than its spread says: its range, as for 0 events."""
         design = self.comparison.design
-        if budget.what != "mean" or design.looks == "once":
+        if design.looks == "once":
             return 0.0
-        low, high = design.value_range or (0.0, design.cap if design.cap is not None else math.nan)
-        most = min(high, design.cap) if design.cap is not None else high
-        if math.isnan(most):
-            raise SourceError("a mean holds at every look only where the metric has a 'range' or a 'cap'")
+        low, high = design.value_range or (min(0.0, self.control.lowest), math.inf)
+        most = high if design.cap is None else min(high, design.cap)
+        if math.isinf(most):
+            if not rate.are_shares(self.control):
+                raise SourceError("a mean holds at every look only where the metric has a 'range' or a 'cap'")
+            most = 1.0
         return (most - low) * proportion.continuous(0, 1e6, confidence=design.confidence).high * 1e6 * self.deff(hours)
 
-    def _of_rate(self, margin: float, ratio: float, hours: float) -> _Need:
+    def _of_rate(self, margin: float, hours: float, scale: float) -> _Need:
         design = self.comparison.design
         share = self.control.total / self.control.rows + self.control.centre
+        floor = design.burst or (rate.BURST if self.control.clustered else 1.0)
         seen = partial(
             power.rate_chance,
-            ratio=ratio,
-            deff=max(design.burst or 2.0, self.deff(hours)),
+            ratio=self._ratio,
+            deff=max(floor, self.deff(hours)),
             confidence=design.confidence,
             looks=design.looks,
         )
 
         def chance(rows: float) -> float:
-            return seen(share, margin, rows) if rows >= 1 else 0.0
+            return seen(share, margin, rows) if rows >= 1 and margin > 0 else 0.0
 
         rows = max(1.0, hours * self.per_hour)
-        steps = (margin * 2 ** (step / 4) for step in range(-40, 41))
+        steps = (max(margin, 1e-9) * 2 ** (step / 4) for step in range(-40, 41))
         least = next((each for each in steps if seen(share, each, rows) >= POWER), math.inf)
-        return _Need(chance, 100 * least, None)
+        return _Need(chance, scale * least, None)
 
-    def _density(self, q: float, hours: float) -> tuple[float, float]:
-        """The density of rows at a quantile, and the design effect of being above it."""
-        table = self.comparison.table
+    def _curve(self, q: float, hours: float) -> Curve:
+        """Where the control arm's rows lie around a quantile, and the design effect of being above it."""
+        table, design = self.comparison.table, self.comparison.design
         cell, n = self._largest()
-        near = min(NEAR, (1 - q) / 2, q / 2)
-        ranks = [max(1, math.floor(n * each)) for each in (q - near, q, q + near)]
-        low, edge, high = table.ranked({cell: ranks})[cell]
-        width = high - low
-        cells = table.moments(Values())
-        above = table.moments(Above(dict.fromkeys(cells, edge)))[cell]
-        if not 0 < width < math.inf:
+        places = wanted(n, q)
+        found = [(place, value) for place, value in zip(places, table.ranked({cell: places})[cell], strict=True)]
+        edge = self._level(f"p{100 * q:g}")
+        finite = [(place, value) for place, value in found if math.isfinite(value)]
+        if not math.isfinite(edge) or finite[0][1] == finite[-1][1]:
             raise SourceError("all rows near the quantile are alike, so it has no density")
-        return 2 * near / width, self._effect(above, hours)
+        above = table.moments(Above(dict.fromkeys(table.moments(Values()), edge)))[cell]
+        return Curve(
+            q,
+            n,
+            [place for place, _ in finite],
+            [value for _, value in finite],
+            ratio=self._ratio,
+            deff=self._effect(above, hours),
+            confidence=design.confidence,
+            looks=design.looks,
+        )
 
     def _level(self, what: str) -> float:
         """What the statistic is in the control arm now."""
-        if what == "mean":
+        if what in {"mean", "rate"}:
             return self.control.total / self.control.rows + self.control.centre
         cell, n = self._largest()
         q = float(what[1:]) / 100
@@ -265,10 +310,15 @@ def _whole(found: Mapping[Cell, Moments]) -> Moments:
     return max(controls, key=lambda each: each.rows)
 
 
-def _margin(budget: Budget) -> float:
-    """From no difference to the nearest limit."""
-    ends = [abs(end) for level in budget.limit.levels for end in (level.low, level.high) if math.isfinite(end)]
-    return min(ends, default=math.nan)
+def _nearest(budget: Budget) -> float:
+    """The limit nearest to no difference; NaN where there is none."""
+    ends = [end for level in budget.limit.levels for end in (level.high, level.low) if math.isfinite(end)]
+    return min(ends, key=abs, default=math.nan)
+
+
+def _above(budget: Budget) -> bool:
+    """Whether that limit lies above no difference; of two that are as near, the upper one, towards longer tails."""
+    return _nearest(budget) >= 0
 
 
 def cannot_succeed(found: Sequence[Foreseen]) -> list[str]:

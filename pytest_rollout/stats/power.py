@@ -37,21 +37,6 @@ def unit_error(treatment_variance: float, control_variance: float, *, ratio: flo
     return math.sqrt(deff * (treatment_variance + control_variance / ratio))
 
 
-def quantile_unit_error(density: float, q: float, *, ratio: float, deff: float = 1.0) -> float:
-    """The same for a difference of quantiles.
-
-    Args:
-        density: Of the rows at the quantile, per unit of the metric; both arms alike.
-        q: Quantile as a fraction.
-        ratio: Rows of the other arm for each row of the smaller.
-        deff: Design effect of "at or below the quantile".
-    """
-    if not density > 0 or not 0 < q < 1:
-        raise ValueError(f"density {density} and q {q}")
-    variance = q * (1 - q) / density**2
-    return unit_error(variance, variance, ratio=ratio, deff=deff)
-
-
 def multiplier(rows: float, *, confidence: float, looks: Looks, planned: float | None = None) -> float:
     """How many standard errors away a bound lies: 1.645 at one look at 95 %, about 2.8 at every look.
 
@@ -119,6 +104,7 @@ def chance(
     confidence: float = 0.95,
     looks: Looks = "continuous",
     planned: float | None = None,
+    deff: float = 1.0,
 ) -> float:
     """The chance that a look at so many rows proves the limit; at every look together it is no smaller.
 
@@ -128,9 +114,10 @@ def chance(
         rows: Of the smaller arm, above 0.
         confidence: Of each bound on its own.
         looks: Whether bounds hold at every look.
-        planned: Rows for which they are shortest; `rows` without.
+        planned: Effective rows for which they are shortest; `rows` without.
+        deff: That of `error`: so many rows are one effective row.
     """
-    factor = multiplier(rows, confidence=confidence, looks=looks, planned=planned)
+    factor = multiplier(rows / deff, confidence=confidence, looks=looks, planned=planned)
     return float(ndtr(distance * math.sqrt(rows) / error - factor))
 
 

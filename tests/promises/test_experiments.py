@@ -433,6 +433,47 @@ def test_power_says_before_the_start_what_can_be_seen(shop):
     assert "unlikely to be proven in time: latency.p50" in poor.stdout
 
 
+def power_of(shop, plan):
+    """What `rollout power` prints for a plan, as one text."""
+    shop.write("gates/shop/rollout.yaml", plan)
+    found = shop.rollout("power", "gates/shop", "phase1", "--rollout-env", "test")
+    return found.returncode, " ".join((found.stdout + found.stderr).split())
+
+
+def test_power_takes_a_lift_of_a_rate_for_what_it_is(shop):
+    """Ten per cent of one per cent is a tenth of a point, which 3000 rows do not see."""
+    code, told = power_of(shop, PLAN.replace("critical: +5 pp", "critical: +10 %"))
+    points, of_points = power_of(shop, PLAN.replace("critical: +5 pp", "critical: +10 pp"))
+
+    assert code == 1
+    assert "unlikely to be proven in time: failed.rate" in told
+    assert points == 0, of_points
+
+
+def test_power_knows_that_few_units_prove_nothing(shop):
+    """Two per cent of 1500 customers are 24 or so, whose gates would be HOLD[low-n] for ever."""
+    write_rows(shop)
+    code, told = power_of(shop, PLAN.replace("traffic: 20 %", "traffic: 2 %"))
+
+    assert code == 1
+    assert "effective units of the smaller arm are too few: at least 30" in told
+
+
+def test_power_splits_the_traffic_that_there_is(shop):
+    """Before the phase the control has all of it; at half and half an arm gets half, and not as much again."""
+    with duckdb.connect(str(shop.gates / "requests.duckdb")) as connection:
+        connection.execute("UPDATE requests SET arm = 'old'")
+    plan = PLAN.replace("+3 ms", "+0.33 ms").replace("critical: {limit: +6 ms, to: 0 %}", "critical: +0.8 ms")
+    chances = []
+    for percent in (50, 25):
+        told = power_of(shop, plan.replace("traffic: 20 %", f"traffic: {percent} %"))[1]
+        chances.append(int(told.partition("latency.p50")[2].split("%")[0].split()[-1]))
+
+    half, quarter = chances
+    assert half < 85, chances
+    assert quarter < half
+
+
 def test_preflight_asks_for_rows_and_for_what_they_can_prove(shop):
     """Nobody waits two weeks to hear that the table was another, or that two weeks were too few."""
     result = shop.run(phase="preflight")

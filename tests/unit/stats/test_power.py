@@ -74,14 +74,6 @@ def test_the_chance_of_a_rate_is_what_happens(looks):
     assert proven / 400 == pytest.approx(0.8, abs=0.06)
 
 
-def test_quantiles_have_an_error_too():
-    """The median of standard normal rows: √(π / 2) in each arm, √π together."""
-    density = 1 / math.sqrt(2 * math.pi)
-
-    assert power.quantile_unit_error(density, 0.5, ratio=1) == pytest.approx(math.sqrt(math.pi))
-    assert power.quantile_unit_error(density, 0.5, ratio=1, deff=4) == pytest.approx(2 * math.sqrt(math.pi))
-
-
 def test_no_traffic_is_enough_for_everything():
     assert power.rate_rows_needed(0.5, 1e-9, ratio=1) == power.MOST_ROWS
     assert power.rate_chance(0.0, 0.001, 100, ratio=1) == 0
@@ -93,7 +85,6 @@ def test_no_traffic_is_enough_for_everything():
     [
         lambda: power.unit_error(-1, 1, ratio=1),
         lambda: power.unit_error(1, 1, ratio=0),
-        lambda: power.quantile_unit_error(0, 0.5, ratio=1),
         lambda: power.rows_needed(1, 0),
         lambda: power.rows_needed(1, 1, power=1),
         lambda: power.rate_chance(2, 0.1, 10, ratio=1),
