@@ -131,6 +131,7 @@ class LiveComparison:
                 control=self.design.control,
                 treatment=self.design.treatment,
                 confidence=self.design.confidence,
+                looks=self.design.looks,
             )
         except SourceError as error:
             return self._unknown("paired", error).delta

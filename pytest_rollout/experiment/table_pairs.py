@@ -8,6 +8,7 @@ and whoever left those out would judge the easy ones.
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from pytest_rollout.decisions import Reason
 from pytest_rollout.experiment.design import Doubt
@@ -22,7 +23,12 @@ _METHOD = "mean of paired differences"
 
 
 def paired_mean(
-    samples: TableSamples, *, control: str, treatment: str, confidence: float
+    samples: TableSamples,
+    *,
+    control: str,
+    treatment: str,
+    confidence: float,
+    looks: Literal["continuous", "once"],
 ) -> tuple[Bounds, Doubt | None]:
     """Bounds of the mean of treatment - control, over the units that have values in both; and why not to believe it.
 
@@ -31,6 +37,7 @@ def paired_mean(
         control: One arm.
         treatment: The other.
         confidence: Of each bound on its own.
+        looks: Whether the bounds hold at every look, or at one planned look.
 
     Raises:
         SourceError: The table cannot be asked, or has not what was described.
@@ -59,4 +66,4 @@ def paired_mean(
     # Some databases say NULL where two endless rows are subtracted.
     if finite < n or not (math.isfinite(mean) and math.isfinite(found)):
         return Bounds.unbounded("a difference is not finite: a row timed out", method=_METHOD, n=n), None
-    return paired.mean_of_sums(n, mean, found, confidence=confidence), None
+    return paired.mean_of_sums(n, mean, found, confidence=confidence, looks=looks), None

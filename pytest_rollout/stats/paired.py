@@ -17,8 +17,13 @@ from scipy.special import stdtr, stdtrit
 from pytest_rollout.stats import quantile as ranks
 from pytest_rollout.stats.bounds import Bounds, alpha_of
 from pytest_rollout.stats.longrun import Numbers
+from pytest_rollout.stats.sequential import Mixture
 
 FEWEST = 10
+FEWEST_AT_EVERY_LOOK = 100
+"""Below so many pairs no mean is claimed at every look."""
+PLANNED = 1000.0
+"""At so many pairs bounds for every look are shortest; suites are of hundreds or thousands of questions."""
 
 
 def mean(before: ArrayLike, after: ArrayLike, *, confidence: float = 0.95) -> Bounds:
@@ -38,7 +43,7 @@ def mean(before: ArrayLike, after: ArrayLike, *, confidence: float = 0.95) -> Bo
         ValueError: Lengths differ, a number is not finite, or `confidence` is out of range.
 
     Source:
-        Student (1908), Biometrika 6.
+        Student (1908), Biometrika 6; for every look see `sequential.Mixture`.
     """
     differences = _differences(before, after)
     centre = float(differences.mean()) if len(differences) else 0.0
@@ -46,25 +51,35 @@ def mean(before: ArrayLike, after: ArrayLike, *, confidence: float = 0.95) -> Bo
     return mean_of_sums(len(differences), centre, squares, confidence=confidence)
 
 
-def mean_of_sums(n: int, value: float, squares: float, *, confidence: float = 0.95) -> Bounds:
-    """The same from what pairs in a database add up to.
+def mean_of_sums(
+    n: int,
+    value: float,
+    squares: float,
+    *,
+    confidence: float = 0.95,
+    looks: Literal["continuous", "once"] = "once",
+) -> Bounds:
+    """The same from what pairs in a database add up to, at every look if need be.
 
     Args:
         n: How many pairs.
         value: The mean difference.
         squares: The sum of squared deviations from it.
         confidence: Of each bound on its own, above 0.5 and below 1.
+        looks: Whether the bounds hold at every look, as questions are added or asked again, or at one planned look.
 
     Returns:
-        As `mean`.
+        As `mean`; at every look unbounded below 100 pairs. The honest edge
+        then: a disaster in too few questions to be among them is not seen.
 
     Raises:
         ValueError: `squares` is negative or not finite, or `confidence` is out of range.
     """
-    alpha = alpha_of(confidence)
-    method = "mean of paired differences, Student's t"
-    if n < FEWEST:
-        return Bounds.unbounded(f"{n} pairs are too few: at least {FEWEST}", method=method, n=n, few=True)
+    alpha, always = alpha_of(confidence), looks == "continuous"
+    how = "normal mixture valid at every look" if always else "Student's t"
+    method, least = f"mean of paired differences, {how}", FEWEST_AT_EVERY_LOOK if always else FEWEST
+    if n < least:
+        return Bounds.unbounded(f"{n} pairs are too few: at least {least}", method=method, n=n, few=True)
     if not (math.isfinite(value) and 0 <= squares < math.inf):
         raise ValueError(f"{n} differences with mean {value} and squares {squares}: both must be finite")
     error = math.sqrt(squares / (n - 1) / n)
@@ -73,10 +88,11 @@ def mean_of_sums(n: int, value: float, squares: float, *, confidence: float = 0.
         return Bounds.unbounded(why, method=method, n=n, value=value)
 
     def level(limit: float, above: bool) -> float:
-        distance = (value - limit) / error
-        return float(stdtr(n - 1, -distance if above else distance))
+        errors = (value - limit) / error if above else (limit - value) / error
+        return mixture.level(errors, n) if always else float(stdtr(n - 1, -errors))
 
-    reach = -float(stdtrit(n - 1, alpha)) * error
+    mixture = Mixture.tuned(PLANNED, alpha)
+    reach = (mixture.multiplier(n, alpha) if always else -float(stdtrit(n - 1, alpha))) * error
     return Bounds(value, value - reach, value + reach, n, method, level=level)
 
 

@@ -590,7 +590,12 @@ def write_answers(project, *, unanswered=0.0, hours=3.0):
 
 
 def test_a_suite_that_both_versions_answer_proceeds(suite):
-    suite.run().proceeds()
+    """It is asked again at every run, as everything else is."""
+    result = suite.run()
+
+    result.proceeds()
+    methods = {claim["method"] for claims in claims_of(result).values() for claim in claims}
+    assert "mean of paired differences, normal mixture valid at every look" in methods
 
 
 def test_questions_that_one_version_leaves_out_are_doubt(suite):
