@@ -407,6 +407,16 @@ def test_a_marked_gate_that_gave_no_answer_is_in_the_family(judged, fires, make_
     assert judged(fires("test_a", 0.05), (make_gate("test_b", rollback=True), answer)).decision is HOLD
 
 
+@pytest.mark.parametrize("rollback", [True, False])
+def test_a_trigger_whose_number_is_unknown_is_in_the_family(judged, fires, make_gate, make_fact, rollback):
+    """A source that is down makes no other trigger's evidence stronger; whether it is a sample nobody knows now."""
+    unknown = make_fact(Truth.INCONCLUSIVE, value=None, method="reading", trigger=not rollback)
+    down = (make_gate("test_b", rollback=rollback), Ended.INCONCLUSIVE, unknown)
+
+    assert judged(fires("test_a", 0.05), down).decision is HOLD
+    assert judged(fires("test_a", 0.025), down).decision is ROLLBACK
+
+
 def test_a_locked_trigger_that_is_gone_is_in_the_family(judged, fires, make_gate):
     assert judged(fires("test_a", 0.05), extra=[make_gate("test_gone", rollback=True)]).decision is HOLD
 
