@@ -49,7 +49,10 @@ class Estimate:
         name: What was estimated, as reports call it.
         reason: The code under which doubt holds a release.
         needs: What would end the doubt.
-        counted: What `n` counts, such as `rows of treatment`, where four times as many halve the bounds.
+        counted: What `n` counts, such as `rows of treatment`, where more of them narrow the bounds.
+        narrows: With which power of `n`: a half, so that four times as many halve them, or 1 where they count
+            what has not happened once.
+        lasted: In how long those came; None where nobody knows.
         provenance: Where the value came from.
         refuting_level: The least one-sided level at which it is shown to lie above (or below) a limit; None where
             nobody computes it.
@@ -74,6 +77,8 @@ class Estimate:
     reason: str = Reason.INCONCLUSIVE
     needs: str = ""
     counted: str = ""
+    narrows: float = 0.5
+    lasted: timedelta | None = None
     provenance: Provenance = field(default=Provenance(), repr=False)
     refuting_level: RefutingLevel | None = field(default=None, repr=False)
     sources: frozenset[int] = field(default=frozenset(), repr=False)
@@ -338,12 +343,20 @@ def _needs(estimate: Estimate, near: float) -> str:
     off = abs(near - estimate.value)
     reach = estimate.high - estimate.value if near >= estimate.value else estimate.value - estimate.low
     if estimate.counted and estimate.n and math.isfinite(off) and math.isfinite(reach):
-        if reach * reach >= MOST_TIMES * off * off:
+        if reach ** (1 / estimate.narrows) >= MOST_TIMES * off ** (1 / estimate.narrows):
             return "the value is so close to the limit that no amount of data in reach tells"
-        rows = math.ceil(estimate.n * (reach / off) ** 2)
-        more = f"about {rows - estimate.n} more {estimate.counted} ({rows} in all)"
+        rows = math.ceil(estimate.n * (reach / off) ** (1 / estimate.narrows))
+        more = f"about {rows - estimate.n} more {estimate.counted} ({rows} in all{_how_long(estimate, rows)})"
         return f"{more} would decide it, for or against, if the value stays as it is"
     return "" if estimate.why else "the bounds lie on both sides of the limit: more data narrows them"
+
+
+def _how_long(estimate: Estimate, rows: int) -> str:
+    """How long it takes until there are so many rows, at the rate at which they came so far."""
+    if estimate.lasted is None or not estimate.n:
+        return ""
+    hours = math.ceil(estimate.lasted / timedelta(hours=1) * (rows - estimate.n) / estimate.n)
+    return f", {format_duration(timedelta(hours=hours))} more at the rate so far"
 
 
 _NO_NUMBERS = frozenset({"bool", "bool_"})

@@ -223,7 +223,8 @@ class LiveComparison:
         return Sides(**{name: self._placed(each) for name, each in sides.items()})
 
     def _placed(self, estimate: Estimate) -> Estimate:
-        return replace(estimate, provenance=self.provenance, sources=self._sources)
+        lasted = self.table.span.length if estimate.counted else None
+        return replace(estimate, provenance=self.provenance, sources=self._sources, lasted=lasted)
 
     def _doubted(self, doubt: Doubt, name: str) -> Estimate:
         unit, needs = self.design.unit, doubt.needs

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from pytest_rollout.decisions import Reason
@@ -91,16 +91,18 @@ class Comparison:
     def rate(self) -> Sides:
         """The shares of rows that are 1 (or true), as fractions."""
         found = self._samples.moments(Values())
+        sides = self._side(self.design.control, found), self._side(self.design.treatment, found)
+        smaller = sides[self._rows[0] >= self._rows[1]]
         answer = rate.contrast(
-            self._side(self.design.control, found),
-            self._side(self.design.treatment, found),
+            *sides,
             self._strata.weights,
             confidence=self.design.confidence,
             looks=self.design.looks,
             burst=self.design.burst,
             apart=self._apart,
         )
-        return self._sides("rate", answer, unit="")
+        never = all(each.highest <= 0 for each in smaller if each.rows)
+        return self._sides("rate", answer, unit="", narrows=1.0 if never else 0.5)
 
     @cached_property
     def p50(self) -> Sides:
@@ -224,19 +226,22 @@ class Comparison:
         answer = quantiles.contrast(self._samples, q, self.design, self._counted, self._strata, apart=self._apart)
         return self._sides(f"P{q * 100:g}", answer)
 
-    def _sides(self, what: str, answer: Contrast, *, note: str = "", unit: str | None = None) -> Sides:
+    def _sides(
+        self, what: str, answer: Contrast, *, note: str = "", unit: str | None = None, narrows: float = 0.5
+    ) -> Sides:
         control, treatment = self.design.control, self.design.treatment
         unit = self.design.unit if unit is None else unit
         name = f"{what} {self.design.name}"
         smaller = control if self._rows[0] < self._rows[1] else treatment
-        return Sides(
-            self._estimate(f"{name}, {control}", answer.control, note, unit, control),
-            self._estimate(f"{name}, {treatment}", answer.treatment, note, unit, treatment),
-            self._estimate(f"{name}, {treatment} - {control}", answer.delta, note, unit, smaller),
-            self._estimate(f"{name}, {treatment} / {control} - 1", answer.lift, note, "", smaller),
+        told = (
+            (f"{name}, {control}", answer.control, unit, control),
+            (f"{name}, {treatment}", answer.treatment, unit, treatment),
+            (f"{name}, {treatment} - {control}", answer.delta, unit, smaller),
+            (f"{name}, {treatment} / {control} - 1", answer.lift, "", smaller),
         )
+        return Sides(*(replace(self._estimate(*each, note), narrows=narrows) for each in told))
 
-    def _estimate(self, name: str, found: Bounds, note: str, unit: str, counted: str) -> Estimate:
+    def _estimate(self, name: str, found: Bounds, unit: str, counted: str, note: str) -> Estimate:
         doubt = self.doubt
         if doubt is not None:
             found = Bounds.unbounded(doubt.why, method=found.method, n=found.n)

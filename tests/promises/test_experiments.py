@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from datetime import UTC, datetime, timedelta
 
 import duckdb
@@ -11,6 +13,7 @@ import pytest
 from pytest_rollout.experiment.assignment import Assignment
 from pytest_rollout.ledger import drafts
 from pytest_rollout.ledger.ledger import open_ledger
+from pytest_rollout.quantities import format_duration
 
 PLAN = """
 rollout: shop
@@ -199,6 +202,19 @@ def test_too_few_rows_wait_for_information(shop):
     result = shop.run()
 
     result.holds("information", exit_code=10)
+
+
+def test_doubt_says_how_many_more_rows_and_how_long_they_take(shop):
+    """3000 rows came in two days; the plan wanted fewer."""
+    shop.write("gates/shop/rollout.yaml", PLAN.replace("planned: 1500", "planned: 1000").replace("+3 ms", "+0.4 ms"))
+
+    result = shop.run()
+
+    result.holds("inconclusive")
+    told = re.search(r"about (\d+) more rows of treatment \((\d+) in all, ([^)]+) more", " ".join(result.text.split()))
+    more, every = int(told[1]), int(told[2])
+    hours = 48 * more / (every - more)
+    assert told[3] == format_duration(timedelta(hours=math.ceil(hours)))
 
 
 def test_a_lost_part_of_one_arm_makes_everything_doubtful(shop):

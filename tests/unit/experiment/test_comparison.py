@@ -266,5 +266,16 @@ def test_ranks_hold_at_one_look(looks, why):
     assert why in Comparison(two(rows(1), rows(2)), Design(looks=looks)).rank.delta.why
 
 
+def test_where_nothing_happened_yet_bounds_narrow_with_the_rows_and_not_with_their_root():
+    """By the root, 28468 rows would have been told."""
+
+    def needed(treated):
+        delta = Comparison(two(np.zeros(99 * treated), np.zeros(treated)), Design()).rate.delta
+        return delta.high, (delta < 0.001).facts.needs
+
+    assert needed(500)[1].startswith("about 3273 more rows of treatment (3773 in all)")
+    assert needed(3800)[0] < 0.001 < needed(3700)[0]
+
+
 def test_ranks_need_rows_in_one_stratum():
     assert "strata" in Comparison(staged((100, 100), (100, 100)), Design(looks="once")).rank.delta.why
