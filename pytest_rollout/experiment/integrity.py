@@ -125,7 +125,7 @@ def in_both(samples: TableSamples) -> dict[str, tuple[int, int]]:
     for row in samples.source.rows(sql.statement(text)):
         label = sql.cell((0, row[0]))[1] if sql.stratified else ""
         found[label] = (int(as_float(row[-2], "units")), int(as_float(row[-1], "units")))
-    return found
+    return dict(sorted(found.items()))  # a database gives groups in any order
 
 
 def left(samples: TableSamples, control: str) -> int:
