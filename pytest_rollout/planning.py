@@ -208,7 +208,7 @@ class _Seen:
         error = power.unit_error(spread, spread, ratio=self._ratio, deff=deff)
         planned = design.planned or DEFAULT_PLANNED
         confidence, looks = design.confidence, design.looks
-        told = partial(power.chance, error, confidence=confidence, looks=looks, planned=planned, deff=deff)
+        told = partial(power.chance, error, confidence=confidence, looks=looks, planned=planned)
         hidden = self._hidden(hours)
         fewest = mean.FEWEST_ROWS if design.looks == "continuous" else 2
 
@@ -217,7 +217,7 @@ class _Seen:
             return told(margin - hidden / rows, rows) if rows >= fewest else 0.0
 
         rows = max(1.0, hours * self.per_hour)
-        factor = power.multiplier(rows / deff, confidence=confidence, looks=looks, planned=planned)
+        factor = power.multiplier(rows, confidence=confidence, looks=looks, planned=planned)
         least = (factor + float(ndtri(POWER))) * error / math.sqrt(rows) + hidden / rows
         return _Need(chance, least * scale, chance)
 

@@ -47,17 +47,16 @@ NO_RANGE = (
 
 @dataclass(frozen=True)
 class Arm:
-    """One arm's mean over its strata: value, variance, Student's degrees, and how many rows it is worth.
+    """One arm's mean over its strata: value, variance, Student's degrees, and how many rows it has and is worth.
 
-    `effective` is how many independent rows would have that variance, and
-    `met` how many would have met a rare disaster in the stratum that shows it least.
+    `met` is how many independent rows would have met a rare disaster in the
+    stratum that shows it least.
     """
 
     value: float
     variance: float
     degrees: float
     rows: int
-    effective: float
     met: float
 
 
@@ -80,8 +79,8 @@ def contrast(
         weights: Of each stratum, 0 or more, summing to 1.
         confidence: Of each bound on its own, above 0.5 and below 1.
         looks: `once` for Welch's t at one planned look; `continuous` for bounds that hold at every look.
-        planned: Effective rows of the smaller arm at which an answer at every look is wanted, fixed before the
-            start; 10 000 without. It moves where the bounds are shortest, not whether they hold.
+        planned: Rows of the smaller arm at which an answer at every look is wanted, fixed before the start;
+            10 000 without. It moves where the bounds are shortest, not whether they hold.
         value_range: Highest minus lowest value that a row can have (after a cap); needed for `continuous`.
         apart: Whether strata are known to share no units; else a unit of one is believed to be in all of them.
 
@@ -148,8 +147,10 @@ def _once(control: Arm, treatment: Arm, alpha: float, method: str) -> Contrast:
 def _continuous(
     control: Arm, treatment: Arm, alpha: float, method: str, planned: float, value_range: float
 ) -> Contrast:
+    # Rows are the clock, of arms and of plans: what units carry along is in the variance, and how much that will be
+    # at the planned rows nobody knows before the start.
     mixture = Mixture.tuned(planned, alpha)
-    smaller = min(control.effective, treatment.effective)
+    clock = min(control.rows, treatment.rows)
     met = min(control.met, treatment.met)
 
     def reach(arm: Arm, level: float, rows: float) -> Reach:
@@ -162,12 +163,12 @@ def _continuous(
         return value_range * proportion.continuous(0, rows, confidence=1 - level).high
 
     def alone(arm: Arm, level: float) -> Reach:
-        mine, hidden = reach(arm, level, arm.effective), unseen(level, arm.met)
+        mine, hidden = reach(arm, level, arm.rows), unseen(level, arm.met)
         return Reach(arm.value, mine.below + hidden, mine.above + hidden)
 
     return Contrast.of(
         Pair(
-            lambda level: (reach(control, level, smaller), reach(treatment, level, smaller)),
+            lambda level: (reach(control, level, clock), reach(treatment, level, clock)),
             slack=lambda level: unseen(level, met),
         ),
         lambda level: alone(control, level),
@@ -202,9 +203,8 @@ def _arm(
     # How far off the variance itself may be: of the same units it is so in all strata alike, of others in each anew.
     off = [(shared * alike + alone) / math.sqrt(degrees) for alike, alone, degrees in parts]
     curvature = sum(each**2 for each in off) if apart else sum(off) ** 2
-    effective = spreads / variance
     rows = sum(mine[each].rows for each in strata)
-    return Arm(value, variance, variance**2 / curvature, rows, effective, min(met, effective))
+    return Arm(value, variance, variance**2 / curvature, rows, min(met, spreads / variance))
 
 
 def _guarded(mine: Moments, other: Moments) -> float:

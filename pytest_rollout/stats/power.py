@@ -44,7 +44,7 @@ def multiplier(rows: float, *, confidence: float, looks: Looks, planned: float |
         rows: Effective rows of the smaller arm.
         confidence: Of each bound on its own.
         looks: Whether bounds hold at every look.
-        planned: Effective rows for which they are shortest; `rows` without.
+        planned: Rows for which they are shortest; `rows` without.
     """
     alpha = alpha_of(confidence)
     if looks == "once":
@@ -104,7 +104,6 @@ def chance(
     confidence: float = 0.95,
     looks: Looks = "continuous",
     planned: float | None = None,
-    deff: float = 1.0,
 ) -> float:
     """The chance that a look at so many rows proves the limit; at every look together it is no smaller.
 
@@ -114,10 +113,9 @@ def chance(
         rows: Of the smaller arm, above 0.
         confidence: Of each bound on its own.
         looks: Whether bounds hold at every look.
-        planned: Effective rows for which they are shortest; `rows` without.
-        deff: That of `error`: so many rows are one effective row.
+        planned: Rows for which they are shortest; `rows` without.
     """
-    factor = multiplier(rows / deff, confidence=confidence, looks=looks, planned=planned)
+    factor = multiplier(rows, confidence=confidence, looks=looks, planned=planned)
     return float(ndtr(distance * math.sqrt(rows) / error - factor))
 
 

@@ -20,17 +20,17 @@ class Mixture:
     """A one-sided normal mixture, tuned before the start.
 
     Args:
-        spread: ρ², the variance of the mixture for one effective row; see `tuned`.
+        spread: ρ², the variance of the mixture for one row, in those of a row; see `tuned`.
     """
 
     spread: float
 
     @classmethod
     def tuned(cls, planned: float, alpha: float) -> Mixture:
-        """The mixture whose bounds are shortest at `planned` effective rows.
+        """The mixture whose bounds are shortest at `planned` rows.
 
         Args:
-            planned: Effective rows of the smaller arm at which the answer is wanted; fixed before the start.
+            planned: Rows of the smaller arm at which the answer is wanted; fixed before the start.
             alpha: Level of one bound, above 0 and below 0.5.
 
         Raises:
@@ -42,7 +42,9 @@ class Mixture:
         return cls((log + math.log1p(log)) / planned)
 
     def multiplier(self, rows: float, alpha: float) -> float:
-        """How many standard errors away a bound of level `alpha` lies after `rows` effective rows.
+        """How many standard errors away a bound of level `alpha` lies after `rows` rows.
+
+        Rows are the clock: what units carry along is in the standard error.
 
         Source:
             Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas (2024), Time-uniform

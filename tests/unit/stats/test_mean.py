@@ -11,7 +11,8 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_rollout.stats import mean
+from pytest_rollout.stats import mean, proportion
+from pytest_rollout.stats.design_effect import mean_variance
 from pytest_rollout.stats.sequential import Mixture
 
 seeds = st.integers(0, 10**6)
@@ -263,3 +264,19 @@ def test_weights_sum_to_one_and_are_one_each(moments_of, weights):
 
     with pytest.raises(ValueError, match="sum to 1"):
         mean.contrast([arm, arm], [arm, arm], weights=weights)
+
+
+@pytest.mark.parametrize("alike", [1, 20])
+def test_rows_are_the_clock_whatever_they_are_worth(moments_of, alike):
+    """A plan counts rows: with units of twenty equal rows the bounds are shortest there, too."""
+    arms = [np.repeat(rows(seed, n=int(PLANNED) // alike), alike) for seed in (1, 2)]
+    units = np.repeat(np.arange(int(PLANNED) // alike), alike)
+    control, treatment = (moments_of(arm, units) for arm in arms)
+    tuned = Mixture.tuned(PLANNED, 0.05)
+
+    found = continuous(control, treatment).delta
+
+    error = math.sqrt(mean_variance(control) + mean_variance(treatment))
+    hidden = 100 * proportion.continuous(0, PLANNED / alike).high
+    assert found.high - found.value == pytest.approx(tuned.multiplier(PLANNED, 0.05) * error + hidden, rel=0.03)
+    assert tuned.multiplier(PLANNED, 0.05) < 1.02 * min(tuned.multiplier(each, 0.05) for each in (1000.0, 4000.0))
