@@ -92,6 +92,12 @@ class InMemory:
 
     arrays: ArraySamples
     name: str
+    span: Span
+
+    @property
+    def samples(self) -> InMemory:
+        """In the place of the table, of which a comparison asks how long its time is."""
+        return self
 
     def moments(self, measure: Measure) -> Mapping[Cell, Moments]:
         return self.arrays.moments(measure)
@@ -126,7 +132,7 @@ class ArmsInMemory(Arms):
             if late is not None:
                 found[late[places]] = np.inf
             values[cell], units[cell] = found, unit
-        return InMemory(ArraySamples(values, units, dict.fromkeys(values, 0)), metric.name)
+        return InMemory(ArraySamples(values, units, dict.fromkeys(values, 0)), metric.name, span)
 
     def _cells(self, span: Span) -> Mapping[Cell, tuple[np.ndarray, np.ndarray]]:
         """Where the rows of each arm and stage are, and of which units; the same for every metric."""
