@@ -129,9 +129,14 @@ class ArraySamples:
         """How many units each arm has over all of its strata; a unit has the same number in all of them."""
         if self._units is None:
             raise ValueError("rows without units have none to count")
-        arms = {arm for arm, _ in self._units}
-        codes = {arm: [each for (of, _), each in self._units.items() if of == arm] for arm in arms}
-        return {arm: len(np.unique(np.concatenate(each))) for arm, each in codes.items()}
+        there: dict[str, NDArray[np.bool_]] = {}
+        for cell in self._units:
+            mine = self._unit_sizes(cell) > 0
+            before = there.get(cell[0], mine[:0])
+            longer, shorter = (mine, before) if len(mine) >= len(before) else (before, mine)
+            longer[: len(shorter)] |= shorter
+            there[cell[0]] = longer
+        return {arm: int(np.count_nonzero(each)) for arm, each in there.items()}
 
     def rows(self, cell: Cell) -> tuple[Numbers, Codes | None]:
         """The rows themselves and their units, for what needs every one of them: ranks."""
