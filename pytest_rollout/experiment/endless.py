@@ -57,12 +57,12 @@ def contrast(
     both = _joined(ends_at([alpha]), weights)[alpha]
     control, treatment = both
     if math.isfinite(control[1]) and treatment[0] > -math.inf:
-        delta = Bounds(math.inf, _least(both), math.inf, n, method, why, _level(below, alpha, _least))
-        lift = Bounds(math.inf, _lift(both), math.inf, n, method, why, _level(below, alpha, _lift))
+        delta = Bounds(math.inf, _least(both), math.inf, n, method, why, _level(below, alpha, _least, above=True))
+        lift = Bounds(math.inf, _lift(both), math.inf, n, method, why, _level(below, alpha, _lift, above=True))
         return replace(unknown, delta=delta, lift=lift if lift.low > -math.inf else unknown.lift)
     if math.isfinite(treatment[1]) and control[0] > -math.inf:
-        most = max(treatment[1] - control[0], -sys.float_info.max)
-        return replace(unknown, delta=Bounds(-math.inf, -math.inf, most, n, method, why))
+        level = _level(below, alpha, _most, above=False)
+        return replace(unknown, delta=Bounds(-math.inf, -math.inf, _most(both), n, method, why, level))
     return unknown
 
 
@@ -82,6 +82,12 @@ def _least(both: _Both) -> float:
     return min(treatment - control, sys.float_info.max)
 
 
+def _most(both: _Both) -> float:
+    """By how much a treatment is above an endless control at most."""
+    (control, _), (_, treatment) = both
+    return max(treatment - control, -sys.float_info.max)
+
+
 def _lift(both: _Both) -> float:
     """The same as a part of the control."""
     (_, control), (treatment, _) = both
@@ -90,15 +96,17 @@ def _lift(both: _Both) -> float:
 
 
 def _level(
-    below: Callable[[], Mapping[float, _Both]], alpha: float, least: Callable[[_Both], float]
+    below: Callable[[], Mapping[float, _Both]], alpha: float, end: Callable[[_Both], float], *, above: bool
 ) -> Callable[[float, bool], float]:
-    """At which level it is shown that an endless treatment lies above a limit.
+    """At which level it is shown that the arms lie beyond a limit, on the one side that anything can be shown of.
 
     Below the level of the bounds, the errors of both arms are added up.
     """
 
-    def level(limit: float, above: bool) -> float:
-        beyond = [each for each, both in below().items() if least(both) > limit] if above else []
+    def level(limit: float, of_above: bool) -> float:
+        if of_above != above:
+            return 1.0
+        beyond = [each for each, both in below().items() if (end(both) > limit if above else end(both) < limit)]
         return min(alpha, 2 * min(beyond)) if beyond else 1.0
 
     return level
