@@ -7,9 +7,8 @@ it says nothing where it says nothing.
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 
 from pytest_rollout.decisions import Reason
@@ -21,7 +20,7 @@ from pytest_rollout.experiment.design import Design, Doubt
 from pytest_rollout.experiment.integrity import Assigned
 from pytest_rollout.experiment.table import Span, Table
 from pytest_rollout.experiment.table_samples import TableSamples
-from pytest_rollout.exposure import DAY, Exposure
+from pytest_rollout.exposure import Exposure
 from pytest_rollout.live_comparison import SECONDS, Late, LiveComparison
 from pytest_rollout.plan.model import CONTROL, Experiment, Metric, Phase, Plan
 from pytest_rollout.planned_split import PlannedSplit
@@ -29,8 +28,6 @@ from pytest_rollout.provenance import Provenance
 from pytest_rollout.readings import Readings
 from pytest_rollout.sources.told import Told
 from pytest_rollout.waiting import Waiting
-
-PLANNED_DAYS = 14
 
 
 @dataclass(frozen=True)
@@ -112,13 +109,6 @@ class Arms:
             QuestionError: The phase has no experiment.
         """
         return PlannedSplit(self.phase, self.experiment, self.waiting.past.traffic)
-
-    @property
-    def planned_days(self) -> int:
-        """Over how many days the phase is looked at, as planned."""
-        held = sum((stage.hold or timedelta(0) for stage in self.phase.stages), timedelta(0))
-        length = max(self.phase.conditions.minimum or timedelta(0), held)
-        return math.ceil(length / DAY) or PLANNED_DAYS
 
     def mixed(self, metric: Metric) -> Doubt | None:
         """Why the arms of a metric's table are no two groups, over the whole phase; None for pairs, which are in both.
@@ -228,7 +218,7 @@ class Arms:
         assert samples is not None
         confidence = self.plan.confidence
         if last_day:
-            confidence = 1 - (1 - confidence) / (2 * self.planned_days)
+            confidence = 1 - (1 - confidence) / (2 * self.phase.planned_days)
         return Design(
             control=CONTROL,
             treatment=arm,

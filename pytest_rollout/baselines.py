@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from pytest_rollout.stats.bounds import Bounds
 
 DAY = timedelta(days=1)
-PLANNED_DAYS = 14
 """Over how many days it is looked at where the phase states no minimum."""
 LABEL = "before/after, not randomised"
 
@@ -65,7 +64,7 @@ class Baselines:
         claims: The gate that asks.
         began: Since when what is judged has been there: the gate's phase, or its traffic; None where it begins now.
         started: When the gate's phase began, whatever its traffic was; None where it begins now.
-        planned_days: Over how many days the phase is looked at.
+        planned_days: Over how many days the longest of the gate's phases is looked at, at least a fortnight.
     """
 
     plan: Plan
@@ -74,7 +73,7 @@ class Baselines:
     claims: GateClaims
     began: Callable[[], datetime | None]
     started: Callable[[], datetime | None]
-    planned_days: int = PLANNED_DAYS
+    planned_days: int
 
     def __call__(self, name: str) -> Baseline:
         """The reference of one metric; unknown, with the reason, where there is none that counts.

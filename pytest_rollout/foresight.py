@@ -12,14 +12,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from shlex import quote
 
-from pytest_rollout.arms import PLANNED_DAYS, Arms
+from pytest_rollout.arms import Arms
 from pytest_rollout.claims import Claim, Truth
 from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.errors import SourceError
 from pytest_rollout.estimates import Reading, claim_about
 from pytest_rollout.exposure import DAY
 from pytest_rollout.memory import Memory
-from pytest_rollout.plan.model import CONTROL, Phase, Plan
+from pytest_rollout.plan.model import CONTROL, PLANNED_DAYS, Phase, Plan
 from pytest_rollout.plan.nodes import typed_path
 from pytest_rollout.planned_split import smaller_share
 from pytest_rollout.planning import Foreseen, Planning, cannot_succeed, length_of

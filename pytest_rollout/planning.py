@@ -333,4 +333,4 @@ def joint_chance(found: Sequence[Foreseen]) -> float:
 
 def length_of(arms: Arms) -> timedelta:
     """The phase's minimum time, or what its stages are held."""
-    return arms.planned_days * DAY
+    return arms.phase.planned_days * DAY

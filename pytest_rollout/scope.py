@@ -21,7 +21,7 @@ from pytest_rollout.facts import Fact
 from pytest_rollout.limits import Limit
 from pytest_rollout.memory import Memory
 from pytest_rollout.plan.conditions import parse_percent
-from pytest_rollout.plan.model import BASELINE, CONTROL, Budget, Plan, percent_text
+from pytest_rollout.plan.model import BASELINE, CONTROL, PLANNED_DAYS, Budget, Plan, percent_text
 from pytest_rollout.readings import Readings
 from pytest_rollout.remembering import Approvals, History, StageNow
 from pytest_rollout.stages import TOLERANCE
@@ -113,7 +113,9 @@ class Scope:
     @property
     def baselines(self) -> Baselines:
         """The recorded reference readings."""
-        return Baselines(self.plan, self.readings, self.memory, self.claims, self._began, self._started)
+        planned = (self.plan.phases[each].planned_days for each in self.phases if each in self.plan.phases)
+        days = max([PLANNED_DAYS, *planned])
+        return Baselines(self.plan, self.readings, self.memory, self.claims, self._began, self._started, days)
 
     def _began(self) -> datetime | None:
         """Since when all that the gate judges has been there: each phase, and its traffic where the plan states any.

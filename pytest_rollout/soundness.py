@@ -130,7 +130,7 @@ def _alpha(arms: Arms, estimate: Estimate, low: float, high: float) -> float:
     above = estimate.low > high
     if estimate.refuting_level is None:
         return min(1.0, 1 - arms.plan.confidence)
-    return min(1.0, 2 * arms.planned_days * estimate.refuting_level(high if above else low, above))
+    return min(1.0, 2 * arms.phase.planned_days * estimate.refuting_level(high if above else low, above))
 
 
 def _in(end: float, unit: str, to: str) -> float:

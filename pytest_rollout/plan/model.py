@@ -6,6 +6,7 @@ stands, so that a later complaint can point at line and column.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -287,6 +288,13 @@ class Phase:
     checkpoint: Checkpoint | None = None
 
     @property
+    def planned_days(self) -> int:
+        """Over how many days it is looked at, as planned; a fortnight where nobody says how long it lasts."""
+        held = sum((stage.hold or timedelta(0) for stage in self.stages), timedelta(0))
+        length = max(self.conditions.minimum or timedelta(0), held)
+        return math.ceil(length / timedelta(days=1)) or PLANNED_DAYS
+
+    @property
     def compares(self) -> bool:
         """Whether the phase judges an experiment: one of its own, or one that a budget of it is held against."""
         against = any(each.against == CONTROL for each in self.budgets.values())
@@ -338,6 +346,8 @@ CONDITIONS = (
 """Every name that a condition's gate has; no budget can be called so."""
 
 
+PLANNED_DAYS = 14
+"""How long a phase is looked at where its plan does not say."""
 LAST_DAY = ".last_day"
 """What a trigger is called that judges the last 24 hours alone."""
 EXPERIMENT_CHECKS = ("sample_ratio", "contamination", "assignment")

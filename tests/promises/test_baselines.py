@@ -82,6 +82,20 @@ def test_a_change_is_judged(recorded, today, exit_code, codes):
     assert "last 24 h against 11 days, before/after, not randomised" in str(result.verdict)
 
 
+def test_bounds_hold_for_all_days_of_a_longer_phase(recorded):
+    """Who looks for eight weeks looks more often than who looks for two: the bounds are wider."""
+    recorded.answers(rss=series(*DAYS, 505))
+
+    def width(minimum):
+        recorded.write("gates/shop/rollout.yaml", PLAN.replace("&here", "").replace("minimum: 1d", minimum))
+        (verdict,) = recorded.run().verdict["verdicts"]
+        (claim,) = next(gate for gate in verdict["gates"] if gate["id"].endswith("::memory"))["claims"]
+        return claim["high"] - claim["low"]
+
+    assert width("minimum: 14d") == pytest.approx(width("minimum: 1d"))
+    assert width("minimum: 56d") > 1.1 * width("minimum: 14d")
+
+
 def doubled(hours):
     """Nearly twice as much for the last hours, of a day that was as always."""
     before = series(*DAYS)["values"]
