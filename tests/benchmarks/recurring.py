@@ -1,4 +1,4 @@
-"""Units that stay, suites that are asked again, and what power foretells: `python tests/benchmarks/recurring.py`.
+"""Units that stay, the clock of means, suites that are asked again, and power: `python tests/benchmarks/recurring.py`.
 
 Minutes of one core. Nothing here is a test; the unit tests run short versions.
 """
@@ -13,8 +13,10 @@ import scipy
 from pytest_rollout.experiment.arrays import ArraySamples
 from pytest_rollout.experiment.comparison import Comparison
 from pytest_rollout.experiment.design import Design
-from pytest_rollout.stats import paired
+from pytest_rollout.stats import mean, paired
 from pytest_rollout.stats.curve import Curve, wanted
+from pytest_rollout.stats.design_effect import FEWEST_UNITS
+from pytest_rollout.stats.sequential import Mixture
 
 SEED = 5
 UNITS, STAGES = 60, 8
@@ -55,9 +57,9 @@ def asked_again(looks: str, repetitions: int = 400) -> float:
     for _ in range(repetitions):
         found = chance.standard_normal(840)
         for n in range(30, 841, 10):
-            mean = float(found[:n].mean())
-            squares = float(np.square(found[:n] - mean).sum())
-            if paired.mean_of_sums(n, mean, squares, looks=looks).low > 0:  # type: ignore[arg-type]  # one of two
+            average = float(found[:n].mean())
+            squares = float(np.square(found[:n] - average).sum())
+            if paired.mean_of_sums(n, average, squares, looks=looks).low > 0:  # type: ignore[arg-type]  # one of two
                 wrong += 1
                 break
     return wrong / repetitions
@@ -85,11 +87,59 @@ def foretold(repetitions: int = 150) -> None:
         print(f"| P{100 * q:g} | {n} | {proven / repetitions:.0%} |", flush=True)
 
 
+def staying(chance: np.random.Generator, hours: int) -> tuple[np.ndarray, np.ndarray]:
+    """485 units of 50 000, whose weights are flattened Zipf; 165 rows an hour."""
+    weights = chance.choice(1 / (np.arange(1, 50_001) + 500.0), 485, replace=False)
+    return chance.poisson(165 * weights / weights.sum(), (hours, 485)), np.zeros((hours, 1))
+
+
+def passing(_: np.random.Generator, hours: int) -> tuple[np.ndarray, np.ndarray]:
+    """Eight other units every hour, of 20 rows each."""
+    return np.zeros((hours, 1)), np.full((hours, 8), 20)
+
+
+def parting(_: np.random.Generator, hours: int) -> tuple[np.ndarray, np.ndarray]:
+    """40 units with four rows an hour, and after two days 160 others every hour, of one row each."""
+    early, late = np.full((hours, 40), 4), np.ones((hours, 160))
+    early[48:], late[:48] = 0, 0
+    return early, late
+
+
+def clocks(repetitions: int = 4000, hours: int = 336, planned: float = 20_000) -> None:
+    """How often an arm's mean is ever wrong on one side in two weeks, by rows and by what rows are worth."""
+    chance, alpha = np.random.default_rng(7), 0.05
+    multipliers = np.vectorize(Mixture.tuned(planned, alpha).multiplier)
+    print("| units | alike by | by rows | by their worth | multipliers at the end |\n|---|---|---|---|---|")
+    for units in (staying, passing, parting):
+        for icc in (0.03, 0.3):
+            wrong, ends = np.zeros(2), np.zeros(2)
+            for _ in range(repetitions):
+                # Rows of each hour: of units that stay, and of those that are there for this hour.
+                stay, once = units(chance, hours)
+                rows = stay.cumsum(0)
+                n = (stay.sum(1) + once.sum(1)).cumsum()
+                squares = np.square(rows).sum(1) + np.square(once).sum(1).cumsum()
+                spread = icc * np.square(once).sum(1) + (1 - icc) * (stay.sum(1) + once.sum(1))
+                own = chance.standard_normal(stay.shape[1]) * np.sqrt(icc)
+                sums = rows @ own + (chance.standard_normal(hours) * np.sqrt(spread)).cumsum()
+                variance = (icc * squares + (1 - icc) * n) / n**2
+                off = sums / n / np.sqrt(variance)
+                judged = (n >= mean.FEWEST_ROWS) & (n**2 / squares >= FEWEST_UNITS)
+                for place, clock in enumerate((n, 1 / variance)):
+                    bounds = multipliers(clock[judged].astype(float), alpha)
+                    wrong[place] += (off[judged] > bounds).any()
+                    ends[place] = bounds[-1]
+            by_rows, by_worth = 100 * wrong / repetitions
+            cells = f"{units.__doc__} | {icc} | {by_rows:.1f} | {by_worth:.1f} | {ends[0]:.2f} and {ends[1]:.2f}"
+            print(f"| {cells} |", flush=True)
+
+
 def main() -> None:
     print(f"Python {platform.python_version()}, numpy {np.__version__}, scipy {scipy.__version__}, seed {SEED}")
     recurring()
     print(f"a suite that grows: once {asked_again('once'):.1%}, at every look {asked_again('continuous'):.1%}")
     foretold()
+    clocks()
 
 
 if __name__ == "__main__":
