@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property, partial
 
@@ -192,37 +192,48 @@ class _Seen:
         return self._of_mean(margin, hours, scale)
 
     def _of_quantile(self, q: float, margin: float, hours: float, scale: float, *, above: bool) -> _Need:
-        curve = self._curve(q, hours)
+        curve, beyond = self._curve(q)
         rows = max(1.0, hours * self.per_hour)
+
+        def at(rows: float) -> Curve:
+            return replace(curve, deff=self._effect(beyond, rows / self.per_hour))
+
         # A true difference of twice the limit is as far from it as none is, on the other side.
         return _Need(
-            partial(curve.chance, margin, above=above),
-            scale * curve.detectable(rows, POWER, above=above),
-            partial(curve.chance, margin, above=not above),
+            lambda rows: at(rows).chance(margin, rows, above=above),
+            scale * at(rows).detectable(rows, POWER, above=above),
+            lambda rows: at(rows).chance(margin, rows, above=not above),
         )
 
     def _of_mean(self, margin: float, hours: float, scale: float) -> _Need:
         if not math.isfinite(self.control.total):
             raise SourceError("some rows are infinite (timeouts), so it has no mean: claim a quantile or a rate")
-        design, deff, spread = self.comparison.design, self.deff(hours), row_variance(self.control)
-        error = power.unit_error(spread, spread, ratio=self._ratio, deff=deff)
-        planned = design.planned or DEFAULT_PLANNED
-        confidence, looks = design.confidence, design.looks
-        told = partial(power.chance, error, confidence=confidence, looks=looks, planned=planned)
-        hidden = self._hidden(hours)
-        fewest = mean.FEWEST_ROWS if design.looks == "continuous" else 2
+        design, spread = self.comparison.design, row_variance(self.control)
+        planned, confidence, looks = design.planned or DEFAULT_PLANNED, design.confidence, design.looks
+        fewest = mean.FEWEST_ROWS if looks == "continuous" else 2
+        hidden = self._hidden()
+
+        def error(rows: float) -> float:
+            deff = self.deff(rows / self.per_hour)
+            return power.unit_error(spread, spread, ratio=self._ratio, deff=deff)
+
+        def unseen(rows: float) -> float:
+            """A disaster in one row of thousands is seen by no variance: bounds of means stay so much wider."""
+            return hidden * self.deff(rows / self.per_hour) / rows
 
         def chance(rows: float) -> float:
-            """A disaster in one row of thousands is seen by no variance: bounds of means stay so much wider."""
-            return told(margin - hidden / rows, rows) if rows >= fewest else 0.0
+            if rows < fewest:
+                return 0.0
+            far = margin - unseen(rows)
+            return power.chance(error(rows), far, rows, confidence=confidence, looks=looks, planned=planned)
 
         rows = max(1.0, hours * self.per_hour)
         factor = power.multiplier(rows, confidence=confidence, looks=looks, planned=planned)
-        least = (factor + float(ndtri(POWER))) * error / math.sqrt(rows) + hidden / rows
+        least = (factor + float(ndtri(POWER))) * error(rows) / math.sqrt(rows) + unseen(rows)
         return _Need(chance, least * scale, chance)
 
-    def _hidden(self, hours: float) -> float:
-        """By how much, times rows, the bounds of a mean are wider than its spread says: its range, as for 0 events."""
+    def _hidden(self) -> float:
+        """By how much, times effective rows, bounds of a mean are wider than its spread says: as for 0 events."""
         design = self.comparison.design
         if design.looks == "once":
             return 0.0
@@ -232,30 +243,27 @@ class _Seen:
             if not rate.are_shares(self.control):
                 raise SourceError("a mean holds at every look only where the metric has a 'range' or a 'cap'")
             most = 1.0
-        return (most - low) * proportion.continuous(0, 1e6, confidence=design.confidence).high * 1e6 * self.deff(hours)
+        return (most - low) * proportion.continuous(0, 1e6, confidence=design.confidence).high * 1e6
 
     def _of_rate(self, margin: float, hours: float, scale: float) -> _Need:
         design = self.comparison.design
         share = self.control.total / self.control.rows + self.control.centre
         floor = design.burst or (rate.BURST if self.control.clustered else 1.0)
-        seen = partial(
-            power.rate_chance,
-            ratio=self._ratio,
-            deff=max(floor, self.deff(hours)),
-            confidence=design.confidence,
-            looks=design.looks,
-        )
+        told = partial(power.rate_chance, ratio=self._ratio, confidence=design.confidence, looks=design.looks)
+
+        def seen(margin: float, rows: float) -> float:
+            return told(share, margin, rows, deff=max(floor, self.deff(rows / self.per_hour)))
 
         def chance(rows: float) -> float:
-            return seen(share, margin, rows) if rows >= 1 and margin > 0 else 0.0
+            return seen(margin, rows) if rows >= 1 and margin > 0 else 0.0
 
         rows = max(1.0, hours * self.per_hour)
         steps = (max(margin, 1e-9) * 2 ** (step / 4) for step in range(-40, 41))
-        least = next((each for each in steps if seen(share, each, rows) >= POWER), math.inf)
+        least = next((each for each in steps if seen(each, rows) >= POWER), math.inf)
         return _Need(chance, scale * least, None)
 
-    def _curve(self, q: float, hours: float) -> Curve:
-        """Where the control arm's rows lie around a quantile, and the design effect of being above it."""
+    def _curve(self, q: float) -> tuple[Curve, Moments]:
+        """Where the control arm's rows lie around a quantile, if they were independent, and those beyond it."""
         table, design = self.comparison.table, self.comparison.design
         cell, n = self._largest()
         places = wanted(n, q)
@@ -264,17 +272,18 @@ class _Seen:
         finite = [(place, value) for place, value in found if math.isfinite(value)]
         if not math.isfinite(edge) or finite[0][1] == finite[-1][1]:
             raise SourceError("all rows near the quantile are alike, so it has no density")
-        above = table.moments(Above(dict.fromkeys(table.moments(Values()), edge)))[cell]
-        return Curve(
+        beyond = table.moments(Above(dict.fromkeys(table.moments(Values()), edge)))[cell]
+        curve = Curve(
             q,
             n,
             [place for place, _ in finite],
             [value for _, value in finite],
             ratio=self._ratio,
-            deff=self._effect(above, hours),
+            deff=1.0,
             confidence=design.confidence,
             looks=design.looks,
         )
+        return curve, beyond
 
     def _level(self, what: str) -> float:
         """What the statistic is in the control arm now."""

@@ -490,6 +490,20 @@ def test_power_splits_the_traffic_that_there_is(shop):
     assert quarter < half
 
 
+def test_power_tells_times_by_the_rows_that_units_have_by_then(shop):
+    """Customers are alike, and the longer a phase lasts the less a row is worth: an hour is not judged as its end."""
+    with duckdb.connect(str(shop.gates / "requests.duckdb")) as connection:
+        connection.execute("UPDATE requests SET latency_ms = latency_ms + 0.05 * substr(customer, 2)::INTEGER")
+
+    def hours(minimum):
+        plan = PLAN.replace("+3 ms", "+9 ms").replace("+6 ms", "+18 ms")
+        code, told = power_of(shop, plan.replace("traffic: 20 %", f"minimum: {minimum}\n    traffic: 20 %"))
+        assert code == 0, told
+        return re.search(r"latency\.p50 9 ms .*?% (.*?) failed", told)[1]
+
+    assert hours("40d") == hours("3d")
+
+
 def test_preflight_asks_for_rows_and_for_what_they_can_prove(shop):
     """Nobody waits two weeks to hear that the table was another, or that two weeks were too few."""
     result = shop.run(phase="preflight")
