@@ -217,7 +217,7 @@ def test_a_statement_is_signed_as_what_it_is(office, signed):
     [
         (
             ("--env", "tset", "--key", "keys/anna"),
-            "has no environment 'tset'\nenvironments: test\ndid you mean 'test'?",
+            "has no environment 'tset'\n  environments: test\n  did you mean 'test'?",
         ),
         (("--env", "test", "--key", "keys/ben"), "holds engineering, product: say which with --role"),
         (("--env", "test", "--key", "keys/ben", "--role", "legal"), "does not count[role]"),

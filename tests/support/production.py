@@ -151,6 +151,8 @@ def _stored(server: Postgres, database: str, table: Path) -> str:
     """Copy the table of the world's database into a new one of PostgreSQL; its address for a role that only reads."""
     import psycopg
 
+    # A fault may be tried in several phases, one after the other.
+    server.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
     server.execute(f"CREATE DATABASE {database}")
     where = {"host": str(server.folder), "port": server.port, "user": "postgres", "dbname": database}
     with psycopg.connect(**where) as connection, connection.cursor() as cursor:
