@@ -24,6 +24,7 @@ _OURS = __name__.partition(".")[0]
 _INSTALLED = {"site-packages", "dist-packages"}
 _BOUNDARIES = ("_pytest", "pluggy", "unittest", "xdist", "execnet")
 _NEVER_FALSE = (ast.Constant, ast.Tuple, ast.List, ast.Set, ast.Dict, ast.JoinedStr, ast.Lambda, ast.GeneratorExp)
+_ITERATORS = frozenset({"map", "filter", "zip", "iter", "enumerate", "reversed"})
 _BLOCKS = (ast.stmt, ast.excepthandler, ast.match_case)
 _READERS = frozenset({"metrics", "flags"})
 _BY_HAND = frozenset({"value", "low", "high"})
@@ -62,7 +63,7 @@ def asserts_of(filename: str) -> tuple[AssertLine, ...]:
             node.lineno,
             node.test.end_lineno or node.test.lineno,
             suspicious and _reads_by_hand(node.test, readings),
-            isinstance(node.test, _NEVER_FALSE),
+            _is_hollow(node.test),
         )
         for node in (_asserts(tree.body) if tree else ())
     ]
@@ -139,9 +140,15 @@ def always_true(test: str) -> bool:
     What cannot be read is taken for such a one: that errs towards HOLD.
     """
     try:
-        return isinstance(ast.parse(f"({test}\n)", mode="eval").body, _NEVER_FALSE)
+        return _is_hollow(ast.parse(f"({test}\n)", mode="eval").body)
     except (SyntaxError, ValueError):
         return True
+
+
+def _is_hollow(test: ast.expr) -> bool:
+    """Whether an expression is true whatever it holds: an iterator is, before anybody has read it."""
+    iterator = isinstance(test, ast.Call) and isinstance(test.func, ast.Name) and test.func.id in _ITERATORS
+    return iterator or isinstance(test, _NEVER_FALSE)
 
 
 def made_within(frame: FrameType | None, code: CodeType) -> bool:

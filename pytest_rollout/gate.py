@@ -7,9 +7,6 @@ and what it leaves on its reports.
 from __future__ import annotations
 
 import json
-import sys
-import threading
-import time
 import traceback
 import unittest
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,6 +30,8 @@ from pytest_rollout.literals import Named, names_of
 from pytest_rollout.plan.model import Plan
 from pytest_rollout.strays import GATE_FIXTURES, GATE_MARKERS
 from pytest_rollout.swallowed import swallowed_asserts
+from pytest_rollout.threads import Threads
+from pytest_rollout.unheard import unheard_asserts
 
 if TYPE_CHECKING:
     from pytest_rollout.scope import Scope
@@ -46,8 +45,6 @@ ENTERED = pytest.StashKey[tuple[str, frozenset[str]]]()
 """The node id and the markers of an item when it was entered in the book."""
 NO_DYING_THREADS = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 """An assert that fails in a thread of a gate is no warning."""
-_GRACE_SECONDS = 0.5
-"""How long a thread that was told to end may take to do so."""
 _RECORD = "rollout_record"
 _PLANNED = "rollout_gate"
 _QUIET = "rollout_quiet"
@@ -77,8 +74,8 @@ class Gate:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Run the gate's function; raise when it ends well and has proven nothing."""
-        before = frozenset(threading.enumerate())
-        with self.watching("call"):
+        threads = Threads(self.scope.plan.folder)
+        with self.watching("call"), threads.watched():
             self._refuse_elsewhere()
             with judging(self.claims, calling=True):
                 try:
@@ -86,7 +83,7 @@ class Gate:
                 except NotApplicable as why:
                     self.applies = not (self.claims.excused and str(why) == self.claims.excused)
                     raise
-            self._demand_proof(before)
+            self._demand_proof(threads)
 
     def _refuse_elsewhere(self) -> None:
         """A gate for another stage, or a condition that holds at another one, is not run."""
@@ -109,8 +106,8 @@ class Gate:
         if self.claims.calling and self.code and made_within(frame, self.code):
             self.claims.plain_assert(line, text)
 
-    def _demand_proof(self, before: frozenset[threading.Thread]) -> None:
-        faults = [*self.claims.faults(), *self._by_hand(), *self._hollow(), *self._unfinished(before)]
+    def _demand_proof(self, threads: Threads) -> None:
+        faults = [*self.claims.faults(), *self._by_hand(), *self._hollow(), *self._unheard(), *threads.faults()]
         if faults:
             raise Unclaimed("HOLD[no-claim] " + "\n  ".join(faults))
 
@@ -121,30 +118,14 @@ class Gate:
     def _hollow(self) -> Iterator[str]:
         for line in hollow_asserts(self.code) if self.code else ():
             yield f"line {line} asserts what is never false (a generator without `all`, a tuple, a constant)"
-        for line in swallowed_asserts(self.code) if self.code else ():
-            yield f"line {line} asserts where a failure is swallowed: let it fail, or handle it"
         if self.live_words and not self.claims.has_read:
             yield f"the gate asked for {listed(self.live_words)} and read nothing: perhaps a loop over an empty list"
 
-    def _unfinished(self, before: frozenset[threading.Thread]) -> Iterator[str]:
-        """Threads of the gate that outlive it: what they find is lost, or taken for the next gate's."""
-        give_up = time.monotonic() + _GRACE_SECONDS
-        while names := [each.name for each in threading.enumerate() if each not in before and self._runs_in(each)]:
-            if time.monotonic() > give_up:
-                yield f"the thread {listed(names)} still runs, and nobody hears what it finds: join it"
-                return
-            time.sleep(_GRACE_SECONDS / 10)
-
-    def _runs_in(self, thread: threading.Thread) -> bool:
-        """Whether a thread runs code of the gate or beside it, or was given it to run; a library's own does not."""
-        frame = sys._current_frames().get(thread.ident or 0)
-        running = [each.f_code for each, _ in traceback.walk_stack(frame)] if frame else []
-        given = [vars(thread).get(name) for name in ("_target", "function")]
-        given += [*vars(thread).get("_args", ()), *vars(thread).get("args", ())]
-        codes = [getattr(getattr(each, "__func__", each), "__code__", None) for each in given]
-        codes += [getattr(each, "cr_code", None) for each in given]
-        folder = self.scope.plan.folder
-        return any(folder in Path(code.co_filename).parents for code in [*running, *codes] if code)
+    def _unheard(self) -> Iterator[str]:
+        for line in swallowed_asserts(self.code) if self.code else ():
+            yield f"line {line} asserts where a failure is swallowed: let it fail, or handle it"
+        for line in unheard_asserts(self.code) if self.code else ():
+            yield f"line {line} calls asserts and hears nothing of them: await or read the call, and look at its answer"
 
     def sign(self, report: pytest.TestReport, raised: BaseException | None, *, travels: bool) -> None:
         """Put the gate's own answer on a report, and the gate itself where the report travels to another process.

@@ -10,6 +10,8 @@ from types import CodeType
 from pytest_rollout.asserts import tree_of
 
 _LEAVES = (ast.Return, ast.Break, ast.Continue)
+_ASIDE = frozenset({"print", "log", "logger", "logging", "warnings"})
+"""What only a reader of a log hears: no gate fails of it."""
 
 
 def swallowed_asserts(code: CodeType) -> tuple[int, ...]:
@@ -49,4 +51,13 @@ def _name_of(node: ast.expr) -> str:
 
 def _says_nothing(node: ast.stmt) -> bool:
     value = getattr(node, "value", None)
-    return isinstance(node, (*_LEAVES, ast.Pass, ast.Expr)) and (value is None or isinstance(value, ast.Constant))
+    empty = value is None or isinstance(value, ast.Constant) or (isinstance(node, ast.Expr) and _is_aside(value))
+    return isinstance(node, (*_LEAVES, ast.Pass, ast.Expr)) and empty
+
+
+def _is_aside(value: ast.expr) -> bool:
+    """Whether an expression prints or logs, and nothing else."""
+    inner: ast.expr = value
+    while isinstance(inner, ast.Attribute | ast.Call):
+        inner = inner.value if isinstance(inner, ast.Attribute) else inner.func
+    return isinstance(value, ast.Call) and _name_of(inner) in _ASIDE

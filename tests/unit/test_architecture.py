@@ -19,7 +19,7 @@ PACKAGE = Path(pytest_rollout.__file__).parent
 
 # What may import what: a module imports its own layer (without cycles) and those below it.
 LAYERS = (
-    {"decisions", "errors", "quantities", "asserts", "swallowed", "literals", "provenance"},
+    {"decisions", "errors", "quantities", "asserts", "swallowed", "unheard", "threads", "literals", "provenance"},
     {"claims", "held", "intervals", "estimates", "facts", "limits"},
     {
         "stats",

@@ -77,6 +77,49 @@ SLIPS = {
     "plain-assert-before-a-finally-return": (
         'assert metrics("errors") == 0\n    try:\n        assert 1 == 2\n    finally:\n        return'
     ),
+    "plain-assert-printed": (
+        'assert metrics("errors") == 0\n    try:\n        assert 1 == 2\n    except AssertionError as error:\n'
+        "        print(error)"
+    ),
+    "plain-assert-logged": (
+        'import logging\n\n    assert metrics("errors") == 0\n    try:\n        assert 1 == 2\n'
+        '    except Exception:\n        logging.getLogger("gates").exception("it failed")'
+    ),
+    "coroutine-that-is-not-awaited": (
+        'async def look():\n        assert metrics("errors") == 1\n\n    assert metrics("errors") == 0\n    look()'
+    ),
+    "coroutine-that-is-asserted": (
+        'async def up():\n        return False\n\n    assert metrics("errors") == 0\n    assert up()'
+    ),
+    "generator-that-is-not-read": (
+        'def look():\n        assert metrics("errors") == 1\n        yield\n\n'
+        '    assert metrics("errors") == 0\n    look()'
+    ),
+    "map-that-is-not-read": (
+        "def look(name):\n        assert metrics(name) == 1\n\n"
+        '    assert metrics("errors") == 0\n    map(look, ["errors"])'
+    ),
+    "map-that-is-asserted": (
+        'assert metrics("errors") == 0\n    assert map(lambda name: metrics(name) == 1, ["errors"])'
+    ),
+    "plain-assert-in-a-pool-beside-a-claim": (
+        "from concurrent.futures import ThreadPoolExecutor\n\n    def look():\n        assert 1 == 2\n\n"
+        '    assert metrics("errors") == 0\n    with ThreadPoolExecutor() as pool:\n        pool.submit(look)'
+    ),
+    "plain-assert-in-the-map-of-a-pool": (
+        "from concurrent.futures import ThreadPoolExecutor\n\n    def look(number):\n        assert number > 1\n\n"
+        '    assert metrics("errors") == 0\n    with ThreadPoolExecutor() as pool:\n        pool.map(look, [1])'
+    ),
+    "plain-assert-gathered-beside-a-claim": (
+        "import asyncio\n\n    async def look():\n        assert 1 == 2\n\n    async def main():\n"
+        "        await asyncio.gather(look(), return_exceptions=True)\n\n"
+        '    assert metrics("errors") == 0\n    asyncio.run(main())'
+    ),
+    "plain-assert-in-a-task-that-is-forgotten": (
+        "import asyncio\n\n    async def look():\n        assert 1 == 2\n\n    async def main():\n"
+        "        asyncio.create_task(look())\n        await asyncio.sleep(0)\n\n"
+        '    assert metrics("errors") == 0\n    asyncio.run(main())'
+    ),
     "thread-that-outlives-its-gate": (
         'import threading\n    import time\n\n    assert metrics("errors") == 0\n'
         "    threading.Thread(target=lambda: time.sleep(9) or check(False, 'x'), daemon=True).start()"
@@ -133,6 +176,31 @@ def test_row_16_nan_is_doubt_however_it_is_asked(project, blocked, workers, aske
     project.gate(f'def test_gate(metrics):\n    errors = metrics("errors")\n    {asked}\n')
 
     blocked(project.run(*workers), "no-data")
+
+
+@pytest.mark.parametrize("plugin", ["warnings", "threadexception"])
+def test_row_16_a_thread_that_dies_where_nobody_warns(project, blocked, workers, plugin):
+    """Many projects turn pytest's warnings off; a gate does not hang on them."""
+    project.gate(
+        """
+        import threading
+
+
+        def test_gate(metrics):
+            def look():
+                assert 1 == 2
+
+            thread = threading.Thread(target=look, name="looks")
+            thread.start()
+            thread.join()
+            assert metrics("errors") == 0
+        """
+    )
+
+    result = project.run(*workers, "-p", f"no:{plugin}")
+
+    blocked(result, "no-claim")
+    assert "the thread looks died of AssertionError" in result.text
 
 
 @pytest.mark.parametrize("scope", ["function", "module", "session"])
@@ -225,6 +293,28 @@ def test_row_16_threads_that_are_done_and_failures_that_are_handled(project, wor
 
         def test_a_service_that_still_answers(service):
             assert check(service.get("/").status_code == 501, "it answers")
+
+
+        def test_tasks_that_are_awaited(metrics):
+            async def look(name):
+                assert metrics(name) < 60
+
+            async def main():
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(look("errors"))
+                await asyncio.gather(look("errors"), look("latency_ms"))
+                await look("errors")
+
+            asyncio.run(main())
+
+
+        def test_a_pool_that_is_read():
+            def look(number):
+                assert check(number > 0, "it is positive")
+
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(look, [1, 2]))
+                pool.submit(look, 3).result()
 
 
         def test_caught_and_raised(metrics):
