@@ -141,11 +141,14 @@ class Memory:
         phase = self.plan.phases.get(verdict.phase)
         if phase is None or not self.environment.ledger:
             return None
-        from pytest_rollout.ledger.drafts import evaluation
+        from pytest_rollout.ledger.drafts import evaluation, said_again
+        from pytest_rollout.ledger.entries import Kind
         from pytest_rollout.ledger.ledger import open_ledger
 
         judged = evaluation(verdict, told, environment=self.environment.name, at=self.at, stage=verdict.traffic.stage)
         with closing(open_ledger(self.environment.ledger, self.plan.folder)) as ledger:
+            before = ledger.last(self.plan.rollout, self.environment.name, kinds=[Kind.EVALUATION], phase=verdict.phase)
+            judged = said_again(judged, before)
             ledger.append_all([*self._seen(ledger, phase, verdict, told), judged], recorded_at=recorded_at)
             return self._pin(ledger.head())
 
@@ -213,7 +216,9 @@ class Memory:
         now, by = verdict.traffic.current, f"run {told.run_id}"
         past = phase_past(ledger, self._subject, phase, now)
         found = []
-        if past.started is None and not any(because.code == Reason.PREREQUISITE for because in verdict.reasons):
+        # What the run was asked may have left out the gate that says so.
+        open_ = [name for name in phase.conditions.after if past.before.get(name) != Decision.PROCEED.value]
+        if past.started is None and not open_:
             found.append(phase_start(**about, at=self.at, phase=phase.name, by=by))
         if now is not None and (past.percent is None or not math.isclose(past.percent, now, abs_tol=TOLERANCE)):
             found.append(percentage(**about, at=self.at, phase=phase.name, percentage=now, by=f"seen by {by}"))

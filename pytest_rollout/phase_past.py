@@ -145,9 +145,7 @@ def _ended(ledger: Ledger, subject: Subject, name: str, entries: Sequence[Entry]
     before it was taken back, is not its end. A rollback that names no phase
     is one of them all.
     """
-    entry = ledger.last(
-        subject.plan.rollout, subject.environment, kinds=[Kind.EVALUATION], phase=name, until=subject.at
-    )
+    entry = _last_word(ledger, subject, name)
     if entry is None:
         return ""
     decision, mode = str(entry.body.get("decision")), entry.body.get("mode")
@@ -166,6 +164,20 @@ def _ended(ledger: Ledger, subject: Subject, name: str, entries: Sequence[Entry]
     if last is not None and last.at >= entry.at:
         return f"{said}, and was taken back {_to(last)}at {last.at:%Y-%m-%d %H:%M} UTC"
     return decision
+
+
+def _last_word(ledger: Ledger, subject: Subject, name: str) -> Entry | None:
+    """The last evaluation of a phase; None where there is none.
+
+    Of two runs at once, the one that looked first may be the one that is
+    written last: what was seen since, and was no go, is not undone by it.
+    """
+    rollout, environment, kinds = subject.plan.rollout, subject.environment, [Kind.EVALUATION]
+    last = ledger.last(rollout, environment, kinds=kinds, phase=name, until=subject.at)
+    if last is None:
+        return None
+    seen = ledger.entries(rollout, environment, kinds=kinds, phase=name, since=last.at, until=subject.at)
+    return next((each for each in reversed(seen) if each.body.get("decision") != Decision.PROCEED.value), last)
 
 
 def _back(entry: Entry, name: str, full: float) -> bool:

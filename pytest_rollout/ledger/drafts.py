@@ -9,17 +9,19 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
 
 from pytest_rollout.actions.outcome import Outcome
 from pytest_rollout.judgement import GateVerdict
-from pytest_rollout.ledger.entries import JSON, Draft, Kind, canonical, content_digest
+from pytest_rollout.ledger.entries import JSON, Draft, Entry, Kind, canonical, content_digest
 from pytest_rollout.verdict import Verdict
 
 SEVERITIES = ("sev1", "sev2", "sev3", "sev4")
 """Of an incident, the worst first; the first two block a rollout."""
+_AFTER = " after "
+"""What follows in an evaluation's `once` is the entry that it came after."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +49,8 @@ def evaluation(verdict: Verdict, run: Run, *, environment: str, at: datetime, st
     commit, digests, gates, sentences. Twice
     the same decision, for the same reasons, of the same run, phase and stage
     is one entry: a step of a pipeline that was repeated. A repeated step that
-    decides otherwise is another entry, so that it hides nothing.
+    decides otherwise is another entry, so that it hides nothing; and so is one
+    that decides as before, once another was decided between (`said_again`).
     """
     reasons = sorted({str(because.code) for because in verdict.reasons})
     same: JSON = [run.run_id, verdict.rollout, environment, verdict.phase, stage, verdict.decision.value, reasons]
@@ -79,6 +82,17 @@ def evaluation(verdict: Verdict, run: Run, *, environment: str, at: datetime, st
         },
         once=f"evaluation {content_digest(canonical(same))[:32]}",
     )
+
+
+def said_again(judged: Draft, before: Entry | None) -> Draft:
+    """An evaluation as it follows on the one before it: the same entry only where nothing was decided between.
+
+    A run of one name that holds, proceeds and holds again has held last.
+    """
+    if before is None or not judged.once or before.once == judged.once:
+        return judged
+    again = before.once.partition(_AFTER)[0] == judged.once
+    return replace(judged, once=before.once if again else f"{judged.once}{_AFTER}{before.sequence}")
 
 
 def _gates(verdict: Verdict) -> list[JSON]:

@@ -551,6 +551,21 @@ def test_a_step_that_is_repeated_is_one_evaluation(finished, past):
     assert [each.body["decision"] for each in past.entries(Kind.EVALUATION)[before:]] == ["PROCEED", "HOLD"]
 
 
+def test_a_step_that_decides_as_before_is_another_one_after_something_else(finished, past):
+    """A job that is run again three times under its name, and fails again: it has failed last, not proceeded."""
+    before = len(past.entries(Kind.EVALUATION))
+    name = {"ROLLOUT_RUN_ID": "pipeline/7"}
+
+    for errors in (2, 0, 2, 2):
+        finished.answers(errors=errors)
+        finished.run(env=name)
+
+    said = [each.body["decision"] for each in past.entries(Kind.EVALUATION)[before:]]
+    assert said == ["HOLD", "HOLD", "HOLD"]  # what came after the first failure waits for another streak
+    reasons = [each.body["reasons"] for each in past.entries(Kind.EVALUATION)[before:]]
+    assert [("failed" in each) for each in reasons] == [True, False, True]
+
+
 def test_a_failed_evaluation_is_remembered_by_the_next_run(finished):
     """The streak of a run that comes later is broken by the one before."""
     finished.run().proceeds()
@@ -566,6 +581,16 @@ def test_a_phase_that_is_blocked_does_not_begin(waiting, past):
     past.write(past.judged("phase0", past.ago(days=1), Reason.FAILED))
 
     waiting.run().holds("prerequisite", "hold-time", "streak")
+
+    assert past.entries(Kind.PHASE_START) == ()
+
+
+def test_a_phase_that_is_blocked_does_not_begin_with_a_part_of_it(waiting, past):
+    """Whoever tries one gate of it leaves out the one that says what comes before, and begins nothing."""
+    past.write(past.judged("phase0", past.ago(days=1), Reason.FAILED))
+    waiting.lock()
+
+    waiting.pytest("gates/shop/test_phase1.py", "-m", "phase1", "--rollout-env", "test").holds("missing")
 
     assert past.entries(Kind.PHASE_START) == ()
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.past import ABOUT, Past
 
+from pytest_rollout.decisions import Decision
 from pytest_rollout.ledger import drafts
 from pytest_rollout.ledger.entries import Kind
 from pytest_rollout.ledger.ledger import open_ledger
@@ -122,6 +123,15 @@ def test_a_phase_that_is_over(remembered):
 )
 def test_a_phase_that_is_not_over_any_more(remembered, later, why):
     assert why in remembered(said, later).before["gradual"]
+
+
+@pytest.mark.parametrize("minutes", [0, 2])
+def test_a_run_that_is_written_last_undoes_nothing_that_was_seen_since(remembered, minutes):
+    """Two jobs at once: the one that looked first took longer, and did not see what the other saw."""
+    seen = AT - HOUR + timedelta(minutes=minutes)
+    past = remembered(lambda past: past.judged("gradual", seen, decision=Decision.ROLLBACK, stage="100 %"), said)
+
+    assert past.before["gradual"] == "gradual was last judged ROLLBACK"
 
 
 @pytest.mark.parametrize(("percent", "is_over"), [(0, False), (4, False), (5, True), (25, True)])
