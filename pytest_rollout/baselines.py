@@ -98,7 +98,8 @@ class Baselines:
         days = f"{len(recorded.days)} days up to {recorded.days[-1][:10]}" if recorded.days else "no days"
         provenance = Provenance(source=recorded.source, window=days, at=recorded.recorded_at)
         exact = Reading.exactly(recorded.value, recorded.unit, name=f"baseline of {name}", provenance=provenance)
-        return _baseline(exact, read, lambda: self._change(metric, recorded))
+        # A change is a sample, also where nobody knows it.
+        return _baseline(exact, read, lambda: replace(self._change(metric, recorded), confidence=self.plan.confidence))
 
     def _unknown(
         self, metric: Metric, read: frozenset[int], why: str, reason: Reason, *, reach: timedelta = timedelta(0)
@@ -113,7 +114,8 @@ class Baselines:
             unit=metric.unit,
             needs=f"rollout baseline record {where} --window {hours}h",
         )
-        return _baseline(unknown, read, lambda: replace(unknown, name=change_name(metric.name), unit="%"))
+        change = replace(unknown, name=change_name(metric.name), unit="%", confidence=self.plan.confidence)
+        return _baseline(unknown, read, lambda: change)
 
     def _change(self, metric: Metric, recorded: RecordedBaseline) -> Estimate:
         """The last 24 hours against the recorded days."""

@@ -156,4 +156,4 @@ class Distribution(Estimate):
         self, name: str, unit: str, why: str, reason: Reason = Reason.NO_DATA, needs: str = "see its buckets"
     ) -> Estimate:
         unknown = Reading.unknown(why, reason=reason, name=name, unit=unit, needs=needs, provenance=self.provenance)
-        return replace(unknown, sources=self.sources)
+        return replace(unknown, sources=self.sources, confidence=self.bounded)

@@ -35,8 +35,14 @@ PLANS: pytest.StashKey[list[Path]] = pytest.StashKey()
 
 def plans_of(config: pytest.Config, arguments: Sequence[str]) -> list[Path]:
     """The plans that a run over these paths concerns."""
-    skip = [*config.getini("norecursedirs")]
-    return find_plans(arguments, start=config.invocation_params.dir, root=config.rootpath, skip=skip)
+    start = config.invocation_params.dir
+    return find_plans(arguments, start=start, root=config.rootpath, skip=_never_entered(config))
+
+
+def _never_entered(config: pytest.Config) -> list[str]:
+    """Folders that pytest passes over, as the project's own file says; a rollout that an `-o` hides is missed."""
+    overridden = any(str(each).startswith("norecursedirs") for each in config.known_args_namespace.override_ini or ())
+    return [*(config._parser._inidict["norecursedirs"][2] if overridden else config.getini("norecursedirs"))]
 
 
 def output_folder(config: pytest.Config) -> Path:

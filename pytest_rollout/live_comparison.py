@@ -227,8 +227,8 @@ class LiveComparison:
         return replace(estimate, provenance=self.provenance, sources=self._sources, lasted=lasted)
 
     def _doubted(self, doubt: Doubt, name: str) -> Estimate:
-        unit, needs = self.design.unit, doubt.needs
-        return self._placed(Reading.unknown(doubt.why, reason=doubt.reason, name=name, unit=unit, needs=needs))
+        unknown = Reading.unknown(doubt.why, reason=doubt.reason, name=name, unit=self.design.unit, needs=doubt.needs)
+        return self._placed(replace(unknown, confidence=self.design.confidence))
 
     def _unknown(self, what: str, error: SourceError, *, unit: str = "", difference: str = "") -> Sides:
         why, _, needs = str(error).partition("\n")
@@ -237,7 +237,8 @@ class LiveComparison:
         def unknown(name: str, of: str) -> Estimate:
             # A limit refuses what has another unit than its own, and would hide why nothing is known.
             said = of or self.design.unit
-            return self._placed(Reading.unknown(why, reason=error.reason, name=name, unit=said, needs=needs))
+            nobody = Reading.unknown(why, reason=error.reason, name=name, unit=said, needs=needs)
+            return self._placed(replace(nobody, confidence=self.design.confidence))
 
         return Sides(
             unknown(f"{shown} {self.design.name}, {CONTROL}", unit),

@@ -198,7 +198,7 @@ class How:
     def nobody_knows(self, name: str, unit: str) -> Reading:
         """A figure of a test that was not made, or whose record is damaged."""
         found = Reading.unknown(self.unknown, reason=self.reason, name=name, unit=unit, provenance=self.provenance)
-        return replace(found, sources=self.sources)
+        return replace(found, sources=self.sources, confidence=self.confidence)
 
 
 def result_of(name: str, how: How, found: object) -> LoadResult:

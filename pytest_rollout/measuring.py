@@ -77,11 +77,12 @@ class Measuring:
         of, over = (self._observed(replace(metric, unit=""), query).reading for query in (ratio.of, ratio.over))
         unknown = next((each for each in (of, over) if math.isnan(each.value)), None)
         if unknown is not None:
-            return replace(unknown, unit=metric.unit)
+            return replace(unknown, unit=metric.unit, confidence=self.confidence)
         asked = self.opened.asked(metric, ratio.of)
         if not 0 <= of.value <= over.value:
             why = f"{format_number(of.value)} of {format_number(over.value)} is no share"
-            return asked.unknown(why, needs="count the same events in both queries, the first among the second")
+            unknown = asked.unknown(why, needs="count the same events in both queries, the first among the second")
+            return replace(unknown, confidence=self.confidence)
         from pytest_rollout.stats import proportion
 
         found = proportion.continuous(of.value, over.value, confidence=self.confidence, deff=metric.burst)
@@ -132,14 +133,15 @@ class Measuring:
     def _around(
         self, value: Estimate, metric: Metric, buckets: tuple[tuple[float, float, float], ...] = ()
     ) -> Distribution:
-        confidence = self.confidence
+        confidence = self.confidence  # of what is not known too: it is a sample all the same
+        value = replace(value, confidence=confidence)
         return Distribution.around(value, buckets, burst=metric.burst, confidence=confidence)
 
     def _estimate(self, found: Bounds, metric: Metric, provenance: Provenance, *, unit: str) -> Estimate:
         if math.isnan(found.value):
             why, needs = found.why, "ask about a longer time, or wait for more"
             unknown = Reading.unknown(why, reason=Reason.LOW_N, name=metric.name, unit=metric.unit, needs=needs)
-            return replace(unknown, provenance=provenance)
+            return replace(unknown, provenance=provenance, confidence=self.confidence)
         value, low, high = (convert(each, unit, metric.unit) for each in (found.value, found.low, found.high))
         estimate = Estimate(
             value,

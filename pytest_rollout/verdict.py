@@ -260,15 +260,11 @@ def _corrected(gates: list[GateVerdict]) -> list[GateVerdict]:
 
 
 def _could_fire_by_chance(gate: GateVerdict) -> bool:
-    # A number that nobody knows today may be a sample tomorrow: the family is the same at every look.
-    sampled = [each for each in gate.claims if each.confidence < 1 or _unknown(each)]
+    # An exact number cannot, and is as exact while nobody knows it: the family is the same at every look.
+    sampled = [claim for claim in gate.claims if claim.confidence < 1]
     if gate.gate.rollback or gate.gate.trigger:
         return bool(sampled) or not gate.claims
     return any(claim.trigger for claim in sampled)
-
-
-def _unknown(claim: ClaimFacts) -> bool:
-    return claim.truth is Truth.INCONCLUSIVE and claim.value is None and claim.method == "reading"
 
 
 def _alpha(gate: GateVerdict) -> float:

@@ -232,13 +232,14 @@ class Window:
 
     def _inferred(self, what: str, unit: str, estimator: Callable[..., Bounds]) -> Estimate:
         if not self.values or self.coverage < LEAST_COVERAGE:
-            return replace(self._unknown(what, self.hidden), unit=unit)
+            return replace(self._unknown(what, self.hidden), unit=unit, confidence=self.confidence)
         try:
             found = estimator(self.times, self.values, confidence=self.confidence)
         except ValueError as error:  # such as the growth of a value that is 0
-            return replace(self._unknown(what, f"{self.name}: {error}", Reason.INCONCLUSIVE), unit=unit)
+            unknown = self._unknown(what, f"{self.name}: {error}", Reason.INCONCLUSIVE)
+            return replace(unknown, unit=unit, confidence=self.confidence)
         if math.isnan(found.value):
-            return replace(self._unknown(what, found.why, Reason.LOW_N), unit=unit)
+            return replace(self._unknown(what, found.why, Reason.LOW_N), unit=unit, confidence=self.confidence)
         estimate = self._estimate(what, found.value, found.low, found.high, found.method)
         why = found.why or estimate.why
         return replace(estimate, unit=unit, confidence=self.confidence, why=why, refuting_level=found.level)

@@ -54,6 +54,32 @@ def test_all_must_be_good(two):
     result.stdout.fnmatch_lines(["VERDICT  PROCEED  pay phase1 PROCEED, shop phase1 PROCEED * exit 0"])
 
 
+@pytest.mark.parametrize("said", ["command line", "environment"])
+def test_a_rollout_that_an_option_hides(two, said):
+    """Its folder is not entered: it is missing, as with --ignore, and does not silently take no part."""
+    lock(two)
+    answers(two, errors=3)
+    hidden = "-o norecursedirs=pay"
+
+    words, env = (hidden.split(), {}) if said == "command line" else ([], {"PYTEST_ADDOPTS": hidden})
+    result = two.run(*words, lock=False, env=env)
+
+    result.holds("missing")
+    assert decisions(result) == {("pay", "phase1"): "HOLD", ("shop", "phase1"): "PROCEED"}
+
+
+def test_a_rollout_in_a_folder_that_the_project_never_enters(two):
+    """The counterpart: what the project's own file says is reviewed."""
+    lock(two)
+    answers(two, errors=3)
+    two.write("pytest.ini", "[pytest]\nstrict_markers = true\nnorecursedirs = pay\n")
+
+    result = two.run(lock=False)
+
+    result.proceeds()
+    assert decisions(result) == {("shop", "phase1"): "PROCEED"}
+
+
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one", "xdist"])
 def test_the_worst_wins(two, workers):
     """One HOLD and one ROLLBACK: exit 20, and the line says which is which."""

@@ -267,3 +267,48 @@ def test_what_cannot_be_asked_says_what_would_do(shop, asked, said):
     assert said in " ".join(result.text.split())
     assert "AttributeError" not in result.text
     assert "TypeError" not in result.text
+
+
+OUTAGE = """
+rollout: shop
+metrics:
+  failed: {unit: "%", better: lower, source: telemetry, ratio: {of: failed, over: requests}, burst: 1}
+  latency_ms: {unit: ms, better: lower, source: telemetry, query: latency}
+  queue: {better: lower, source: telemetry, query: queue}
+  refunds: {unit: "%", better: lower, source: telemetry, ratio: {of: refunds, over: requests}}
+  returns: {unit: "%", better: lower, source: telemetry, ratio: {of: returns, over: requests}}
+budgets:
+  failed: {phases: [phase1], critical: 1 %}
+  latency_ms: {phases: [phase1], critical: 60 ms}
+  queue: {phases: [phase1], critical: 9}
+OTHERS
+phases:
+  phase1: {}
+environments:
+  test:
+    sources:
+      telemetry: {kind: memory, answers: answers.yaml}
+"""
+SHARES = "  refunds: {phases: [phase1], critical: 9 %}\n  returns: {phases: [phase1], critical: 9 %}"
+DOWN = {"error": "refused"}
+
+
+@pytest.mark.parametrize(
+    ("others", "answers", "exit_code"),
+    [
+        ("", {"latency": 25, "queue": 2}, 20),
+        ("", {"latency": DOWN, "queue": DOWN}, 20),
+        (SHARES, {"latency": 25, "queue": 2, "refunds": 1, "returns": 1}, 1),
+        (SHARES, {"latency": 25, "queue": 2, "refunds": DOWN, "returns": DOWN}, 1),
+    ],
+    ids=["alone", "beside-numbers-that-are-down", "beside-shares", "beside-shares-that-are-down"],
+)
+def test_a_source_that_is_down_changes_no_other_trigger(shop, others, answers, exit_code):
+    """One of 40 by chance: exact numbers are no further chance, known or not, and shares are one, known or not."""
+    shop.write("gates/shop/rollout.yaml", OUTAGE.replace("OTHERS\n", f"{others}\n"))
+    shop.gate('def test_plain(metrics):\n    """Somebody asks."""\n    assert metrics("failed") < 50\n')
+    shop.answers(failed=22, requests=1000, **answers)
+
+    result = shop.run()
+
+    assert result.ret == exit_code, result.text

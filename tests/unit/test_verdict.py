@@ -409,12 +409,21 @@ def test_a_marked_gate_that_gave_no_answer_is_in_the_family(judged, fires, make_
 
 @pytest.mark.parametrize("rollback", [True, False])
 def test_a_trigger_whose_number_is_unknown_is_in_the_family(judged, fires, make_gate, make_fact, rollback):
-    """A source that is down makes no other trigger's evidence stronger; whether it is a sample nobody knows now."""
-    unknown = make_fact(Truth.INCONCLUSIVE, value=None, method="reading", trigger=not rollback)
+    """A source that is down makes no other trigger's evidence stronger: a sample is one while nobody knows it."""
+    unknown = make_fact(Truth.INCONCLUSIVE, value=None, method="reading", trigger=not rollback, confidence=0.95)
     down = (make_gate("test_b", rollback=rollback), Ended.INCONCLUSIVE, unknown)
 
     assert judged(fires("test_a", 0.05), down).decision is HOLD
     assert judged(fires("test_a", 0.025), down).decision is ROLLBACK
+
+
+@pytest.mark.parametrize("rollback", [True, False])
+def test_a_trigger_on_a_number_that_is_unknown_is_not_in_the_family(judged, fires, make_gate, make_fact, rollback):
+    """Nor weaker: an exact number never fires by chance, and a source that is down keeps no bad release."""
+    unknown = make_fact(Truth.INCONCLUSIVE, value=None, method="reading", trigger=not rollback, confidence=1.0)
+    down = (make_gate("test_b", rollback=rollback), Ended.INCONCLUSIVE, unknown)
+
+    assert judged(fires("test_a", 0.05), down).decision is ROLLBACK
 
 
 def test_a_locked_trigger_that_is_gone_is_in_the_family(judged, fires, make_gate):
