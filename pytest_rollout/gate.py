@@ -306,6 +306,8 @@ def live_words(item: pytest.Item) -> frozenset[str]:
 def code_of(item: pytest.Item) -> CodeType | None:
     """The code of a gate's function, without the decorators around it; None for a line of a plan."""
     function = getattr(item, "obj", None)
+    # Hypothesis makes a function anew, and keeps the one that it runs many times.
+    function = getattr(getattr(function, "hypothesis", None), "inner_test", function)
     return getattr(unwrap(getattr(function, "__func__", function)), "__code__", None) if callable(function) else None
 
 

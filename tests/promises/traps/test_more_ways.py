@@ -8,7 +8,9 @@ GOOD = "assert metrics('errors') == 0"
 BAD = "assert metrics('errors') == 1"
 HEAD = (
     "import asyncio\nimport os\nimport sys\nimport time\n"
-    "import unittest\nimport pytest\nfrom pytest_rollout import check\n"
+    "import unittest\nimport pytest\nfrom hypothesis import HealthCheck, given, settings, strategies as st\n"
+    "from pytest_rollout import check\n"
+    "examples = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])\n"
 )
 
 
@@ -93,6 +95,16 @@ HELD = {
         "    async def main():\n        await asyncio.gather(look(), return_exceptions=True)\n"
         "\n    asyncio.run(main())\n"
     ),
+    "examples-hollow": (
+        f"@examples\n@given(n=st.just(1))\ndef test_NAME(metrics, n):\n    {GOOD}\n    assert (n > 1, 'n')\n"
+    ),
+    "examples-swallowed": (
+        f"@examples\n@given(n=st.just(1))\ndef test_NAME(metrics, n):\n    {GOOD}\n"
+        "    try:\n        assert n > 1\n    except AssertionError:\n        pass\n"
+    ),
+    "examples-refuted": (
+        "@examples\n@given(n=st.just(1))\ndef test_NAME(metrics, n):\n    assert metrics('errors') == n\n"
+    ),
     "timeout-signal": f"@pytest.mark.timeout(0.2)\ndef test_NAME(metrics):\n    {GOOD}\n    time.sleep(5)\n",
 }
 
@@ -142,6 +154,12 @@ def test_kinds_of_gates_that_are_good(project, workers):
             @pytest.mark.parametrize("name", ["errors", "latency_ms"])
             def test_parameters(self, metrics, name):
                 assert metrics(name) < 60
+
+
+        @examples
+        @given(number=st.integers(1, 9))
+        def test_examples(metrics, number):
+            assert metrics("errors") < number
 
 
         @pytest.mark.phase1
