@@ -23,7 +23,7 @@ from pytest_rollout.experiment.table_samples import TableSamples
 from pytest_rollout.exposure import Exposure
 from pytest_rollout.live_comparison import SECONDS, Late, LiveComparison
 from pytest_rollout.plan.model import CONTROL, Experiment, Metric, Phase, Plan
-from pytest_rollout.planned_split import PlannedSplit
+from pytest_rollout.planned_split import UNPLANNED, PlannedSplit
 from pytest_rollout.provenance import Provenance
 from pytest_rollout.readings import Readings
 from pytest_rollout.sources.told import Told
@@ -119,6 +119,8 @@ class Arms:
         assert metric.samples is not None
         if metric.samples.pairs or not self.experiment.unit:
             return None
+        if self.split.shares is None:
+            return UNPLANNED
         samples = self.samples(metric.name)
         found = contamination(samples)
         if found.why:

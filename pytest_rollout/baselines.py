@@ -24,6 +24,7 @@ from pytest_rollout.measuring import with_level
 from pytest_rollout.memory import Memory
 from pytest_rollout.plan.model import Metric, Plan, change_name
 from pytest_rollout.plan.nodes import typed_path
+from pytest_rollout.presence import Span
 from pytest_rollout.provenance import Provenance
 from pytest_rollout.quantities import format_duration
 from pytest_rollout.readings import Readings
@@ -63,7 +64,7 @@ class Baselines:
         memory: Opens what is remembered.
         claims: The gate that asks.
         began: Since when what is judged has been there: the gate's phase, or its traffic; None where it begins now.
-        started: When the gate's phase began, whatever its traffic was; None where it begins now.
+        released: When the release was in, in this phase and in those before it.
         planned_days: Over how many days the longest of the gate's phases is looked at, at least a fortnight.
     """
 
@@ -72,7 +73,7 @@ class Baselines:
     memory: Callable[[], Memory]
     claims: GateClaims
     began: Callable[[], datetime | None]
-    started: Callable[[], datetime | None]
+    released: Callable[[], Sequence[Span]]
     planned_days: int
 
     def __call__(self, name: str) -> Baseline:
@@ -87,14 +88,17 @@ class Baselines:
             raise RolloutError("\n  ".join([*lines, *did_you_mean(name, self.plan.metrics)]))
         read = frozenset({self.claims.read(f"baseline of {name}")})
         try:
-            found, started = self.memory().baseline(metric), self.started()
-            recorded = found if started is None else found.before(started)
+            found, spans = self.memory().baseline(metric), self.released()
+            recorded = found.without(spans)
         except SourceError as error:
             return self._unknown(metric, read, str(error).partition("\n")[0], error.reason)
         if found.days and not recorded.days:
-            why = f"{name} was recorded after the phase began at {started:%Y-%m-%d %H:%M} UTC, and of no day before"
-            reach = self.readings().at - (started or found.recorded_at)
-            return self._unknown(metric, read, f"the baseline of {why}", Reason.INVALID, reach=reach)
+            since = max((began for began, _ in spans), default=found.recorded_at)
+            why = f"{name} was recorded of days that the release was in, since {since:%Y-%m-%d %H:%M} UTC"
+            reach = self.readings().at - since
+            return self._unknown(
+                metric, read, f"the baseline of {why}, and of no day before", Reason.INVALID, reach=reach
+            )
         days = f"{len(recorded.days)} days up to {recorded.days[-1][:10]}" if recorded.days else "no days"
         provenance = Provenance(source=recorded.source, window=days, at=recorded.recorded_at)
         exact = Reading.exactly(recorded.value, recorded.unit, name=f"baseline of {name}", provenance=provenance)

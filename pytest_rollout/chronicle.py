@@ -20,6 +20,7 @@ from pytest_rollout.ledger.entries import Kind
 from pytest_rollout.ledger.ledger import Ledger, open_ledger
 from pytest_rollout.ledger.streaks import Streak, clean_hours, green_days, policy_of
 from pytest_rollout.ledger.timeline import Status
+from pytest_rollout.presence import row_since
 from pytest_rollout.reports.history import history_lines, status_lines
 from pytest_rollout.reports.past_pictured import add_picture, save_picture, standing_of, timeline_of
 from pytest_rollout.schedule import due
@@ -125,7 +126,7 @@ def _streak(
     ledger: Ledger, plan: Plan, phase: Phase, status: Status, environment: str
 ) -> tuple[Streak | None, int | None]:
     """The streak that a phase asks for, and how long it must be; green days where it asks for none."""
-    wanted, since = phase.conditions, status.phase_started
+    wanted, since = phase.conditions, row_since(phase, status)
     if since is None:
         return None, None
     hours = wanted.clean is not None and wanted.green is None

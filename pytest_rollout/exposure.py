@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from pytest_rollout.experiment.table import Span
 from pytest_rollout.plan.model import Phase, percent_text
 from pytest_rollout.remembered import Remembered
+from pytest_rollout.stages import TOLERANCE
 
 DAY = timedelta(days=1)
 
@@ -55,7 +56,18 @@ class Exposure:
         # What was served before the first stage is no part of what the stages compare.
         planned = {stage.percent for stage in self.phase.stages}
         reached = (since for percent, since in self.past.traffic if percent in planned and since < self.at)
-        return max(start, next(reached, start))
+        return max(start, next(reached, start), self._came_again() or start)
+
+    def _came_again(self) -> datetime | None:
+        """When the traffic came back that had been taken away, after which it may be another release; None if never."""
+        lowest, seen, gone = self.phase.lowest - TOLERANCE, False, False
+        again: datetime | None = None
+        for percent, since in self.past.traffic:
+            if since < self.at and percent < lowest:
+                gone, again = seen, None
+            elif since < self.at:
+                gone, again, seen = False, since if gone else again, True
+        return again
 
     def _stages(self) -> dict[str, datetime]:
         if not self.phase.stages:

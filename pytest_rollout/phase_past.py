@@ -18,6 +18,7 @@ from pytest_rollout.ledger.streaks import clean_hours, green_days
 from pytest_rollout.ledger.timeline import STATUS_KINDS, status
 from pytest_rollout.plan.conditions import SEVERITIES
 from pytest_rollout.plan.model import Phase, Plan, percent_text
+from pytest_rollout.presence import begun_anew, released, row_since
 from pytest_rollout.remembered import Remembered, Streak
 from pytest_rollout.stages import TOLERANCE, reached
 
@@ -58,19 +59,22 @@ def phase_past(ledger: Ledger, subject: Subject, phase: Phase, percent: float | 
     before = {name: _ended(ledger, subject, name, entries) for name in phase.conditions.after}
     over = [(each.stage, each.at) for each in evaluations if each.proceeds]
     served = _served(stands.shares, stands.phase_started)
+    row = row_since(phase, stands)
     come = reached(phase, served, over, at=at)
     return Remembered(
         known=bool(entries or judged)
         or ledger.last(rollout, environment, kinds=[Kind.EVALUATION], until=at) is not None,
         before={name: said for name, said in before.items() if said},
         started=stands.phase_started,
+        begun=begun_anew(phase, stands),
+        released=released(entries, phase, subject.plan),
         percent=stands.share.percentage if stands.share else None,
         reached=come.percent,
         over=come.over,
         traffic=_traffic(served),
         since=_since(stands.shares, percent, stands.phase_started),
-        green=_streak(green_days, evaluations, subject, phase, stands.phase_started),
-        clean=_streak(clean_hours, evaluations, subject, phase, stands.phase_started),
+        green=_streak(green_days, evaluations, subject, phase, row),
+        clean=_streak(clean_hours, evaluations, subject, phase, row),
         incidents=_open_incidents(stands.incidents, phase.conditions.incidents),
         interventions=tuple(
             f"{each.body.get('what')} ({each.body.get('by')}, {each.at:%Y-%m-%d %H:%M} UTC)"

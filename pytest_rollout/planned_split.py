@@ -10,8 +10,16 @@ from datetime import datetime
 from pytest_rollout.decisions import Reason
 from pytest_rollout.errors import SourceError, UsageError
 from pytest_rollout.experiment.assignment import Assignment
+from pytest_rollout.experiment.design import Doubt
 from pytest_rollout.exposure import strata
 from pytest_rollout.plan.model import CONTROL, Experiment, Phase
+
+UNPLANNED = Doubt(
+    Reason.INVALID,
+    "nobody says how units were to be split",
+    "write 'assignment' or 'shares' in the experiment of the plan",
+)
+"""Why arms whose sizes nobody planned are not believed: that one of them loses units would not be seen."""
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pytest_rollout.ledger.entries import JSON
 from pytest_rollout.plan.model import Metric
+
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +43,15 @@ class RecordedBaseline:
         """The geometric mean of the days, in `unit`."""
         return math.exp(math.fsum(self.logs) / len(self.logs)) if self.logs else math.nan
 
-    def before(self, moment: datetime) -> RecordedBaseline:
-        """The same without the days that ended after a moment, as those that a release was in."""
-        kept = [each for each in zip(self.days, self.logs, strict=True) if datetime.fromisoformat(each[0]) <= moment]
+    def without(self, spans: Iterable[tuple[datetime, datetime | None]]) -> RecordedBaseline:
+        """The same without the days that have a part in these spans, as those that a release was in."""
+        spans = list(spans)
+        kept = [
+            (day, log)
+            for day, log in zip(self.days, self.logs, strict=True)
+            for end in [datetime.fromisoformat(day)]
+            if all(end <= since or (to is not None and end - _DAY >= to) for since, to in spans)
+        ]
         return replace(self, days=tuple(day for day, _ in kept), logs=tuple(log for _, log in kept))
 
     def as_json(self) -> dict[str, JSON]:

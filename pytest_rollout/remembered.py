@@ -50,6 +50,9 @@ class Remembered:
         before: PROCEED for each phase before this one that is over, by its name; why it is not, as a sentence, for
             others; nothing where it was never judged.
         started: When the phase began; None where this run is its first.
+        begun: Since when it lasts as it is: since it began, or its traffic came, or came again after a rollback; None
+            where nothing says so.
+        released: When the release was in, as far as references go: from when to when, and None for still.
         percent: The traffic that the ledger last heard of; None where it never did.
         reached: The traffic that was last reached through every stage; None where the ledger heard of none.
         over: Whether a run there has said PROCEED since the traffic came, where it is a stage.
@@ -70,6 +73,8 @@ class Remembered:
     known: bool = False
     before: Mapping[str, str] = field(default_factory=dict)
     started: datetime | None = None
+    begun: datetime | None = None
+    released: tuple[tuple[datetime, datetime | None], ...] = ()
     percent: float | None = None
     reached: float | None = None
     over: bool = True
@@ -90,10 +95,11 @@ class Remembered:
         """The facts as JSON values."""
         times = {name: moment.isoformat() if moment else None for name, moment in self._times().items()}
         traffic = [[percent, since.isoformat()] for percent, since in self.traffic]
-        return {**asdict(self), **times, "traffic": traffic}
+        released = [[since.isoformat(), to.isoformat() if to else None] for since, to in self.released]
+        return {**asdict(self), **times, "traffic": traffic, "released": released}
 
     def _times(self) -> dict[str, datetime | None]:
-        return {"started": self.started, "since": self.since}
+        return {"started": self.started, "begun": self.begun, "since": self.since}
 
     @classmethod
     def from_json(cls, found: object) -> Remembered:
@@ -109,6 +115,8 @@ class Remembered:
                 known=found["known"] is True,
                 before={str(name): str(decision) for name, decision in found["before"].items()},
                 started=_moment(found["started"]),
+                begun=_moment(found["begun"]),
+                released=tuple((_zoned(since), _moment(to)) for since, to in found["released"]),
                 percent=_number(found["percent"]),
                 reached=_number(found["reached"]),
                 over=found["over"] is True,

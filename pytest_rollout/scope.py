@@ -22,6 +22,7 @@ from pytest_rollout.limits import Limit
 from pytest_rollout.memory import Memory
 from pytest_rollout.plan.conditions import parse_percent
 from pytest_rollout.plan.model import BASELINE, CONTROL, PLANNED_DAYS, Budget, Plan, percent_text
+from pytest_rollout.presence import Span
 from pytest_rollout.readings import Readings
 from pytest_rollout.remembering import Approvals, History, StageNow
 from pytest_rollout.stages import TOLERANCE
@@ -115,7 +116,7 @@ class Scope:
         """The recorded reference readings."""
         planned = (self.plan.phases[each].planned_days for each in self.phases if each in self.plan.phases)
         days = max([PLANNED_DAYS, *planned])
-        return Baselines(self.plan, self.readings, self.memory, self.claims, self._began, self._started, days)
+        return Baselines(self.plan, self.readings, self.memory, self.claims, self._began, self._released, days)
 
     def _began(self) -> datetime | None:
         """Since when all that the gate judges has been there: each phase, and its traffic where the plan states any.
@@ -129,21 +130,20 @@ class Scope:
                 continue
             waiting = self.memory().waiting(phase)
             stated = bool(self.plan.percentage) and (waiting.phase.stages or waiting.phase.traffic is not None)
-            began = waiting.past.since if stated else waiting.past.started
+            began = waiting.past.since if stated else waiting.past.begun
             if began is None:
                 return None
             moments.append(began)
         return max(moments, default=None)
 
-    def _started(self) -> datetime | None:
-        """When the first of the gate's phases began; None where they begin with this run.
+    def _released(self) -> tuple[Span, ...]:
+        """When the release was in, as far as each of the gate's phases goes.
 
         Raises:
             SourceError: As for `_began`.
         """
         judged = (phase for phase in self.phases if phase in self.plan.phases)
-        started = (self.memory().waiting(phase).past.started for phase in judged)
-        return min((each for each in started if each is not None), default=None)
+        return tuple(span for phase in judged for span in self.memory().waiting(phase).past.released)
 
     def judged(self, budget: Budget) -> Estimate:
         """What a budget judges: the metric itself, or how far it is from its reference."""

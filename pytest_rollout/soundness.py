@@ -19,6 +19,7 @@ from pytest_rollout.experiment.contamination import BEGIN_AGAIN, contamination
 from pytest_rollout.experiment.design import Doubt
 from pytest_rollout.live_comparison import LiveComparison
 from pytest_rollout.plan.model import CONTROL, LAST_DAY, Budget
+from pytest_rollout.planned_split import UNPLANNED
 from pytest_rollout.quantities import convert, format_number, with_unit
 
 
@@ -43,14 +44,9 @@ def _sample_ratio(arms: Arms) -> Claim:
     reading = Reading.exactly(100 * treated / whole if whole else 0.0, "%", name="units that are treated")
     doubt, planned = found.assignment.doubt, found.rows.design.shares
     if not whole or planned is None:
-        nobody = Doubt(
-            Reason.INVALID,
-            "nobody says how units were to be split",
-            "write 'assignment' or 'shares' in the experiment of the plan",
-        )
         # A phase that has just begun waits for its first row; later, what brings the rows is dead.
         empty = found.late() or Doubt(Reason.INFORMATION, "no unit has a row yet")
-        why = nobody if whole else empty
+        why = UNPLANNED if whole else empty
         unknown = Reading.unknown(why.why, name="sample ratio", reason=why.reason, needs=why.needs)
         return claim_about(unknown, Truth.INCONCLUSIVE, text="arms are split as planned", limit="", near=math.nan)
     truth = Truth.PROVEN if doubt is None else Truth.INCONCLUSIVE

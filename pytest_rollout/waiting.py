@@ -113,11 +113,18 @@ def _stage(waiting: Waiting) -> Claim:
 
 
 def _minimum(waiting: Waiting) -> Claim:
-    minimum, phase = waiting.phase.conditions.minimum, waiting.phase
+    minimum, phase, past = waiting.phase.conditions.minimum, waiting.phase, waiting.past
     assert minimum is not None
+    name = f"time in {phase.name}"
     # Days after a rollback, in which the release had no traffic, are none in which anything was seen of it.
-    since = waiting.past.started if waiting.percent is None or phase.stages else waiting.standing.since
-    return _lasted(waiting, since, minimum, name=f"time in {phase.name}")
+    since = waiting.standing.since if phase.traffic and not phase.stages else past.begun
+    if since is None and past.started is not None and not phase.lowest:
+        unknown = replace(
+            _doubt("it was taken back, and nothing says when it began again", name=name, reason=Reason.NO_DATA),
+            needs=f"`{waiting.command('start')} --rollout-env {quote(waiting.environment)}` once it has",
+        )
+        return claim_about(unknown, Truth.INCONCLUSIVE, text=f"{name} is known", limit="known", near=math.nan)
+    return _lasted(waiting, since, minimum, name=name)
 
 
 def _hold(waiting: Waiting) -> Claim:

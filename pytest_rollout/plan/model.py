@@ -288,6 +288,11 @@ class Phase:
     checkpoint: Checkpoint | None = None
 
     @property
+    def lowest(self) -> float:
+        """The least traffic with which a release is in it: its first stage's, or its own; 0 where it has none."""
+        return self.stages[0].percent if self.stages else self.traffic or 0.0
+
+    @property
     def planned_days(self) -> int:
         """Over how many days it is looked at, as planned; a fortnight where nobody says how long it lasts."""
         held = sum((stage.hold or timedelta(0) for stage in self.stages), timedelta(0))

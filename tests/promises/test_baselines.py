@@ -188,8 +188,19 @@ def test_days_of_the_release_are_none_from_before(shop, past, window, exit_code,
 
     result.holds(code, exit_code=exit_code)
     if code == "invalid":
-        doubted(result, code, "the baseline of memory was recorded after the phase began")
+        doubted(result, code, "the baseline of memory was recorded of days that the release was in, since")
         assert "--window 457h" in str(result.verdict)  # fourteen days before five days ago, and a little
+
+
+def test_days_of_a_phase_before_are_none_from_before(shop, past):
+    """What the canary broke is no measure for everybody, though it was recorded before everybody came."""
+    plan = PLAN.replace("&here", "").replace("[phase1]", "[canary, phase1]")
+    shop.write("gates/shop/rollout.yaml", plan.replace("phases:\n  phase1", "phases:\n  canary: {}\n  phase1"))
+    past.write(past.begun("canary", past.ago(days=16.5)))
+    shop.answers(rss=series(*(2 * day for day in DAYS), 1000, 1000))
+    assert record(shop, "--window", "336h")[0] == 0
+
+    doubted(shop.run(), "invalid", "the baseline of memory was recorded of days that the release was in, since")
 
 
 def test_what_is_recorded(recorded, past):

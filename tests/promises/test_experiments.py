@@ -721,3 +721,22 @@ def test_requests_that_never_end_take_the_release_back(shop, limit):
 
     assert result.ret == 20, result.text
     assert "critical" in result.codes
+
+
+def test_arms_whose_sizes_nobody_planned(shop):
+    """Half of the treated customers are lost, and only a gate compares: nobody would see it."""
+    plan = PLAN[: PLAN.index("    budgets:")] + PLAN[PLAN.index("environments:") :]
+    shop.write("gates/shop/rollout.yaml", plan.replace("  assignment: {salt: shop}\n", ""))
+    write_rows(shop, lost=0.5)
+
+    result = shop.run()
+
+    result.holds("invalid")
+    assert "nobody says how units were to be split" in " ".join(result.text.split())
+    shop.write(
+        "gates/shop/rollout.yaml",
+        plan.replace("  assignment: {salt: shop}\n", "  shares: {control: 80 %, treatment: 20 %}\n"),
+    )
+    shop.run().holds("srm")
+    write_rows(shop)
+    shop.run().proceeds()

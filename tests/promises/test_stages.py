@@ -584,3 +584,35 @@ def test_the_minimum_of_a_phase_is_time_with_its_traffic(gradual, past, hours, e
 
     assert result.ret == exit_code, result.text
     assert result.codes == ({"hold-time"} if exit_code else set())
+
+
+@pytest.mark.parametrize(
+    ("phase", "traffic", "hours", "exit_code", "codes"),
+    [
+        ("stages: [{traffic: 5 %}], ", 5, 1, 10, {"hold-time"}),
+        ("stages: [{traffic: 5 %}], ", 5, 15 * 24, 0, set()),
+        ("traffic: 0 %, ", 0, None, 1, {"no-data"}),
+        ("", None, None, 1, {"no-data"}),
+        ("", None, 1, 10, {"hold-time"}),
+        ("", None, 15 * 24, 0, set()),
+    ],
+    ids=["stages", "stages-after-two-weeks", "shadow", "no-traffic", "begun-again", "begun-again-two-weeks-ago"],
+)
+def test_the_minimum_of_no_phase_is_time_over_a_rollback(gradual, past, phase, traffic, hours, exit_code, codes):
+    """With stages, in the shadow, or where the plan says nothing of traffic: then only a start says when it is back."""
+    phases = f"phases:\n  phase1: {{{phase}minimum: 14d}}\n"
+    plan = PLAN[: PLAN.index("phases:\n")] + phases + PLAN[PLAN.index("environments:") :]
+    gradual.write("gates/shop/rollout.yaml", plan)
+    gradual.gate('def test_orders(metrics):\n    """There are orders."""\n    assert metrics("orders") > 0\n')
+    begun = past.ago(days=30)
+    back = drafts.rollback(phase="phase1", to=0, at=past.ago(days=29.5), by="ada", why="orders", **ABOUT)
+    again = [past.served(traffic, past.ago(hours=hours))] if hours and traffic else []
+    again += [past.begun("phase1", past.ago(hours=hours))] if hours and not traffic else []
+    past.write(past.begun("phase1", begun), past.served(traffic or 0, begun), back, *again)
+    gradual.answers(canary=traffic or 0)
+
+    result = gradual.run()
+
+    assert result.ret == exit_code, result.text
+    assert result.codes == codes
+    assert exit_code != 1 or "nothing says when it began again" in " ".join(result.text.split())

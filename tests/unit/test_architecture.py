@@ -53,6 +53,7 @@ LAYERS = (
         "schedule",
         "checkpoint",
         "stages",
+        "presence",
         "waiting",
     },
     {

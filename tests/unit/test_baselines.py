@@ -51,7 +51,7 @@ def asked(tmp_path):
 
     def asked(found, name="memory"):
         return Baselines(
-            plan, lambda: pytest.fail("asked"), lambda: Remembers(found), GateClaims(), lambda: AT, lambda: None, 14
+            plan, lambda: pytest.fail("asked"), lambda: Remembers(found), GateClaims(), lambda: AT, lambda: (), 14
         )(name)
 
     return asked

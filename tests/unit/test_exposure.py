@@ -46,6 +46,23 @@ def test_what_was_served_before_the_first_stage_does_not_count():
     assert span.stages == {"5 %": AT - 3 * DAY, "25 %": AT - HOUR}
 
 
+@pytest.mark.parametrize(
+    ("traffic", "days"),
+    [
+        ([(5, 8), (0, 6), (5, 3)], 3),
+        ([(5, 8), (0, 6), (5, 3), (25, 1)], 3),
+        ([(5, 8), (0, 6), (5, 5), (0, 4), (5, 3)], 3),
+        ([(5, 8), (25, 6), (5, 3)], 8),  # a part of it: the release is in all the time
+        ([(5, 8), (0, 6)], 8),  # what takes the release back is still seen
+    ],
+)
+def test_rows_before_the_traffic_was_taken_away_are_of_another_release(traffic, days):
+    """A fixed release is not judged by two weeks of the one that was taken back."""
+    span = exposure(5, 25, traffic=[(percent, ago * DAY) for percent, ago in traffic]).span()
+
+    assert span.start == AT - days * DAY
+
+
 def test_a_percentage_that_comes_again_is_another_stratum():
     named = strata([(5, AT), (1, AT + HOUR), (5, AT + 2 * HOUR), (5, AT + 3 * HOUR)])
 

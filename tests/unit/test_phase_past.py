@@ -26,9 +26,11 @@ every: EVERY
 percentage: served
 metrics:
   served: {unit: "%", source: telemetry, query: served}
+  rss: {unit: MB, better: lower, source: telemetry, query: rss}
 phases:
   canary: {traffic: 5 %}
   gradual: {stages: [{traffic: 5 %}, {traffic: 100 %}]}
+  shadow: {budgets: {rss: {against: baseline, warning: +10 %}}}
   everyone: {after: [canary, gradual]}
 environments:
   test: {ledger: ledger.sqlite, sources: {telemetry: {kind: memory, answers: {served: 5}}}}
@@ -163,3 +165,91 @@ def test_rows_that_no_plan_asks_for(remembered):
 
     assert (past.green.count, past.green.unknown) == (2, "")
     assert past.clean.unknown.startswith("evaluated every 6 h")
+
+
+def days(number):
+    return number * 24 * HOUR
+
+
+def begun(phase, ago):
+    return lambda past: past.begun(phase, AT - ago)
+
+
+def served(percent, ago, phase):
+    return lambda past: past.served(percent, AT - ago, phase)
+
+
+def back(ago, *, to=0, phase="gradual"):
+    return lambda past: drafts.rollback(**ABOUT, phase=phase, to=to, at=AT - ago, by="ada", why="orders")
+
+
+@pytest.mark.parametrize(
+    ("phase", "written", "since"),
+    [
+        pytest.param("everyone", [], 9, id="as it began"),
+        pytest.param("everyone", [back(days(5), phase="everyone")], None, id="taken back"),
+        pytest.param("everyone", [back(days(5), phase="")], None, id="all taken back"),
+        pytest.param("everyone", [back(days(5), phase="canary")], 9, id="another was taken back"),
+        pytest.param("everyone", [back(days(5), phase="everyone"), begun("everyone", days(2))], 2, id="begun again"),
+        pytest.param(
+            "everyone", [back(days(5), phase="everyone"), served(10, days(3), "everyone")], 3, id="traffic again"
+        ),
+        pytest.param("gradual", [], None, id="no traffic yet"),
+        pytest.param("gradual", [served(5, days(8), "gradual"), served(100, days(4), "gradual")], 8, id="two stages"),
+        pytest.param("gradual", [served(5, days(8), "gradual"), back(days(6))], None, id="traffic taken back"),
+        pytest.param(
+            "gradual", [served(5, days(8), "gradual"), back(days(6)), served(5, days(1), "gradual")], 1, id="came again"
+        ),
+        pytest.param(
+            "gradual",
+            [served(5, days(8), "gradual"), served(0, days(6), "gradual"), served(5, days(1), "gradual")],
+            1,
+            id="away without a word",
+        ),
+        pytest.param(
+            "gradual",
+            [served(5, days(8), "gradual"), served(100, days(6), "gradual"), back(days(3), to=5)],
+            3,
+            id="half",
+        ),
+    ],
+)
+def test_since_when_a_phase_lasts_as_it_is(remembered, phase, written, since):
+    """Time over a rollback is none of it."""
+    past = remembered(begun(phase, days(9)), *written, phase=phase)
+
+    assert past.begun == (None if since is None else AT - days(since))
+
+
+@pytest.mark.parametrize(("ago", "length"), [(None, 8), (120, 4), (1, 0)])
+def test_a_row_does_not_reach_over_a_rollback(remembered, ago, length):
+    """Nobody judged it while it was away, and the plan says that this only pauses: the days before are gone."""
+    lived = [lambda _, each=each: each for each in Past(None, AT).lived("gradual", AT - days(9))]
+    rolled = [] if ago is None else [back(ago * HOUR)]
+
+    past = remembered(*lived, *rolled, phase="gradual")
+
+    assert past.green.count == length
+
+
+@pytest.mark.parametrize(
+    ("written", "spans"),
+    [
+        pytest.param([begun("everyone", days(9))], [(9, None)], id="its own start"),
+        pytest.param([begun("shadow", days(20)), begun("everyone", days(2))], [(20, None)], id="a phase before"),
+        pytest.param([begun("canary", days(20))], [], id="one that is held against no past"),
+        pytest.param([served(5, days(20), "canary"), served(0, days(12), "canary")], [(20, 12)], id="traffic"),
+        pytest.param([begun("shadow", days(20)), served(0, days(20), "shadow")], [(20, None)], id="in the shadow"),
+        pytest.param(
+            [begun("shadow", days(20)), back(days(15), phase="canary"), begun("everyone", days(1))],
+            [(20, 15), (1, None)],
+            id="taken back between",
+        ),
+        pytest.param([begun("shadow", days(20)), back(days(15), to=5)], [(20, None)], id="half"),
+    ],
+)
+def test_when_the_release_was_in(remembered, written, spans):
+    """What a phase before has broken is no measure for the next one."""
+    past = remembered(*written)
+
+    assert past.released == tuple((AT - days(since), None if to is None else AT - days(to)) for since, to in spans)

@@ -23,6 +23,8 @@ PASTS = st.builds(
     unsigned=TEXTS,
     before=st.dictionaries(TEXTS, TEXTS, max_size=3),
     started=st.none() | MOMENTS,
+    begun=st.none() | MOMENTS,
+    released=st.lists(st.tuples(MOMENTS, st.none() | MOMENTS), max_size=3).map(tuple),
     percent=st.none() | PERCENTS,
     reached=st.none() | PERCENTS,
     traffic=st.lists(st.tuples(PERCENTS, MOMENTS), max_size=3).map(tuple),

@@ -38,7 +38,8 @@ def waiting(past=None, *, percent=None, stages=(), since=None, before=None, **st
 @given(st.integers(0, 60 * 24 * 40), st.integers(1, 30))
 def test_a_minimum_is_over_when_it_is_over(minutes, days):
     """Not a minute before, and until then it says when."""
-    past = Remembered(started=AT - timedelta(minutes=minutes))
+    began = AT - timedelta(minutes=minutes)
+    past = Remembered(started=began, begun=began)
     facts = waiting(past, minimum=timedelta(days=days)).claim("minimum").facts
 
     if minutes >= 60 * 24 * days:
