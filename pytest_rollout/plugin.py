@@ -84,6 +84,17 @@ def _said_by_the_environment(config: pytest.Config) -> bool:
     return any(chosen) and _ours(config.known_args_namespace) != _ours(parse(config.invocation_params.args))
 
 
+def _meant(config: pytest.Config) -> list[str]:
+    """What a run is about by its own words and the project's file, where PYTEST_ADDOPTS or an `-o` narrows it."""
+    parse = config._parser.parse_known_args
+    elsewhere = parse(shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))).file_or_dir
+    overridden = any(str(each).startswith("testpaths") for each in config.known_args_namespace.override_ini or ())
+    if not elsewhere and not overridden:
+        return []
+    said = parse([*config.getini("addopts"), *map(str, config.invocation_params.args)]).file_or_dir
+    return [*(said or ([] if overridden else config.getini("testpaths")) or ["."])]
+
+
 def _folders_without_the_environment(config: pytest.Config) -> list[Path]:
     """Where `verdict.json` is looked for by those who do not know of PYTEST_ADDOPTS, or of the ini file it chose."""
     said = config.invocation_params.args
@@ -104,7 +115,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register markers, and the hooks that judge where there is a plan."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
-    plans = config.stash[PLANS] = plans_of(config, config.args)
+    plans = config.stash[PLANS] = plans_of(config, [*config.args, *_meant(config)])
     if plans and not config.pluginmanager.has_plugin("rollout-last-word"):
         raise pytest.UsageError(
             "pytest-rollout was loaded by a conftest, too late to have the last word: "

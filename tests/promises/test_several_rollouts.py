@@ -68,6 +68,19 @@ def test_a_rollout_that_an_option_hides(two, said):
     assert decisions(result) == {("pay", "phase1"): "HOLD", ("shop", "phase1"): "PROCEED"}
 
 
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one", "xdist"])
+@pytest.mark.parametrize("said", ["gates/shop", "-o testpaths=gates/shop"])
+def test_a_rollout_that_the_environment_leaves_out(two, said, workers):
+    """The command line names no path, so all that the project calls its tests is asked for."""
+    two.write("pytest.ini", "[pytest]\nstrict_markers = true\naddopts = --import-mode=importlib\ntestpaths = gates\n")
+    lock(two)
+    answers(two, errors=3)
+    asked = ("-m", "phase1", "--rollout-env", "test", *workers)
+
+    two.pytest(*asked, env={"PYTEST_ADDOPTS": said}).holds("missing")
+    two.pytest("gates/shop", *asked).proceeds()
+
+
 def test_a_rollout_in_a_folder_that_the_project_never_enters(two):
     """The counterpart: what the project's own file says is reviewed."""
     lock(two)
