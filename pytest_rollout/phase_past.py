@@ -185,11 +185,15 @@ def _last_word(ledger: Ledger, subject: Subject, name: str) -> Entry | None:
 
 
 def _back(entry: Entry, name: str, full: float) -> bool:
-    """Whether an entry takes a phase back: as a rollback, or to less traffic than it, or its last stage, has."""
+    """Whether an entry takes a phase back: as a rollback, or to less traffic than it, or its last stage, has.
+
+    No traffic at all is none of any phase, where the entry names none.
+    """
     if entry.kind is Kind.ROLLBACK:
         return entry.phase in {name, ""}
     percent = entry.body.get("percentage")
-    known = entry.kind is Kind.PERCENTAGE and entry.phase == name and isinstance(percent, float | int)
+    about = entry.phase == name or (entry.phase == "" and percent == 0)
+    known = entry.kind is Kind.PERCENTAGE and about and isinstance(percent, float | int)
     return known and percent < full - TOLERANCE  # type: ignore[operator]  # it is a number then
 
 

@@ -179,8 +179,15 @@ def incidents(entries: Iterable[Entry], *, at: datetime) -> tuple[Incident, ...]
             found[name] = _changed(before, resolved=entry.at)
         elif body.get("state") != "resolved":
             severity, title = str(body.get("severity", "")), str(body.get("title", ""))
+            if before is not None and before.resolved is None:  # two wrote at once: it is as bad as either says
+                severity = min((before.severity, severity), key=_badness)
             found[name] = Incident(name=name, severity=severity, title=title, opened=entry.at)
     return tuple(sorted(found.values(), key=lambda each: (each.opened, each.name)))
+
+
+def _badness(severity: str) -> int:
+    """The worst is the least; what nobody knows may be worse than any."""
+    return SEVERITIES.index(severity) if severity in SEVERITIES else -1
 
 
 def _changed(incident: Incident, *, resolved: datetime) -> Incident:

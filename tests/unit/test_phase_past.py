@@ -145,9 +145,18 @@ def test_a_phase_without_stages_is_over_at_its_traffic(remembered, percent, is_o
     assert is_over or f"and was taken back to {percent} %" in served.before["canary"]
 
 
+def test_no_traffic_at_all_takes_every_phase_back(remembered):
+    """Written down without a phase, as by whoever switched it off."""
+    past = remembered(lambda past: past.judged("canary", AT - HOUR), said, lambda past: past.served(0, AT, ""))
+
+    assert "and was taken back to 0 %" in past.before["canary"]
+    assert "and was taken back to 0 %" in past.before["gradual"]
+
+
 @pytest.mark.parametrize(
     "later",
     [
+        lambda past: past.served(1, AT, ""),
         lambda past: past.begun("canary", AT),
         lambda past: rolled_back(past, phase="everyone"),
         lambda past: past.served(100, AT, "gradual"),

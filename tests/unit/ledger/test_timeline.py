@@ -141,6 +141,17 @@ def test_incidents_are_open_until_they_are_resolved(made, states, blocking):
     assert len(found.open_incidents) == blocking
 
 
+@pytest.mark.parametrize(("severities", "worst"), [(("sev1", "sev4"), "sev1"), (("sev4", "sev2"), "sev2")])
+def test_an_incident_that_two_opened_is_as_bad_as_either_says(severities, worst):
+    """Two hosts at once, of which neither saw the other; and once it is resolved, the next one is another."""
+    both = [opened(place, severity=each) for place, each in enumerate(severities)]
+
+    (incident,) = incidents(chain(*both), at=hours(9))
+    assert incident.severity == worst
+    (again,) = incidents(chain(*both, resolved(3), opened(4, severity="sev3")), at=hours(9))
+    assert (again.severity, again.opened) == ("sev3", hours(4))
+
+
 def test_a_severity_that_nobody_knows_blocks():
     """It cannot be written; one that is read from a later version must not be taken for mild."""
     (incident,) = incidents(chain(opened(1)), at=hours(2))
