@@ -294,13 +294,13 @@ def test_a_phase_that_is_over(followed):
     "again", [stage_began, lambda past, at: past.begun("phase1", at)], ids=["a-stage-of-it", "itself"]
 )
 def test_a_phase_that_was_over_and_began_again(followed, past, again):
-    """What was said of the release before is no word about this one."""
+    """What was said of the release before is no word about this one; all of it later than what was judged before."""
     project = followed(100, days=3.5)
-    past.write(past.judged("phase1", past.ago(hours=3), stage="100 %"), again(past, past.ago(hours=1)))
+    past.write(past.judged("phase1", past.ago(seconds=30), stage="100 %"), again(past, past.ago(seconds=10)))
 
     said = after_said(project.run(phase="everyone"))
 
-    assert f"phase1 said PROCEED at {past.ago(hours=3):%Y-%m-%d %H:%M} UTC, and began again at" in said
+    assert f"phase1 said PROCEED at {past.ago(seconds=30):%Y-%m-%d %H:%M} UTC, and began again at" in said
 
 
 @pytest.mark.parametrize(
@@ -315,8 +315,8 @@ def test_a_phase_that_was_over_and_began_again(followed, past, again):
 def test_a_phase_that_was_over_and_was_taken_back(followed, past, back):
     """By a rollback that names it or none, or by what it serves."""
     project = followed(100, days=3.5)
-    at = past.ago(hours=1)
-    past.write(past.judged("phase1", past.ago(hours=3), stage="100 %"), back(past, at))
+    at = past.ago(seconds=10)
+    past.write(past.judged("phase1", past.ago(seconds=30), stage="100 %"), back(past, at))
 
     said = after_said(project.run(phase="everyone"))
 
@@ -326,8 +326,8 @@ def test_a_phase_that_was_over_and_was_taken_back(followed, past, back):
 def test_a_later_phase_that_was_taken_back(followed, past):
     """Leaves the one before it over."""
     project = followed(100, days=3.5)
-    back = taken_back(past, past.ago(hours=1), to=100, phase="everyone")
-    past.write(past.judged("phase1", past.ago(hours=3), stage="100 %"), back)
+    back = taken_back(past, past.ago(seconds=10), to=100, phase="everyone")
+    past.write(past.judged("phase1", past.ago(seconds=30), stage="100 %"), back)
 
     project.run(phase="everyone").proceeds()
 
