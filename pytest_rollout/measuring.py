@@ -19,7 +19,7 @@ from pytest_rollout.errors import QuantityError
 from pytest_rollout.estimates import Estimate, Reading
 from pytest_rollout.intervals import RefutingLevel
 from pytest_rollout.opened import Opened
-from pytest_rollout.plan.model import Metric, Query, Ratio
+from pytest_rollout.plan.metric import Metric, Query, Ratio
 from pytest_rollout.provenance import Provenance
 from pytest_rollout.quantities import convert, format_duration, format_number
 from pytest_rollout.sources.columns import Columns

@@ -17,7 +17,10 @@ from typing import TYPE_CHECKING
 from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.errors import LedgerError, RolloutError, SignoffError, SourceError
 from pytest_rollout.estimates import Estimate
-from pytest_rollout.plan.model import Environment, Metric, Phase, Plan
+from pytest_rollout.plan.environment import Environment
+from pytest_rollout.plan.metric import Metric
+from pytest_rollout.plan.model import Plan
+from pytest_rollout.plan.phase import Phase
 from pytest_rollout.quantities import format_duration
 from pytest_rollout.readings import Readings
 from pytest_rollout.recorded import RecordedBaseline, asked_of

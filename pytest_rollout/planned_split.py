@@ -11,7 +11,8 @@ from pytest_rollout.decisions import Reason
 from pytest_rollout.errors import SourceError, UsageError
 from pytest_rollout.experiment.assignment import Assignment
 from pytest_rollout.exposure import strata
-from pytest_rollout.plan.model import CONTROL, Experiment, Phase
+from pytest_rollout.plan.experiment import CONTROL, Experiment
+from pytest_rollout.plan.phase import Phase
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pytest_rollout.ledger.entries import JSON
-from pytest_rollout.plan.model import Metric
+from pytest_rollout.plan.metric import Metric
 
 
 @dataclass(frozen=True, kw_only=True)

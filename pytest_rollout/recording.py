@@ -16,9 +16,12 @@ from pathlib import Path
 from pytest_rollout.baselines import day_start
 from pytest_rollout.environment import check_environment, open_environment, secrets_of
 from pytest_rollout.errors import UsageError, did_you_mean, listed
+from pytest_rollout.plan.environment import Environment
 from pytest_rollout.plan.load import load_plan
-from pytest_rollout.plan.model import BASELINE, Environment, Metric, Plan
+from pytest_rollout.plan.metric import Metric
+from pytest_rollout.plan.model import Plan
 from pytest_rollout.plan.nodes import plan_path
+from pytest_rollout.plan.phase import BASELINE
 from pytest_rollout.quantities import format_duration, format_number, with_unit
 from pytest_rollout.readings import Readings
 from pytest_rollout.recorded import RecordedBaseline, asked_of

@@ -21,7 +21,9 @@ from pytest_rollout.facts import Fact
 from pytest_rollout.limits import Limit
 from pytest_rollout.memory import Memory
 from pytest_rollout.plan.conditions import parse_percent
-from pytest_rollout.plan.model import BASELINE, CONTROL, PLANNED_DAYS, Budget, Plan, percent_text
+from pytest_rollout.plan.experiment import CONTROL
+from pytest_rollout.plan.model import Plan
+from pytest_rollout.plan.phase import BASELINE, PLANNED_DAYS, Budget, percent_text
 from pytest_rollout.readings import Readings
 from pytest_rollout.remembering import Approvals, History, StageNow
 from pytest_rollout.stages import TOLERANCE

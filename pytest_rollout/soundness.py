@@ -18,7 +18,8 @@ from pytest_rollout.estimates import Estimate, Reading, claim_about
 from pytest_rollout.experiment.contamination import BEGIN_AGAIN, contamination
 from pytest_rollout.experiment.design import Doubt
 from pytest_rollout.live_comparison import LiveComparison
-from pytest_rollout.plan.model import CONTROL, LAST_DAY, Budget
+from pytest_rollout.plan.experiment import CONTROL, LAST_DAY
+from pytest_rollout.plan.phase import Budget
 from pytest_rollout.quantities import convert, format_number, with_unit
 
 

@@ -17,7 +17,8 @@ from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.ledger import drafts
 from pytest_rollout.ledger.entries import Draft, Kind
 from pytest_rollout.ledger.ledger import open_ledger
-from pytest_rollout.plan.model import BASELINE, Phase, Plan, Stage
+from pytest_rollout.plan.model import Plan
+from pytest_rollout.plan.phase import BASELINE, Phase, Stage
 from pytest_rollout.recorded import asked_of
 from pytest_rollout.stages import Standing
 from pytest_rollout.verdict import Because, Verdict

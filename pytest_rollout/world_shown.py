@@ -13,7 +13,7 @@ from datetime import timedelta
 from pytest_rollout.ledger.entries import Kind
 from pytest_rollout.ledger.ledger import open_ledger
 from pytest_rollout.ledger.timeline import STATUS_KINDS, status
-from pytest_rollout.plan.model import Phase
+from pytest_rollout.plan.phase import Phase
 from pytest_rollout.world.running import ShownPhase
 from pytest_rollout.world_past import Lived
 

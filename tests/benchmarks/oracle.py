@@ -42,8 +42,12 @@ from pytest_rollout.experiment.arrays import ArraySamples
 from pytest_rollout.experiment.assignment import Assignment
 from pytest_rollout.experiment.samples import Cell, Measure
 from pytest_rollout.experiment.table import Span
+from pytest_rollout.plan.environment import Environment, SourceConfig
+from pytest_rollout.plan.experiment import CONTROL, LAST_DAY
 from pytest_rollout.plan.load import load_plan
-from pytest_rollout.plan.model import CONTROL, LAST_DAY, Budget, Environment, Metric, Phase, Plan, SourceConfig
+from pytest_rollout.plan.metric import Metric
+from pytest_rollout.plan.model import Plan
+from pytest_rollout.plan.phase import Budget, Phase
 from pytest_rollout.readings import Readings
 from pytest_rollout.remembered import Remembered
 from pytest_rollout.soundness import claim_of
