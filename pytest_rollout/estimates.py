@@ -17,7 +17,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NoReturn, Protocol, SupportsFloat
 
-from pytest_rollout.claims import Claim, ClaimFacts, Truth, bounded
+from pytest_rollout.claim_facts import ClaimFacts, Truth, bounded
+from pytest_rollout.claims import Claim
 from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.errors import QuantityError, QuestionError
 from pytest_rollout.intervals import RefutingLevel, refuted_at, truth_within

@@ -13,7 +13,8 @@ from dataclasses import replace
 from shlex import quote
 
 from pytest_rollout.arms import Arms
-from pytest_rollout.claims import Claim, Truth
+from pytest_rollout.claim_facts import Truth
+from pytest_rollout.claims import Claim
 from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.errors import SourceError
 from pytest_rollout.estimates import Reading, claim_about

@@ -10,7 +10,8 @@ from typing import Protocol
 
 import pytest
 
-from pytest_rollout.claims import GateClaims, describe, running_gate
+from pytest_rollout.claim_facts import describe
+from pytest_rollout.claims import GateClaims, running_gate
 from pytest_rollout.decisions import Reason
 from pytest_rollout.discovery import PLAN_NAME
 from pytest_rollout.errors import RolloutError

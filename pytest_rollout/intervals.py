@@ -11,7 +11,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Protocol
 
-from pytest_rollout.claims import Truth
+from pytest_rollout.claim_facts import Truth
 
 RefutingLevel = Callable[[float, bool], float]
 """(limit, above) → the smallest one-sided level at which lying above (or below) the limit is shown."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_rollout.claims import describe
+from pytest_rollout.claim_facts import describe
 from pytest_rollout.errors import RolloutError
 from pytest_rollout.gate import GATE
 from pytest_rollout.plan.experiment import LAST_DAY

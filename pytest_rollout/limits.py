@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
 
-from pytest_rollout.claims import Claim, Truth
+from pytest_rollout.claim_facts import Truth
+from pytest_rollout.claims import Claim
 from pytest_rollout.decisions import Decision
 from pytest_rollout.errors import QuestionError
 from pytest_rollout.estimates import Estimate, claim_about

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_rollout.claims import Truth, check, describe
+from pytest_rollout.claim_facts import Truth, describe
+from pytest_rollout.claims import check
 from pytest_rollout.depths import POWER, can_be_planned
 from pytest_rollout.errors import Inconclusive, RolloutError, SourceError
 from pytest_rollout.estimates import Reading, claim_about

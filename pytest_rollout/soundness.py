@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from pytest_rollout.arms import Arms
-from pytest_rollout.claims import Claim, Truth
+from pytest_rollout.claim_facts import Truth
+from pytest_rollout.claims import Claim
 from pytest_rollout.decisions import Reason
 from pytest_rollout.errors import SourceError
 from pytest_rollout.estimates import Estimate, Reading, claim_about

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_rollout.book import Book, PlannedGate
-from pytest_rollout.claims import ClaimFacts, Truth
+from pytest_rollout.claim_facts import ClaimFacts, Truth
 from pytest_rollout.decisions import WAITING, Decision, ExitCode, Reason
 from pytest_rollout.judgement import GateVerdict, judge
 from pytest_rollout.lock import LOCK_NAME, Lock

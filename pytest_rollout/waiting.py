@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from shlex import quote
 
-from pytest_rollout.claims import Claim, Truth
+from pytest_rollout.claim_facts import Truth
+from pytest_rollout.claims import Claim
 from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.estimates import Estimate, Reading, claim_about
 from pytest_rollout.plan.nodes import typed_path

@@ -6,7 +6,8 @@ import math
 from dataclasses import replace
 
 from pytest_rollout.arms import Arms
-from pytest_rollout.claims import Claim, Truth
+from pytest_rollout.claim_facts import Truth
+from pytest_rollout.claims import Claim
 from pytest_rollout.errors import QuestionError
 from pytest_rollout.estimates import Estimate, claim_about
 from pytest_rollout.plan.experiment import CONTROL

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from pytest_rollout.claims import ClaimFacts
+from pytest_rollout.claim_facts import ClaimFacts
 from pytest_rollout.plan.experiment import CONTROL, LAST_DAY
 from pytest_rollout.plan.phase import Phase
 from pytest_rollout.quantities import format_number

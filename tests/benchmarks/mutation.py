@@ -49,6 +49,7 @@ TESTS = {
     "intervals": ("intervals", "estimates", "limits"),
     "judgement": ("judgement", "verdict"),
     "verdict": ("verdict", "receipt", "verification"),
+    "claim_facts": ("claim_facts", "gate_claims", "facts", "limits", "estimates", "judgement"),
     "claims": ("claims", "gate_claims", "facts", "limits", "estimates", "judgement"),
     "book": ("book", "judgement", "verdict"),
     "lock": ("lock", "verdict"),

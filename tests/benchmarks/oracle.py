@@ -36,7 +36,8 @@ from pathlib import Path
 import numpy as np
 
 from pytest_rollout.arms import Arms
-from pytest_rollout.claims import Claim, Truth
+from pytest_rollout.claim_facts import Truth
+from pytest_rollout.claims import Claim
 from pytest_rollout.decisions import Decision
 from pytest_rollout.experiment.arrays import ArraySamples
 from pytest_rollout.experiment.assignment import Assignment

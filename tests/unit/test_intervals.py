@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_rollout.claims import Truth
+from pytest_rollout.claim_facts import Truth
 from pytest_rollout.intervals import RefutingLevel, refuted_at, truth_within
 
 PROVEN, REFUTED, INCONCLUSIVE = Truth.PROVEN, Truth.REFUTED, Truth.INCONCLUSIVE

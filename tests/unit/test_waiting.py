@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_rollout.claims import Truth
+from pytest_rollout.claim_facts import Truth
 from pytest_rollout.decisions import WAITING, Reason
 from pytest_rollout.estimates import Reading
 from pytest_rollout.plan.nodes import Place
