@@ -15,9 +15,10 @@ from shlex import quote
 from pytest_rollout.arms import Arms
 from pytest_rollout.claim_facts import Truth
 from pytest_rollout.claims import Claim
+from pytest_rollout.comparing import claim_about
 from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.errors import SourceError
-from pytest_rollout.estimates import Reading, claim_about
+from pytest_rollout.estimates import Reading
 from pytest_rollout.exposure import DAY
 from pytest_rollout.memory import Memory
 from pytest_rollout.plan.experiment import CONTROL

@@ -21,9 +21,10 @@ import pytest
 
 from pytest_rollout.claim_facts import Truth, describe
 from pytest_rollout.claims import check
+from pytest_rollout.comparing import claim_about
 from pytest_rollout.depths import POWER, can_be_planned
 from pytest_rollout.errors import Inconclusive, RolloutError, SourceError
-from pytest_rollout.estimates import Reading, claim_about
+from pytest_rollout.estimates import Reading
 from pytest_rollout.gate import GATE
 from pytest_rollout.plan.model import PREFLIGHT, Plan
 from pytest_rollout.quantities import format_duration
