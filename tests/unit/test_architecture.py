@@ -24,6 +24,7 @@ LAYERS = (
     {
         "stats",
         "experiment",
+        "timeseries",
         "windows",
         "distributions",
         "sources",
