@@ -12,25 +12,13 @@ import pytest
 
 from pytest_rollout.claim_facts import describe
 from pytest_rollout.claims import GateClaims, running_gate
+from pytest_rollout.collected import COLLECTED_AS, ENTERED, code_of, live_words, planned_gate, qualified_name
 from pytest_rollout.decisions import Reason
 from pytest_rollout.discovery import PLAN_NAME
 from pytest_rollout.errors import RolloutError
 from pytest_rollout.estimates import Estimate
 from pytest_rollout.facts import Fact
-from pytest_rollout.gate import (
-    COLLECTED_AS,
-    ENTERED,
-    GATE,
-    NO_DYING_THREADS,
-    Gate,
-    answer_of,
-    code_of,
-    live_words,
-    planned_gate,
-    planned_of,
-    qualified_name,
-    wanted_by,
-)
+from pytest_rollout.gate import GATE, NO_DYING_THREADS, Gate, answer_of, planned_of, wanted_by
 from pytest_rollout.gate_markers import BAD_GATES, bad_gates, foreign_fixtures
 from pytest_rollout.items import PlanFile
 from pytest_rollout.plan.model import PREFLIGHT

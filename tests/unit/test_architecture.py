@@ -98,6 +98,7 @@ LAYERS = (
         "gathering",
     },
     {
+        "collected",
         "gate",
         "gate_markers",
         "fixtures",
