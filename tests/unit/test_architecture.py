@@ -65,6 +65,7 @@ LAYERS = (
         "surroundings",
         "environment",
         "scope",
+        "gate_words",
         "target",
         "drill",
         "load",
