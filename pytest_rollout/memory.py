@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -145,10 +144,9 @@ class Memory:
         if phase is None or not self.environment.ledger:
             return None
         from pytest_rollout.ledger.drafts import evaluation
-        from pytest_rollout.ledger.ledger import open_ledger
 
         judged = evaluation(verdict, told, environment=self.environment.name, at=self.at, stage=verdict.traffic.stage)
-        with closing(open_ledger(self.environment.ledger, self.plan.folder)) as ledger:
+        with self._ledger() as ledger:
             ledger.append_all([*self._seen(ledger, phase, verdict, told), judged], recorded_at=recorded_at)
             return self._pin(ledger.head())
 
@@ -161,12 +159,20 @@ class Memory:
         if phase not in self.plan.phases or not self.environment.ledger:
             return
         from pytest_rollout.ledger.drafts import receipt
+
+        with self._ledger() as ledger:
+            left = receipt(**self._about, phase=phase, at=self.at, digest=digest, by=f"run {told.run_id}")
+            ledger.append(left, recorded_at=recorded_at)
+
+    def _ledger(self) -> Ledger:
+        """The ledger, open until the end of a `with`; imported where there is one, because most runs have none."""
         from pytest_rollout.ledger.ledger import open_ledger
 
-        about = {"rollout": self.plan.rollout, "environment": self.environment.name}
-        with closing(open_ledger(self.environment.ledger, self.plan.folder)) as ledger:
-            left = receipt(**about, phase=phase, at=self.at, digest=digest, by=f"run {told.run_id}")
-            ledger.append(left, recorded_at=recorded_at)
+        return open_ledger(self.environment.ledger, self.plan.folder)
+
+    @property
+    def _about(self) -> dict[str, str]:
+        return {"rollout": self.plan.rollout, "environment": self.environment.name}
 
     def _pin(self, head: Head) -> Pin:
         return Pin(environment=self.environment.name, entries=head.entries, digest=head.digest)
@@ -187,9 +193,7 @@ class Memory:
         """
         if not self.environment.ledger:
             return None, ()
-        from pytest_rollout.ledger.ledger import open_ledger
-
-        with closing(open_ledger(self.environment.ledger, self.plan.folder)) as ledger:
+        with self._ledger() as ledger:
             if pinned is not None and not ledger.holds(pinned.digest):
                 lost = f"an earlier run saw it end with entry {pinned.entries}, which is not in it"
                 return pinned, (f"{ledger.where} is not the ledger that it was: {lost}",)
@@ -212,14 +216,13 @@ class Memory:
         from pytest_rollout.ledger.drafts import percentage, phase_start
         from pytest_rollout.phase_past import phase_past
 
-        about = {"rollout": self.plan.rollout, "environment": self.environment.name}
         now, by = verdict.traffic.current, f"run {told.run_id}"
         past = phase_past(ledger, self._subject, phase, now)
         found = []
         if past.started is None and not any(because.code == Reason.PREREQUISITE for because in verdict.reasons):
-            found.append(phase_start(**about, at=self.at, phase=phase.name, by=by))
+            found.append(phase_start(**self._about, at=self.at, phase=phase.name, by=by))
         if now is not None and (past.percent is None or not math.isclose(past.percent, now, abs_tol=TOLERANCE)):
-            found.append(percentage(**about, at=self.at, phase=phase.name, percentage=now, by=f"seen by {by}"))
+            found.append(percentage(**self._about, at=self.at, phase=phase.name, percentage=now, by=f"seen by {by}"))
         return found
 
     @property
@@ -253,9 +256,8 @@ class Memory:
         if not self.environment.ledger:
             return
         from pytest_rollout.ledger import drafts
-        from pytest_rollout.ledger.ledger import open_ledger
 
-        about = {"rollout": self.plan.rollout, "environment": self.environment.name, "phase": verdict.phase}
+        about = {**self._about, "phase": verdict.phase}
         by, stage = f"run {run_id}", verdict.traffic.stage
         written = [drafts.action(**about, stage=stage, at=at, outcome=outcome, by=by)]
         if outcome.seconds is not None and outcome.percentage is not None:
@@ -265,7 +267,7 @@ class Memory:
                 written.append(drafts.rollback(**about, stage=stage, at=at, to=outcome.percentage, by=by, why=why))
             else:
                 written.append(drafts.percentage(**about, at=at, percentage=outcome.percentage, by=by))
-        with closing(open_ledger(self.environment.ledger, self.plan.folder)) as ledger:
+        with self._ledger() as ledger:
             ledger.append_all(written, recorded_at=at)
 
     def _percent(self, phase: Phase) -> Estimate | None:
@@ -285,10 +287,8 @@ class Memory:
         """
         if not self.environment.ledger:
             raise SourceError(f"environment '{self.environment.name}' names no ledger: write 'ledger:' in the plan")
-        from pytest_rollout.ledger.ledger import open_ledger
-
         try:
-            with closing(open_ledger(self.environment.ledger, self.plan.folder)) as ledger:
+            with self._ledger() as ledger:
                 return read(ledger)
         except LedgerError as error:
             raise SourceError(f"the ledger cannot be read: {error}") from None

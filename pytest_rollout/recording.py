@@ -9,7 +9,6 @@ from __future__ import annotations
 import getpass
 import math
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -151,5 +150,5 @@ def _write(plan: Plan, opened: Environment, at: datetime, found: dict[str, dict[
         written.append(
             recorded(Kind.BASELINE, rollout=plan.rollout, environment=opened.name, at=at, body=baseline.as_json())
         )
-    with closing(open_ledger(opened.ledger, plan.folder)) as ledger:
+    with open_ledger(opened.ledger, plan.folder) as ledger:
         ledger.append_all(written, recorded_at=at)
