@@ -58,7 +58,7 @@ from pytest_rollout.stages import Standing
 from pytest_rollout.stats.moments import Moments
 from pytest_rollout.stats.multiplicity import holm
 from pytest_rollout.stats.proportion import once
-from pytest_rollout.verdict import FAMILY_LEVEL
+from pytest_rollout.triggers import FAMILY_LEVEL
 from pytest_rollout.waiting import Waiting
 from pytest_rollout.winner import winner
 from pytest_rollout.world import event_rows

@@ -42,6 +42,7 @@ LAYERS = (
         "book",
         "lock",
         "judgement",
+        "triggers",
         "verdict",
         "receipt",
         "verification",
@@ -260,6 +261,7 @@ def test_statistics_and_judgement_do_no_io(module, path):
     if module in {f"ledger.{name}" for name in pure} or module.partition(".")[0] in {
         "stats",
         "judgement",
+        "triggers",
         "verdict",
         "intervals",
         "estimates",
