@@ -20,10 +20,6 @@ COLLECTED_AS = pytest.StashKey[str]()
 """An item's node id when it was collected, of which its gate's id is made: plugins rename items later."""
 
 
-ENTERED = pytest.StashKey[tuple[str, frozenset[str]]]()
-"""The node id and the markers of an item when it was entered in the book."""
-
-
 def planned_gate(
     item: pytest.Item, plan: Plan, markers: Sequence[pytest.Mark], known_phases: Iterable[str]
 ) -> PlannedGate | str | None:

@@ -100,6 +100,7 @@ LAYERS = (
         "gathering",
     },
     {
+        "bookkeeping",
         "collected",
         "gate",
         "gate_markers",
