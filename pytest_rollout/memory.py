@@ -8,7 +8,7 @@ again. A ledger that cannot be read is doubt, with the reason.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from pytest_rollout.plan.model import Plan
 from pytest_rollout.plan.phase import Phase
 from pytest_rollout.quantities import format_duration
 from pytest_rollout.readings import Readings
-from pytest_rollout.recorded import RecordedBaseline, asked_of
+from pytest_rollout.recorded import RecordedBaseline, newest_baseline
 from pytest_rollout.remembered import Remembered
 from pytest_rollout.stages import TOLERANCE, Reached, Standing
 from pytest_rollout.verdict import Pin
@@ -104,24 +104,14 @@ class Memory:
         """What was recorded of a metric, if it counts.
 
         Raises:
-            SourceError: There is none, or it is old, thin, or of another question; or the ledger cannot be read.
+            SourceError: There is none, or it is old or of another question; or the ledger cannot be read.
         """
-        found = self._shared(("baseline", metric.name), lambda ledger: self._recorded(ledger, metric))
-        if not isinstance(found, Mapping):
-            raise SourceError("what was recorded as a baseline is damaged")
-        try:
-            recorded = RecordedBaseline.from_json(found)
-        except (ValueError, KeyError, TypeError) as error:
-            raise SourceError(f"the baseline of {metric.name} is damaged: {error}") from None
-        age = self.at - recorded.recorded_at
-        if recorded.unit != metric.unit or recorded.asked != asked_of(metric):
-            raise SourceError(
-                f"the baseline of {metric.name} was recorded with another query or unit", reason=Reason.INVALID
-            )
-        if age > self.plan.baseline_age:
-            allowed = format_duration(self.plan.baseline_age)
-            why = f"the baseline of {metric.name} is {format_duration(age)} old, and the plan allows {allowed}"
-            raise SourceError(why, reason=Reason.STALE)
+
+        def newest(ledger: Ledger) -> object:
+            return newest_baseline(ledger, self.plan.rollout, self.environment.name, metric.name, until=self.at)
+
+        recorded = RecordedBaseline.read(self._shared(("baseline", metric.name), newest), metric)
+        recorded.refuse_unless_fit(metric, at=self.at, allowed=self.plan.baseline_age)
         return recorded
 
     @property
@@ -294,23 +284,3 @@ class Memory:
             raise SourceError(f"the ledger cannot be read: {error}") from None
         except RolloutError as error:
             raise SourceError(str(error)) from None
-
-    def _recorded(self, ledger: Ledger, metric: Metric) -> Mapping[str, object]:
-        from pytest_rollout.ledger.entries import Kind
-
-        entries = ledger.entries(self.plan.rollout, self.environment.name, kinds=[Kind.BASELINE], until=self.at)
-        for entry in reversed(entries):
-            if entry.body.get("metric") == metric.name:
-                return dict(entry.body)
-        others = [name for rollout, name in ledger.subjects() if rollout == self.plan.rollout]
-        elsewhere = [
-            name
-            for name in others
-            if name != self.environment.name
-            and any(
-                each.body.get("metric") == metric.name
-                for each in ledger.entries(self.plan.rollout, name, kinds=[Kind.BASELINE])
-            )
-        ]
-        other = f"; the one of environment '{elsewhere[0]}' is of another system" if elsewhere else ""
-        raise SourceError(f"no baseline of {metric.name} was recorded in '{self.environment.name}'{other}")

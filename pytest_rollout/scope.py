@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_rollout.baselines import Baselines
 from pytest_rollout.claims import Claim, GateClaims
 from pytest_rollout.decisions import Reason
-from pytest_rollout.errors import Inconclusive, QuestionError, SourceError, in_doubt, listed
+from pytest_rollout.errors import Inconclusive, QuestionError, in_doubt, listed
 from pytest_rollout.estimates import Estimate
 from pytest_rollout.gate_words import Ab, Budgets, Flags, Metrics
 from pytest_rollout.memory import Memory
@@ -32,14 +32,6 @@ if TYPE_CHECKING:
     from pytest_rollout.machine import Machine
 
 
-def _no_memory() -> Memory:
-    raise SourceError("this gate's rollout remembers nothing")
-
-
-def _no_range() -> Range:
-    raise SourceError("this gate's rollout has no place for drills")
-
-
 @dataclass(frozen=True)
 class Scope:
     """One gate's view of its rollout.
@@ -58,9 +50,9 @@ class Scope:
     phases: tuple[str, ...]
     readings: Callable[[], Readings]
     claims: GateClaims
-    gate: str = ""
-    memory: Callable[[], Memory] = _no_memory
-    range: Callable[[], Range] = _no_range
+    gate: str
+    memory: Callable[[], Memory]
+    range: Callable[[], Range]
 
     @property
     def metrics(self) -> Metrics:
