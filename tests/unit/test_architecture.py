@@ -264,7 +264,9 @@ def test_statistics_and_judgement_do_no_io(module, path):
         "judgement",
         "triggers",
         "verdict",
+        "claim_facts",
         "intervals",
+        "comparing",
         "estimates",
         "limits",
     }:
