@@ -11,7 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_rollout.claims import Claim, Truth, check
+    from pytest_rollout.claim_facts import Truth
+    from pytest_rollout.claims import Claim, check
     from pytest_rollout.decisions import Decision
     from pytest_rollout.determinism import deterministic
     from pytest_rollout.errors import Inconclusive, RolloutError
@@ -51,7 +52,7 @@ _HOMES = {
     "Limit": "limits",
     "Reading": "estimates",
     "RolloutError": "errors",
-    "Truth": "claims",
+    "Truth": "claim_facts",
     "Verdict": "verdict",
     "check": "claims",
     "compare": "experiment.compare",

@@ -20,8 +20,10 @@ from pytest_rollout.actions.protocol import PERCENTAGE, Action, Site, words_in, 
 from pytest_rollout.decisions import Decision, ExitCode
 from pytest_rollout.errors import PlanError, Problem, RolloutError
 from pytest_rollout.occasion import EVENT, LEAST_SECONDS, Occasion
+from pytest_rollout.plan.environment import SourceConfig
 from pytest_rollout.plan.expand import expand_actions
-from pytest_rollout.plan.model import Condition, Plan, Response, SourceConfig
+from pytest_rollout.plan.model import Plan
+from pytest_rollout.plan.phase import Condition, Response
 from pytest_rollout.plan.responses import options_filled
 from pytest_rollout.quantities import format_number, with_unit
 from pytest_rollout.readings import Readings

@@ -22,7 +22,10 @@ from pytest_rollout.experiment.table import Span, Table
 from pytest_rollout.experiment.table_samples import TableSamples
 from pytest_rollout.exposure import Exposure
 from pytest_rollout.live_comparison import SECONDS, Late, LiveComparison
-from pytest_rollout.plan.model import CONTROL, Experiment, Metric, Phase, Plan
+from pytest_rollout.plan.experiment import CONTROL, Experiment
+from pytest_rollout.plan.metric import Metric
+from pytest_rollout.plan.model import Plan
+from pytest_rollout.plan.phase import Phase
 from pytest_rollout.planned_split import UNPLANNED, PlannedSplit
 from pytest_rollout.provenance import Provenance
 from pytest_rollout.readings import Readings

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pytest_rollout.errors import SourceError, listed
-from pytest_rollout.plan.model import Environment, Metric, Plan, Query, SourceConfig
+from pytest_rollout.plan.environment import Environment, SourceConfig
+from pytest_rollout.plan.metric import Metric, Query
+from pytest_rollout.plan.model import Plan
 from pytest_rollout.sources.protocol import Question
 
 TIMEOUT_SECONDS = 10.0

@@ -20,7 +20,9 @@ from pytest_rollout.stages import Standing
 if TYPE_CHECKING:
     from pytest_rollout.ledger.ledger import Ledger
     from pytest_rollout.ledger.timeline import Status
-    from pytest_rollout.plan.model import Environment, Phase, Plan
+    from pytest_rollout.plan.environment import Environment
+    from pytest_rollout.plan.model import Plan
+    from pytest_rollout.plan.phase import Phase
 
 
 def awaited_lines(plan: Plan, declared: Environment, ledger: Ledger, statuses: Sequence[Status]) -> Iterator[str]:

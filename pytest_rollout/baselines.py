@@ -22,8 +22,10 @@ from pytest_rollout.errors import RolloutError, SourceError, did_you_mean, liste
 from pytest_rollout.estimates import Estimate, History, Reading
 from pytest_rollout.measuring import with_level
 from pytest_rollout.memory import Memory
-from pytest_rollout.plan.model import Metric, Plan, change_name
+from pytest_rollout.plan.metric import Metric
+from pytest_rollout.plan.model import Plan
 from pytest_rollout.plan.nodes import typed_path
+from pytest_rollout.plan.phase import change_name
 from pytest_rollout.presence import Span
 from pytest_rollout.provenance import Provenance
 from pytest_rollout.quantities import format_duration

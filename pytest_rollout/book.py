@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from pytest_rollout.claims import ClaimFacts
+from pytest_rollout.claim_facts import ClaimFacts
 from pytest_rollout.decisions import Reason
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from pytest_rollout.decisions import Decision
 from pytest_rollout.errors import UsageError
-from pytest_rollout.plan.model import Plan, percent_text
+from pytest_rollout.plan.model import Plan
+from pytest_rollout.plan.phase import percent_text
 from pytest_rollout.quantities import format_duration
 
 _FACTS = frozenset({"fact", "assert"})

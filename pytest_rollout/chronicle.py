@@ -28,7 +28,8 @@ from pytest_rollout.subject import add_subject, checked_phase, environment_of, l
 
 if TYPE_CHECKING:
     from pytest_rollout.arguments import Commands
-    from pytest_rollout.plan.model import Phase, Plan
+    from pytest_rollout.plan.model import Plan
+    from pytest_rollout.plan.phase import Phase
 
 
 _WHICH = "the ledger: the file that the plan calls so, or its address, postgresql://…"

@@ -11,7 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from pytest_rollout.literals import named_in
-from pytest_rollout.plan.model import CONTROL, Plan
+from pytest_rollout.plan.experiment import CONTROL
+from pytest_rollout.plan.model import Plan
 from pytest_rollout.quantities import format_duration
 
 POWER = "power"

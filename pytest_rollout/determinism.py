@@ -18,7 +18,8 @@ from itertools import zip_longest
 from pathlib import Path
 
 from pytest_rollout.campaign.program import watched
-from pytest_rollout.claims import Claim, ClaimFacts, Truth
+from pytest_rollout.claim_facts import ClaimFacts, Truth
+from pytest_rollout.claims import Claim
 from pytest_rollout.decisions import Reason
 from pytest_rollout.errors import QuestionError, RolloutError
 from pytest_rollout.sources.document import first_line

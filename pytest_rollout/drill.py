@@ -28,7 +28,8 @@ from pytest_rollout.verdict import Because, Traffic, Verdict
 
 if TYPE_CHECKING:
     from pytest_rollout.claims import GateClaims
-    from pytest_rollout.plan.model import Environment, Plan
+    from pytest_rollout.plan.environment import Environment
+    from pytest_rollout.plan.model import Plan
     from pytest_rollout.readings import Readings
 
 _PATIENCE_SECONDS = 120.0

@@ -14,8 +14,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pytest_rollout.errors import UsageError, did_you_mean, listed
+from pytest_rollout.plan.environment import Environment, SourceConfig
 from pytest_rollout.plan.expand import expand
-from pytest_rollout.plan.model import Environment, Plan, SourceConfig
+from pytest_rollout.plan.model import Plan
 from pytest_rollout.sources import Kinds
 from pytest_rollout.world.running import Endpoints
 from pytest_rollout.world.switches import ENV

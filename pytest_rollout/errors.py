@@ -19,7 +19,8 @@ A message names where, what was found, what would do, and the likely fix.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pytest_rollout.decisions import Reason
@@ -87,6 +88,15 @@ class Unclaimed(RolloutError):  # noqa: N818 - as above
 
 class NotApplicable(RolloutError):  # noqa: N818 - as above
     """The gate is for another stage of its phase, or for other hardware: it says nothing now, for or against."""
+
+
+@contextmanager
+def in_doubt() -> Iterator[None]:
+    """What the past or a source does not say is no proof: a `SourceError` becomes `Inconclusive`."""
+    try:
+        yield
+    except SourceError as error:
+        raise Inconclusive(str(error), reason=error.reason) from None
 
 
 @dataclass(frozen=True, order=True)

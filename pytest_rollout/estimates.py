@@ -1,28 +1,25 @@
-"""Estimates: values with bounds, and the comparisons that make claims of them.
+"""Estimates: values with bounds, which are compared, never tested for truth; the answer is a `Claim`.
 
 An `Estimate` says where a quantity lies with a stated confidence; a `Reading`
-is one that is exact. They are compared, never tested for truth: the answer is
-a `Claim`.
-
-Too little data, NaN, a dead source are the widest interval with its reason
-in `why`. No special case follows: such an interval lies inside no limit.
+is one that is exact. What can be calculated with them keeps bounds that hold,
+and all else is refused.
 """
 
 from __future__ import annotations
 
 import math
-import reprlib
-from collections.abc import Callable
+import operator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NoReturn, Protocol, SupportsFloat
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
-from pytest_rollout.claims import Claim, ClaimFacts, Truth, bounded
-from pytest_rollout.decisions import Decision, Reason
-from pytest_rollout.errors import QuantityError, QuestionError
-from pytest_rollout.intervals import RefutingLevel, refuted_at, truth_within
+from pytest_rollout.claims import Claim
+from pytest_rollout.comparing import compare_with, limit_of, no_equality, number_of
+from pytest_rollout.decisions import Reason
+from pytest_rollout.errors import QuestionError
+from pytest_rollout.intervals import Interval, moved, sampled, stretched
 from pytest_rollout.provenance import Provenance
-from pytest_rollout.quantities import Quantity, Unit, convert, format_apart, format_duration, format_number, with_unit
+from pytest_rollout.quantities import convert, format_duration, format_number, with_unit
 
 
 class History(Protocol):
@@ -34,7 +31,7 @@ class History(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Estimate:
+class Estimate(Interval):
     """A value with one-sided bounds, each holding with probability `confidence`.
 
     Args:
@@ -65,53 +62,10 @@ class Estimate:
         QuantityError: The bounds are NaN, or the value lies outside them.
     """
 
-    value: float
-    low: float
-    high: float
-    confidence: float = 0.95
-    unit: str = ""
-    n: int | None = None
-    method: str = ""
-    why: str = ""
-    name: str = "estimate"
-    reason: str = Reason.INCONCLUSIVE
-    needs: str = ""
-    counted: str = ""
-    narrows: float = 0.5
-    lasted: timedelta | None = None
-    provenance: Provenance = field(default=Provenance(), repr=False)
-    refuting_level: RefutingLevel | None = field(default=None, repr=False)
-    sources: frozenset[int] = field(default=frozenset(), repr=False)
     history: History | None = field(default=None, repr=False)
 
     __array_ufunc__ = None
     __hash__ = object.__hash__
-
-    def __post_init__(self) -> None:
-        for name in ("value", "low", "high", "confidence"):
-            object.__setattr__(self, name, float(getattr(self, name)))
-        object.__setattr__(self, "n", None if self.n is None else int(self.n))
-        if self.exact and math.isinf(self.value):
-            object.__setattr__(self, "why", self.why or f"{self.name} is {self.value:+}, which is no measurement")
-            object.__setattr__(self, "reason", Reason.NO_DATA)
-            object.__setattr__(self, "value", math.nan)
-        if math.isnan(self.value) and not self.why:
-            object.__setattr__(self, "why", f"{self.name} is NaN, which is no number")
-            object.__setattr__(self, "reason", Reason.NO_DATA)
-        if math.isnan(self.value):
-            object.__setattr__(self, "low", -math.inf)
-            object.__setattr__(self, "high", math.inf)
-        elif not self.low <= self.value <= self.high:
-            raise QuantityError(
-                f"{self.name}: the value {self.value} is not between its bounds {self.low} and {self.high}"
-            )
-        if not 0.5 < self.confidence <= 1:
-            raise QuantityError(f"{self.name}: confidence {self.confidence} is not between 0.5 and 1")
-
-    @property
-    def exact(self) -> bool:
-        """Whether the value is a fact, not a sample: both bounds are the value itself."""
-        return self.low == self.value == self.high
 
     def held(self, held: timedelta) -> tuple[Estimate, Estimate]:
         """The lowest and the highest level held for `held` lately; unknown without a history."""
@@ -171,18 +125,11 @@ class Estimate:
 
     def _equality(self, sign: str, other: object) -> Claim:
         if not isinstance(self, Reading):
-            raise _no_equality(self, sign)
+            raise no_equality(self, sign)
         return compare_with(self, sign, other)
 
     def __neg__(self) -> Estimate:
-        return replace(
-            self,
-            value=-self.value,
-            low=-self.high,
-            high=-self.low,
-            name=f"-{self.name}",
-            refuting_level=_mirrored(self.refuting_level),
-        )
+        return stretched(self, operator.neg, -1.0, f"-{self.name}")
 
     def __add__(self, other: object) -> Estimate:
         return _shifted(self, other, "+")
@@ -227,7 +174,7 @@ class Estimate:
 
     def __str__(self) -> str:
         value = with_unit(format_number(self.value), self.unit)
-        if self.exact or math.isnan(self.value):
+        if not sampled(self):
             return f"{self.name} = {value}"
         return f"{self.name} = {value}   bounds [{format_number(self.low)}, {format_number(self.high)}]"
 
@@ -282,220 +229,20 @@ class Reading(Estimate):
         return self.provenance.age
 
 
-def claim_about(
-    estimate: Estimate,
-    truth: Truth,
-    *,
-    text: str,
-    limit: str,
-    near: float,
-    alpha: float = 1.0,
-    level: str = "",
-    decision: Decision | None = None,
-    trigger: bool = False,
-    to: str = "",
-    action: str = "",
-    runbook: str = "",
-) -> Claim:
-    """The claim an estimate makes, with everything a report needs to explain it.
-
-    `near` is the limit's number: the value is shown with enough digits to
-    tell it from that.
-    """
-    shown = format_apart(estimate.value, near)[0] if math.isfinite(near) else format_number(estimate.value)
-    bounds = ""
-    if not estimate.exact and not math.isnan(estimate.value):
-        bounds = f"   bounds [{format_apart(estimate.low, near)[0]}, {format_apart(estimate.high, near)[0]}]"
-    doubt = truth is Truth.INCONCLUSIVE
-    facts = ClaimFacts(
-        text=text,
-        truth=truth,
-        subject=f"{estimate.name} = {shown if math.isnan(estimate.value) else with_unit(shown, estimate.unit)}{bounds}",
-        value=bounded(estimate.value),
-        low=bounded(estimate.low),
-        high=bounded(estimate.high),
-        confidence=estimate.confidence,
-        alpha=alpha,
-        limit=limit,
-        n=estimate.n,
-        unit=estimate.unit,
-        method=estimate.method,
-        why=estimate.why,
-        reason=estimate.reason if doubt else "",
-        needs=(estimate.needs or _needs(estimate, near)) if doubt else "",
-        level=level,
-        decision=decision,
-        trigger=trigger,
-        to=to,
-        action=action,
-        runbook=runbook,
-        **estimate.provenance.facts(),
-    )
-    return Claim(facts, estimate.sources)
-
-
-MOST_TIMES = 1000
-"""So many times the data are never gathered."""
-
-
-def _needs(estimate: Estimate, near: float) -> str:
-    """What would end the doubt about a limit: how much more data, where bounds narrow with their root."""
-    off = abs(near - estimate.value)
-    reach = estimate.high - estimate.value if near >= estimate.value else estimate.value - estimate.low
-    if estimate.counted and estimate.n and math.isfinite(off) and math.isfinite(reach):
-        if reach ** (1 / estimate.narrows) >= MOST_TIMES * off ** (1 / estimate.narrows):
-            return "the value is so close to the limit that no amount of data in reach tells"
-        rows = math.ceil(estimate.n * (reach / off) ** (1 / estimate.narrows))
-        more = f"about {rows - estimate.n} more {estimate.counted} ({rows} in all{_how_long(estimate, rows)})"
-        return f"{more} would decide it, for or against, if the value stays as it is"
-    return "" if estimate.why else "the bounds lie on both sides of the limit: more data narrows them"
-
-
-def _how_long(estimate: Estimate, rows: int) -> str:
-    """How long it takes until there are so many rows, at the rate at which they came so far."""
-    if estimate.lasted is None or not estimate.n:
-        return ""
-    hours = math.ceil(estimate.lasted / timedelta(hours=1) * (rows - estimate.n) / estimate.n)
-    return f", {format_duration(timedelta(hours=hours))} more at the rate so far"
-
-
-_NO_NUMBERS = frozenset({"bool", "bool_"})
-_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
-
-
-def compare_with(estimate: Estimate, sign: str, other: object) -> Claim:
-    """The claim that a comparison operator makes.
-
-    Raises:
-        QuantityError: A limit in a unit of another kind.
-        QuestionError: Compared with something that has no size, two samples with each other,
-            or a sample by equality, whichever side it stands on.
-    """
-    if sign in {"==", "!="}:
-        for side in (estimate, other):
-            if isinstance(side, Estimate) and _sampled(side):
-                raise _no_equality(side, sign)
-    if isinstance(other, Estimate) and _sampled(other) and not _sampled(estimate):
-        return compare_with(other, _MIRRORED.get(sign, sign), estimate)
-    limit = _limit(estimate, other)
-    shown = with_unit(format_apart(limit, estimate.value)[0], estimate.unit)
-    if isinstance(other, Estimate):
-        estimate = replace(_doubted(estimate, other), sources=estimate.sources | other.sources)
-        shown = f"{shown} ({other.name})"
-    if sign in {"==", "!="}:
-        truth = _equal(estimate.value, limit) if sign == "==" else _differs(estimate.value, limit)
-        alpha = 0.0 if truth is Truth.REFUTED else 1.0
-    else:
-        low, high = (-math.inf, limit) if sign[0] == "<" else (limit, math.inf)
-        truth = truth_within(estimate, low, high, closed=sign.endswith("="))
-        alpha = refuted_at(estimate, low, high) if truth is Truth.REFUTED else 1.0
-    text = f"{estimate.name} {sign} {_as_written(other)}"
-    return claim_about(estimate, truth, text=text, limit=f"{sign} {shown}", near=limit, alpha=alpha)
-
-
-def _as_written(other: object) -> str:
-    """The other side of a comparison as it may stand in Python."""
-    if isinstance(other, Estimate):
-        return other.name
-    if isinstance(other, (str, Quantity)):
-        return repr(str(other))
-    return f"{other}"
-
-
-def _sampled(estimate: Estimate) -> bool:
-    """Whether the value is known, and not exactly."""
-    return not (estimate.exact or math.isnan(estimate.value))
-
-
-def _no_equality(estimate: Estimate, sign: str) -> QuestionError:
-    return QuestionError(
-        f"'{sign}' asks of {estimate.name} what no sample can answer: "
-        f"claim equivalence within a margin, as in `x - margin < {estimate.name} < x + margin`"
-    )
-
-
-def _doubted(estimate: Estimate, other: Estimate) -> Estimate:
-    """The estimate as far as it is known beside `other`: not at all, when nobody knows `other`."""
-    if math.isnan(estimate.value) or not math.isnan(other.value):
-        return estimate
-    return replace(estimate, value=math.nan, why=other.why, reason=other.reason, needs=other.needs)
-
-
-def _equal(value: float, limit: float) -> Truth:
-    if math.isnan(value):
-        return Truth.INCONCLUSIVE
-    return Truth.PROVEN if value == limit else Truth.REFUTED
-
-
-def _differs(value: float, limit: float) -> Truth:
-    if math.isnan(value):
-        return Truth.INCONCLUSIVE
-    return Truth.PROVEN if value != limit else Truth.REFUTED
-
-
-def _limit(estimate: Estimate, other: object) -> float:
-    """The other side of a comparison as a number in the estimate's unit."""
-    if isinstance(other, Estimate):
-        if _sampled(other):
-            raise QuestionError(
-                f"{estimate.name} and {other.name} are two samples: "
-                "compare their difference, as in `ab(...).mean.delta < limit`"
-            )
-        return convert(other.value, other.unit, estimate.unit)
-    if isinstance(other, str):
-        text, other = other, Quantity.parse(other)
-        if not other.unit and Unit.parse("").kind != Unit.parse(estimate.unit).kind:
-            meant = f"write '{text.strip()} {estimate.unit}', or the number without quotes"
-            raise QuantityError(f"{estimate.name} is compared with '{text.strip()}', which has no unit: {meant}")
-    if isinstance(other, Quantity):
-        if other.sign == "±":
-            raise QuestionError(
-                f"'{other}' has two ends, and one is compared with: write `-limit < {estimate.name} < limit`"
-            )
-        return other.to(estimate.unit)
-    return _number(estimate, other, "compared")
-
-
 def _plain(estimate: Estimate, other: object, sign: str) -> float:
     if isinstance(other, Estimate):
         raise QuestionError(
             f"{estimate.name} {sign} {other.name} has no bounds that hold: "
             "claim something of each, or of a ratio of two readings"
         )
-    return _number(estimate, other, "multiplied or divided")
-
-
-def _number(estimate: Estimate, other: object, done: str) -> float:
-    # Numbers first: asking a protocol costs more than the rest of a claim.
-    if type(other) not in {int, float} and (
-        type(other).__name__ in _NO_NUMBERS or not isinstance(other, SupportsFloat)
-    ):
-        raise _not_a_number(estimate, other, done)
-    try:
-        number = float(other)  # type: ignore[arg-type]  # asked just above
-    except (TypeError, ValueError, OverflowError) as error:  # an array, or more than a float can hold
-        raise _not_a_number(estimate, other, done) from error
-    if not math.isfinite(number):
-        raise QuestionError(f"{estimate.name} is {done} with {number}, which no value can be held against")
-    return number
-
-
-def _not_a_number(estimate: Estimate, other: object, done: str) -> QuestionError:
-    if type(other).__name__ == "Limit":  # which is a layer above
-        inside = f"write `assert {estimate.name} in budget(…)`"
-        return QuestionError(f"{estimate.name} is {done} with a budget, which may have two ends and levels: {inside}")
-    shown = reprlib.repr(other)
-    said = f"{estimate.name} is {done} with {shown}, which is not a number or a quantity such as '10 ms'"
-    if type(other).__name__.startswith("Approx"):  # pytest's own
-        said += f": say the interval that is meant, as in `low <= {estimate.name} <= high`"
-    return QuestionError(said)
+    return number_of(estimate, other, "multiplied or divided")
 
 
 def _shifted(estimate: Estimate, other: object, sign: str) -> Estimate:
     if isinstance(other, Estimate):
         return _combined(estimate, other, sign)
-    by = _limit(estimate, other) * (1 if sign == "+" else -1)
-    return _moved(estimate, by, f"{estimate.name} {sign} {other}")
+    by = limit_of(estimate, other) * (1 if sign == "+" else -1)
+    return moved(estimate, by, f"{estimate.name} {sign} {other}")
 
 
 def _combined(estimate: Estimate, other: Estimate, sign: str) -> Estimate:
@@ -507,61 +254,23 @@ def _combined(estimate: Estimate, other: Estimate, sign: str) -> Estimate:
         raise QuestionError(f"{name}: two samples have joint bounds of their own; use `ab(...).mean.delta`")
     if other.exact:
         by = convert(other.value, other.unit, estimate.unit) * (1 if sign == "+" else -1)
-        return replace(_moved(estimate, by, name), sources=sources)
+        return replace(moved(estimate, by, name), sources=sources)
     other = other if sign == "+" else -other
     by = convert(estimate.value, estimate.unit, other.unit)
-    return replace(_moved(other, by, name), sources=sources)
-
-
-def _moved(estimate: Estimate, by: float, name: str) -> Estimate:
-    return replace(
-        estimate,
-        value=estimate.value + by,
-        low=estimate.low + by,
-        high=estimate.high + by,
-        name=name,
-        refuting_level=_rescaled(estimate.refuting_level, by, 1.0),
-    )
+    return replace(moved(other, by, name), sources=sources)
 
 
 def _scaled(estimate: Estimate, factor: float, name: str) -> Estimate:
     if factor == 0 or not math.isfinite(factor):
         raise QuestionError(f"{name}: a factor of {factor} leaves nothing to judge")
-    return _stretched(estimate, lambda number: number * factor, factor, name)
+    return stretched(estimate, lambda number: number * factor, factor, name)
 
 
 def _divided(estimate: Estimate, divisor: float, name: str) -> Estimate:
     if divisor == 0:
         raise QuestionError(f"{estimate.name} is divided by 0")
     # Not times 1 / divisor: 49 * (1 / 49) is not 1, and a limit met exactly is met.
-    return _stretched(estimate, lambda number: number / divisor, 1 / divisor, name)
-
-
-def _stretched(estimate: Estimate, by: Callable[[float], float], factor: float, name: str) -> Estimate:
-    ends = sorted((by(estimate.low), by(estimate.high)))
-    level = _rescaled(estimate.refuting_level, 0.0, abs(factor))
-    level = level if factor > 0 else _mirrored(level)
-    return replace(estimate, value=by(estimate.value), low=ends[0], high=ends[1], name=name, refuting_level=level)
-
-
-def _rescaled(inner: RefutingLevel | None, shift: float, factor: float) -> RefutingLevel | None:
-    if inner is None:
-        return None
-
-    def level(limit: float, above: bool) -> float:
-        return inner((limit - shift) / factor, above)
-
-    return level
-
-
-def _mirrored(inner: RefutingLevel | None) -> RefutingLevel | None:
-    if inner is None:
-        return None
-
-    def level(limit: float, above: bool) -> float:
-        return inner(-limit, not above)
-
-    return level
+    return stretched(estimate, lambda number: number / divisor, 1 / divisor, name)
 
 
 def _ratio(above: Estimate, below: Estimate) -> Estimate:

@@ -19,7 +19,7 @@ from typing import TypeGuard
 from urllib.parse import urlsplit
 
 from pytest_rollout.errors import RolloutError
-from pytest_rollout.plan.model import Environment, SourceConfig
+from pytest_rollout.plan.environment import Environment, SourceConfig
 
 EVIDENCE_NAME = "evidence.zip"
 _SCHEMA = "urn:pytest-rollout:evidence:1"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pytest_rollout.experiment.table import Span
-from pytest_rollout.plan.model import Phase, percent_text
+from pytest_rollout.plan.phase import Phase, percent_text
 from pytest_rollout.remembered import Remembered
 from pytest_rollout.stages import TOLERANCE
 

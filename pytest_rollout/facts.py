@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from pytest_rollout.claims import Claim, ClaimFacts, Truth
+from pytest_rollout.claim_facts import ClaimFacts, Truth
+from pytest_rollout.claims import Claim
 from pytest_rollout.decisions import Reason
 from pytest_rollout.errors import QuestionError
 from pytest_rollout.provenance import Provenance

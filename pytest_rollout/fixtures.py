@@ -13,8 +13,9 @@ import pytest
 
 from pytest_rollout.baselines import Baselines
 from pytest_rollout.gate import RUNNING
+from pytest_rollout.gate_words import Ab, Budgets, Flags, Metrics
 from pytest_rollout.remembering import Approvals, History, StageNow
-from pytest_rollout.scope import Ab, Budgets, Flags, Metrics, Scope
+from pytest_rollout.scope import Scope
 
 if TYPE_CHECKING:
     import httpx

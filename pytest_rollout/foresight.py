@@ -13,14 +13,18 @@ from dataclasses import replace
 from shlex import quote
 
 from pytest_rollout.arms import Arms
-from pytest_rollout.claims import Claim, Truth
+from pytest_rollout.claim_facts import Truth
+from pytest_rollout.claims import Claim
+from pytest_rollout.comparing import claim_about
 from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.errors import SourceError
-from pytest_rollout.estimates import Reading, claim_about
+from pytest_rollout.estimates import Reading
 from pytest_rollout.exposure import DAY
 from pytest_rollout.memory import Memory
-from pytest_rollout.plan.model import CONTROL, PLANNED_DAYS, Phase, Plan
+from pytest_rollout.plan.experiment import CONTROL
+from pytest_rollout.plan.model import Plan
 from pytest_rollout.plan.nodes import typed_path
+from pytest_rollout.plan.phase import PLANNED_DAYS, Phase
 from pytest_rollout.planned_split import smaller_share
 from pytest_rollout.planning import Foreseen, Planning, cannot_succeed, length_of
 from pytest_rollout.provenance import Provenance

@@ -1,7 +1,6 @@
 """The gate: a pytest item that belongs to a phase of a rollout.
 
-What an item's markers say of it, how it is run so that its claims find it,
-and what it leaves on its reports.
+How it is run so that its claims find it, and what it leaves on its reports.
 """
 
 from __future__ import annotations
@@ -9,12 +8,10 @@ from __future__ import annotations
 import json
 import traceback
 import unittest
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import lru_cache
-from inspect import cleandoc, unwrap
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING
@@ -25,10 +22,9 @@ from pytest_rollout.asserts import asserts_by_hand, hollow_asserts, in_a_message
 from pytest_rollout.book import Answer, Ended, PlannedGate, pack, unpack
 from pytest_rollout.claims import GateClaims, judging
 from pytest_rollout.errors import Inconclusive, NotApplicable, Unclaimed, did_you_mean, listed
-from pytest_rollout.gate_markers import unreadable_markers
 from pytest_rollout.literals import Named, names_of
 from pytest_rollout.plan.model import Plan
-from pytest_rollout.strays import GATE_FIXTURES, GATE_MARKERS
+from pytest_rollout.strays import GATE_FIXTURES
 from pytest_rollout.swallowed import swallowed_asserts
 from pytest_rollout.threads import Threads
 from pytest_rollout.unheard import unheard_asserts
@@ -39,10 +35,6 @@ if TYPE_CHECKING:
 GATE: pytest.StashKey[Gate] = pytest.StashKey()
 RUNNING: pytest.StashKey[Gate | None] = pytest.StashKey()
 """Where the config keeps the gate that is set up or running; None while another test is."""
-COLLECTED_AS = pytest.StashKey[str]()
-"""An item's node id when it was collected, of which its gate's id is made: plugins rename items later."""
-ENTERED = pytest.StashKey[tuple[str, frozenset[str]]]()
-"""The node id and the markers of an item when it was entered in the book."""
 NO_DYING_THREADS = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 """An assert that fails in a thread of a gate is no warning."""
 _RECORD = "rollout_record"
@@ -234,83 +226,6 @@ def planned_of(report: pytest.TestReport) -> PlannedGate | None:
     return PlannedGate.from_json(json.loads(packed)) if isinstance(packed, str) else None
 
 
-def planned_gate(
-    item: pytest.Item, plan: Plan, markers: Sequence[pytest.Mark], known_phases: Iterable[str]
-) -> PlannedGate | str | None:
-    """What an item is to the plan that governs it.
-
-    Args:
-        item: The item.
-        plan: The plan of the folder in which it stands.
-        markers: The item's markers, the closest first.
-        known_phases: Phases of every plan of the run.
-
-    Returns:
-        The gate; or, for an item that means to be one and belongs to no phase
-        of the plan, or was given markers that cannot be read after it was
-        collected, a sentence that says so; or None for any other item.
-    """
-    worn = {marker.name for marker in markers}
-    phases = tuple(sorted(phase for phase in worn if plan.declares(phase)))
-    if phases and (problems := list(unreadable_markers(markers, plan))):
-        return f"{relative_id(item, plan)}: {'; '.join(problems)}"
-    if phases:
-        return _planned(item, plan, phases, markers)
-    if worn & (GATE_MARKERS | set(known_phases)) or GATE_FIXTURES & set(getattr(item, "fixturenames", ())):
-        return f"{relative_id(item, plan)} carries no phase marker of {plan.rollout}, so no phase judges it"
-    return None
-
-
-def _planned(item: pytest.Item, plan: Plan, phases: tuple[str, ...], markers: Sequence[pytest.Mark]) -> PlannedGate:
-    said: dict[str, str] = {}
-    for marker in reversed(markers):
-        said |= marker.kwargs if marker.name == "gate" else {}
-    shadow = next((marker for marker in markers if marker.name == "shadow"), None)
-    return PlannedGate(
-        id=relative_id(item, plan),
-        nodeid=item.nodeid,
-        rollout=plan.rollout,
-        phases=phases,
-        title=_title(item),
-        owner=said.get("owner", plan.owner),
-        severity=said.get("severity", ""),
-        runbook=said.get("runbook", plan.runbook),
-        trigger=bool(getattr(item, "can_roll_back", False)),
-        rollback=any(marker.name == "rollback" for marker in markers),
-        rollback_to=next((m.kwargs.get("to", "") for m in markers if m.name == "rollback"), ""),
-        stages=tuple(dict.fromkeys(str(stage) for m in markers if m.name == "stage" for stage in m.args)),
-        shadow_until=date.fromisoformat(shadow.kwargs["until"]) if shadow else None,
-        shadow_why=shadow.kwargs["why"] if shadow else "",
-        description=_description(item),
-        line=(item.location[1] or 0) + 1,
-    )
-
-
-def relative_id(item: pytest.Item, plan: Plan) -> str:
-    """An item's id from the rollout's folder on: the same wherever pytest was started."""
-    inside = item.stash.get(COLLECTED_AS, item.nodeid).split("::")[1:]
-    return "::".join([_relative(item.path, plan.folder), *inside])
-
-
-@lru_cache(maxsize=1024)
-def _relative(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).as_posix()
-
-
-def live_words(item: pytest.Item) -> frozenset[str]:
-    """The fixtures of a gate's own signature that read something live."""
-    asked = getattr(getattr(item, "_fixtureinfo", None), "argnames", ())
-    return (GATE_FIXTURES - {"budget"}) & set(asked)
-
-
-def code_of(item: pytest.Item) -> CodeType | None:
-    """The code of a gate's function, without the decorators around it; None for a line of a plan."""
-    function = getattr(item, "obj", None)
-    # Hypothesis makes a function anew, and keeps the one that it runs many times.
-    function = getattr(getattr(function, "hypothesis", None), "inner_test", function)
-    return getattr(unwrap(getattr(function, "__func__", function)), "__code__", None) if callable(function) else None
-
-
 def wanted_by(items: Iterable[pytest.Item]) -> Iterator[tuple[Plan, PlannedGate, list[Named]]]:
     """What each gate among some items is known to ask before it runs: what its text names, or its line of a plan."""
     for item in items:
@@ -324,31 +239,6 @@ def wanted_by(items: Iterable[pytest.Item]) -> Iterator[tuple[Plan, PlannedGate,
             last = max((line or 0 for _, _, line in gate.code.co_lines()), default=0)
             named = names_of(gate.code.co_filename, gate.code.co_firstlineno, last)
             yield gate.scope.plan, gate.planned, named
-
-
-def qualified_name(item: pytest.Item) -> str:
-    """The function's name with its classes, without parameters."""
-    classes = [node.name for node in item.listchain() if isinstance(node, pytest.Class)]
-    return ".".join([*classes, getattr(item, "originalname", None) or item.name])
-
-
-def _title(item: pytest.Item) -> str:
-    title = getattr(item, "title", None)
-    if isinstance(title, str):
-        return title
-    words = _docstring(item).partition("\n\n")[0]
-    return " ".join(words.split()) or item.name.removeprefix("test_").replace("_", " ")
-
-
-def _description(item: pytest.Item) -> str:
-    """What a gate's docstring says after its first paragraph, as its author has set it."""
-    title, _, more = _docstring(item).partition("\n\n")
-    return cleandoc(f"{title}\n\n{more}").partition("\n\n")[2].strip() if more else ""
-
-
-def _docstring(item: pytest.Item) -> str:
-    found = getattr(getattr(item, "obj", None), "__doc__", None)
-    return found.strip() if isinstance(found, str) else ""
 
 
 def keep_elsewhere_quiet(report: pytest.TestReport, gate: Gate) -> None:

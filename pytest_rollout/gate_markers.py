@@ -11,7 +11,8 @@ import pytest
 
 from pytest_rollout.errors import QuantityError, did_you_mean, listed
 from pytest_rollout.plan.conditions import parse_percent
-from pytest_rollout.plan.model import Phase, Plan, percent_text
+from pytest_rollout.plan.model import Plan
+from pytest_rollout.plan.phase import Phase, percent_text
 from pytest_rollout.stages import TOLERANCE, parse_target
 from pytest_rollout.strays import GATE_FIXTURES, GATE_MARKERS
 

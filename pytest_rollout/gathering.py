@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from pytest_rollout.errors import RolloutError
 from pytest_rollout.judgement import GateVerdict
 from pytest_rollout.memory import Memory
-from pytest_rollout.plan.model import Phase, Plan
+from pytest_rollout.plan.model import Plan
+from pytest_rollout.plan.phase import Phase
 from pytest_rollout.record import Earlier, GateFacts, PhaseFacts, RoleRecord, Signature, StatementRecord
 from pytest_rollout.remembered import Signed, Statement
 from pytest_rollout.rollout import Rollout

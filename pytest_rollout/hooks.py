@@ -10,34 +10,22 @@ from typing import Protocol
 
 import pytest
 
-from pytest_rollout.claims import GateClaims, describe, running_gate
+from pytest_rollout.bookkeeping import enter, enter_answer, enter_deselected, enter_uncollected
+from pytest_rollout.claim_facts import describe
+from pytest_rollout.claims import running_gate
 from pytest_rollout.decisions import Reason
 from pytest_rollout.discovery import PLAN_NAME
 from pytest_rollout.errors import RolloutError
 from pytest_rollout.estimates import Estimate
 from pytest_rollout.facts import Fact
-from pytest_rollout.gate import (
-    COLLECTED_AS,
-    ENTERED,
-    GATE,
-    NO_DYING_THREADS,
-    Gate,
-    answer_of,
-    code_of,
-    live_words,
-    planned_gate,
-    planned_of,
-    qualified_name,
-    wanted_by,
-)
-from pytest_rollout.gate_markers import BAD_GATES, bad_gates, foreign_fixtures
+from pytest_rollout.gate import GATE, answer_of, planned_of, wanted_by
+from pytest_rollout.gate_markers import BAD_GATES, bad_gates
 from pytest_rollout.items import PlanFile
 from pytest_rollout.plan.model import PREFLIGHT
 from pytest_rollout.reports import terminal
 from pytest_rollout.reports.junit import claim_properties
 from pytest_rollout.reports.progress import leave_progress, say_progress, shown_progress
 from pytest_rollout.rollout import Rollout
-from pytest_rollout.strays import collection_error
 from pytest_rollout.witness import Witness
 
 
@@ -119,26 +107,21 @@ class JudgingHooks:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """What could not be collected may have been a gate, whatever status pytest ends with."""
         if report.failed:
-            file = report.nodeid.partition("::")[0]
-            said = collection_error(report.longreprtext, file)
-            self._rollout.book.uncollected.add(str(self._config.rootpath / file))
-            why = f": {'; '.join(said)}" if said else ""
-            self._rollout.book.trouble(Reason.ERROR, f"{report.nodeid or 'the run'} could not be collected{why}")
+            enter_uncollected(self._rollout.book, report, self._config.rootpath)
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """Enter a gate in the book before anything can leave it out."""
-        self._enter(item)
+        enter(self._rollout, item)
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         """Remember which gates were left out."""
-        gates = (item.stash.get(GATE, None) for item in items)
-        self._rollout.book.deselected.update(gate.planned.nodeid for gate in gates if gate)
+        enter_deselected(self._rollout.book, items)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Enter gates again, with markers given late; the witness takes its place, a worker leaves its page."""
         for item in session.items:
-            self._enter(item)
+            enter(self._rollout, item)
         self._config.pluginmanager.register(Witness(self._rollout, travels=self._workerinput is not None))
         if self._config.pluginmanager.has_plugin("allure_listener"):  # with --alluredir only
             from pytest_rollout.reports.allure_run import dress_gates
@@ -159,38 +142,6 @@ class JudgingHooks:
         with shown_progress(folder if elsewhere else None, screen):
             return (yield)
 
-    def _enter(self, item: pytest.Item) -> None:
-        plan = self._rollout.plan_of(item.path)
-        if plan is None:
-            return
-        markers = list(item.iter_markers())
-        worn = frozenset(marker.name for marker in markers)
-        if item.stash.get(ENTERED, None) == (item.nodeid, worn):
-            return
-        item.stash.setdefault(COLLECTED_AS, item.nodeid)
-        self._forget(item)
-        self._rollout.book.functions.add((str(item.path), qualified_name(item)))
-        planned = planned_gate(item, plan, markers, self._rollout.phases)
-        worn = worn if isinstance(planned, str | None) else worn | {NO_DYING_THREADS.name}
-        item.stash[ENTERED] = (item.nodeid, worn)
-        if isinstance(planned, str):
-            self._rollout.book.trouble(Reason.MISSING, planned)
-        elif planned is not None:
-            claims = GateClaims()
-            scope = self._rollout.scope(plan, planned, claims)
-            condition = getattr(item, "condition", "")
-            item.stash[GATE] = Gate(planned, scope, claims, code_of(item), live_words(item), condition)
-            item.add_marker(NO_DYING_THREADS, append=False)
-            self._rollout.book.plan(planned)
-            for problem in foreign_fixtures(item) if isinstance(item, pytest.Function) else ():
-                self._rollout.book.trouble(Reason.ERROR, problem)  # pytest does not ask before it makes unittest's
-
-    def _forget(self, item: pytest.Item) -> None:
-        """Take a gate out of the book that is entered anew: pytest-xdist renames the items of a group."""
-        gate, planned = item.stash.get(GATE, None), self._rollout.book.planned
-        if gate and planned.get(gate.planned.nodeid) is gate.planned:
-            del planned[gate.planned.nodeid]
-
     # -- running -----------------------------------------------------------
 
     def pytest_assertion_pass(self, item: pytest.Item, lineno: int, orig: str) -> None:
@@ -202,11 +153,7 @@ class JudgingHooks:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Enter what a gate answered; only where the run is judged, and before anybody writes a report of it."""
         if self._workerinput is None:
-            if report.nodeid not in self._rollout.book.planned and (planned := planned_of(report)):
-                self._rollout.book.plan(planned)
-            if report.failed and report.nodeid not in self._rollout.book.planned:
-                self._rollout.book.trouble(Reason.FAILED, f"{report.nodeid} failed, which is no gate of a rollout")
-            self._rollout.book.answer(answer_of(report))
+            enter_answer(self._rollout.book, report)
             if report.when == "teardown" and getattr(self._config.option, "xmlpath", None):
                 answers = self._rollout.book.answers[report.nodeid]
                 claims = [claim for answer in answers for claim in answer.claims]

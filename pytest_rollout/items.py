@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_rollout.claims import describe
+from pytest_rollout.claim_facts import describe
 from pytest_rollout.errors import RolloutError
 from pytest_rollout.gate import GATE
-from pytest_rollout.plan.model import LAST_DAY, Budget, Metric, Phase, Plan
+from pytest_rollout.plan.experiment import LAST_DAY
+from pytest_rollout.plan.metric import Metric
+from pytest_rollout.plan.model import Plan
+from pytest_rollout.plan.phase import Budget, Phase
 from pytest_rollout.preflight import Depths, PreflightNode
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pytest_rollout.book import Answer, Ended, PlannedGate
-from pytest_rollout.claims import ClaimFacts, Truth, describe
+from pytest_rollout.claim_facts import ClaimFacts, Truth, describe
 from pytest_rollout.decisions import MEANING, Decision, Reason
 
 

@@ -17,8 +17,9 @@ from pytest_rollout.depths import preflight_lines
 from pytest_rollout.discovery import PLAN_NAME
 from pytest_rollout.errors import PlanError, RolloutError
 from pytest_rollout.lock import LOCK_NAME, Lock, lock_of_lines, read_lock
-from pytest_rollout.plan.model import CONDITIONS, PREFLIGHT, Plan
+from pytest_rollout.plan.model import PREFLIGHT, Plan
 from pytest_rollout.plan.nodes import typed_path
+from pytest_rollout.plan.phase import CONDITIONS
 from pytest_rollout.sources.document import utc_now
 from pytest_rollout.stages import rollback_target
 from pytest_rollout.strays import GATE_FIXTURES, GATE_MARKERS, Stray, find_strays

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import pairwise
 
-from pytest_rollout.claims import Claim, Truth
+from pytest_rollout.claim_facts import Truth
+from pytest_rollout.claims import Claim
+from pytest_rollout.comparing import Consequence, claim_about
 from pytest_rollout.decisions import Decision
 from pytest_rollout.errors import QuestionError
-from pytest_rollout.estimates import Estimate, claim_about
+from pytest_rollout.estimates import Estimate
 from pytest_rollout.intervals import refuted_at, truth_within
 from pytest_rollout.quantities import convert, format_apart, with_unit
 
@@ -42,6 +44,11 @@ class Level:
     runbook: str = ""
     held: timedelta | None = None
     to: str = ""
+
+    def consequence(self, *, crossed: bool, trigger: bool) -> Consequence:
+        """What a claim says of this level; what it asks for, only where it is crossed."""
+        told = Consequence(trigger=trigger, action=self.action, runbook=self.runbook)
+        return replace(told, level=self.name, decision=self.decision, to=self.to) if crossed else told
 
     def stricter_than(self, milder: Level) -> bool:
         """Whether this level allows less than `milder` does, so that it could never be the worse one."""
@@ -103,12 +110,7 @@ class Limit:
             limit=f"{self._shown(judged, level)} ({level.name})",
             alpha=refuted_at(judged, low, high) if refuted else 1.0,
             near=near,
-            level=level.name if refuted else "",
-            decision=level.decision if refuted else None,
-            trigger=self.can_roll_back(),
-            to=level.to if refuted else "",
-            action=level.action,
-            runbook=level.runbook,
+            consequence=level.consequence(crossed=refuted, trigger=self.can_roll_back()),
         )
 
     def can_roll_back(self) -> bool:

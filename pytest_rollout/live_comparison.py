@@ -21,7 +21,8 @@ from pytest_rollout.experiment.samples import Cell, Counted, Measure
 from pytest_rollout.experiment.table import Span, Table
 from pytest_rollout.experiment.table_pairs import paired_mean
 from pytest_rollout.experiment.table_samples import TableSamples
-from pytest_rollout.plan.model import CONTROL, Metric, comparison_name
+from pytest_rollout.plan.experiment import CONTROL, comparison_name
+from pytest_rollout.plan.metric import Metric
 from pytest_rollout.provenance import Provenance
 from pytest_rollout.sources.told import Told
 

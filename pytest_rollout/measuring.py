@@ -19,13 +19,14 @@ from pytest_rollout.errors import QuantityError
 from pytest_rollout.estimates import Estimate, Reading
 from pytest_rollout.intervals import RefutingLevel
 from pytest_rollout.opened import Opened
-from pytest_rollout.plan.model import Metric, Query, Ratio
+from pytest_rollout.plan.metric import Metric, Query, Ratio
 from pytest_rollout.provenance import Provenance
 from pytest_rollout.quantities import convert, format_duration, format_number
 from pytest_rollout.sources.columns import Columns
 from pytest_rollout.sources.protocol import Answer, Question, Sample
 from pytest_rollout.sources.reading import Asked, Observed, doubted, or_absent, reading_of, unanswered
-from pytest_rollout.windows import GAP_STEPS, Window, filled
+from pytest_rollout.timeseries import GAP_STEPS, filled
+from pytest_rollout.windows import Window
 
 if TYPE_CHECKING:
     from pytest_rollout.stats.bounds import Bounds

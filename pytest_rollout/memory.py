@@ -8,19 +8,21 @@ again. A ledger that cannot be read is doubt, with the reason.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from pytest_rollout.decisions import Decision, Reason
+from pytest_rollout.decisions import Decision
 from pytest_rollout.errors import LedgerError, RolloutError, SignoffError, SourceError
 from pytest_rollout.estimates import Estimate
-from pytest_rollout.plan.model import Environment, Metric, Phase, Plan
+from pytest_rollout.plan.environment import Environment
+from pytest_rollout.plan.metric import Metric
+from pytest_rollout.plan.model import Plan
+from pytest_rollout.plan.phase import Phase
 from pytest_rollout.quantities import format_duration
 from pytest_rollout.readings import Readings
-from pytest_rollout.recorded import RecordedBaseline, asked_of
+from pytest_rollout.recorded import RecordedBaseline, newest_baseline
 from pytest_rollout.remembered import Remembered
 from pytest_rollout.stages import TOLERANCE, Reached, Standing
 from pytest_rollout.verdict import Pin
@@ -102,24 +104,14 @@ class Memory:
         """What was recorded of a metric, if it counts.
 
         Raises:
-            SourceError: There is none, or it is old, thin, or of another question; or the ledger cannot be read.
+            SourceError: There is none, or it is old or of another question; or the ledger cannot be read.
         """
-        found = self._shared(("baseline", metric.name), lambda ledger: self._recorded(ledger, metric))
-        if not isinstance(found, Mapping):
-            raise SourceError("what was recorded as a baseline is damaged")
-        try:
-            recorded = RecordedBaseline.from_json(found)
-        except (ValueError, KeyError, TypeError) as error:
-            raise SourceError(f"the baseline of {metric.name} is damaged: {error}") from None
-        age = self.at - recorded.recorded_at
-        if recorded.unit != metric.unit or recorded.asked != asked_of(metric):
-            raise SourceError(
-                f"the baseline of {metric.name} was recorded with another query or unit", reason=Reason.INVALID
-            )
-        if age > self.plan.baseline_age:
-            allowed = format_duration(self.plan.baseline_age)
-            why = f"the baseline of {metric.name} is {format_duration(age)} old, and the plan allows {allowed}"
-            raise SourceError(why, reason=Reason.STALE)
+
+        def newest(ledger: Ledger) -> object:
+            return newest_baseline(ledger, self.plan.rollout, self.environment.name, metric.name, until=self.at)
+
+        recorded = RecordedBaseline.read(self._shared(("baseline", metric.name), newest), metric)
+        recorded.refuse_unless_fit(metric, at=self.at, allowed=self.plan.baseline_age)
         return recorded
 
     @property
@@ -143,10 +135,9 @@ class Memory:
             return None
         from pytest_rollout.ledger.drafts import evaluation, said_again
         from pytest_rollout.ledger.entries import Kind
-        from pytest_rollout.ledger.ledger import open_ledger
 
         judged = evaluation(verdict, told, environment=self.environment.name, at=self.at, stage=verdict.traffic.stage)
-        with closing(open_ledger(self.environment.ledger, self.plan.folder)) as ledger:
+        with self._ledger() as ledger:
             before = ledger.last(self.plan.rollout, self.environment.name, kinds=[Kind.EVALUATION], phase=verdict.phase)
             judged = said_again(judged, before)
             ledger.append_all([*self._seen(ledger, phase, verdict, told), judged], recorded_at=recorded_at)
@@ -161,12 +152,20 @@ class Memory:
         if phase not in self.plan.phases or not self.environment.ledger:
             return
         from pytest_rollout.ledger.drafts import receipt
+
+        with self._ledger() as ledger:
+            left = receipt(**self._about, phase=phase, at=self.at, digest=digest, by=f"run {told.run_id}")
+            ledger.append(left, recorded_at=recorded_at)
+
+    def _ledger(self) -> Ledger:
+        """The ledger, open until the end of a `with`; imported where there is one, because most runs have none."""
         from pytest_rollout.ledger.ledger import open_ledger
 
-        about = {"rollout": self.plan.rollout, "environment": self.environment.name}
-        with closing(open_ledger(self.environment.ledger, self.plan.folder)) as ledger:
-            left = receipt(**about, phase=phase, at=self.at, digest=digest, by=f"run {told.run_id}")
-            ledger.append(left, recorded_at=recorded_at)
+        return open_ledger(self.environment.ledger, self.plan.folder)
+
+    @property
+    def _about(self) -> dict[str, str]:
+        return {"rollout": self.plan.rollout, "environment": self.environment.name}
 
     def _pin(self, head: Head) -> Pin:
         return Pin(environment=self.environment.name, entries=head.entries, digest=head.digest)
@@ -187,9 +186,7 @@ class Memory:
         """
         if not self.environment.ledger:
             return None, ()
-        from pytest_rollout.ledger.ledger import open_ledger
-
-        with closing(open_ledger(self.environment.ledger, self.plan.folder)) as ledger:
+        with self._ledger() as ledger:
             if pinned is not None and not ledger.holds(pinned.digest):
                 lost = f"an earlier run saw it end with entry {pinned.entries}, which is not in it"
                 return pinned, (f"{ledger.where} is not the ledger that it was: {lost}",)
@@ -212,16 +209,15 @@ class Memory:
         from pytest_rollout.ledger.drafts import percentage, phase_start
         from pytest_rollout.phase_past import phase_past
 
-        about = {"rollout": self.plan.rollout, "environment": self.environment.name}
         now, by = verdict.traffic.current, f"run {told.run_id}"
         past = phase_past(ledger, self._subject, phase, now)
         found = []
         # What the run was asked may have left out the gate that says so.
         open_ = [name for name in phase.conditions.after if past.before.get(name) != Decision.PROCEED.value]
         if past.started is None and not open_:
-            found.append(phase_start(**about, at=self.at, phase=phase.name, by=by))
+            found.append(phase_start(**self._about, at=self.at, phase=phase.name, by=by))
         if now is not None and (past.percent is None or not math.isclose(past.percent, now, abs_tol=TOLERANCE)):
-            found.append(percentage(**about, at=self.at, phase=phase.name, percentage=now, by=f"seen by {by}"))
+            found.append(percentage(**self._about, at=self.at, phase=phase.name, percentage=now, by=f"seen by {by}"))
         return found
 
     @property
@@ -255,9 +251,8 @@ class Memory:
         if not self.environment.ledger:
             return
         from pytest_rollout.ledger import drafts
-        from pytest_rollout.ledger.ledger import open_ledger
 
-        about = {"rollout": self.plan.rollout, "environment": self.environment.name, "phase": verdict.phase}
+        about = {**self._about, "phase": verdict.phase}
         by, stage = f"run {run_id}", verdict.traffic.stage
         written = [drafts.action(**about, stage=stage, at=at, outcome=outcome, by=by)]
         if outcome.seconds is not None and outcome.percentage is not None:
@@ -267,7 +262,7 @@ class Memory:
                 written.append(drafts.rollback(**about, stage=stage, at=at, to=outcome.percentage, by=by, why=why))
             else:
                 written.append(drafts.percentage(**about, at=at, percentage=outcome.percentage, by=by))
-        with closing(open_ledger(self.environment.ledger, self.plan.folder)) as ledger:
+        with self._ledger() as ledger:
             ledger.append_all(written, recorded_at=at)
 
     def _percent(self, phase: Phase) -> Estimate | None:
@@ -287,32 +282,10 @@ class Memory:
         """
         if not self.environment.ledger:
             raise SourceError(f"environment '{self.environment.name}' names no ledger: write 'ledger:' in the plan")
-        from pytest_rollout.ledger.ledger import open_ledger
-
         try:
-            with closing(open_ledger(self.environment.ledger, self.plan.folder)) as ledger:
+            with self._ledger() as ledger:
                 return read(ledger)
         except LedgerError as error:
             raise SourceError(f"the ledger cannot be read: {error}") from None
         except RolloutError as error:
             raise SourceError(str(error)) from None
-
-    def _recorded(self, ledger: Ledger, metric: Metric) -> Mapping[str, object]:
-        from pytest_rollout.ledger.entries import Kind
-
-        entries = ledger.entries(self.plan.rollout, self.environment.name, kinds=[Kind.BASELINE], until=self.at)
-        for entry in reversed(entries):
-            if entry.body.get("metric") == metric.name:
-                return dict(entry.body)
-        others = [name for rollout, name in ledger.subjects() if rollout == self.plan.rollout]
-        elsewhere = [
-            name
-            for name in others
-            if name != self.environment.name
-            and any(
-                each.body.get("metric") == metric.name
-                for each in ledger.entries(self.plan.rollout, name, kinds=[Kind.BASELINE])
-            )
-        ]
-        other = f"; the one of environment '{elsewhere[0]}' is of another system" if elsewhere else ""
-        raise SourceError(f"no baseline of {metric.name} was recorded in '{self.environment.name}'{other}")

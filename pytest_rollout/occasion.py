@@ -9,7 +9,9 @@ from pathlib import Path
 
 from pytest_rollout.actions.protocol import PERCENTAGE, Site, number_of_percent
 from pytest_rollout.decisions import Decision
-from pytest_rollout.plan.model import Environment, Plan, Response
+from pytest_rollout.plan.environment import Environment
+from pytest_rollout.plan.model import Plan
+from pytest_rollout.plan.phase import Response
 from pytest_rollout.readings import Readings
 from pytest_rollout.verdict import Verdict
 

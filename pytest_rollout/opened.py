@@ -11,7 +11,8 @@ from typing import cast
 from pytest_rollout.ahead import DEADLINE_SECONDS
 from pytest_rollout.asking import TIMEOUT_SECONDS
 from pytest_rollout.errors import SourceError
-from pytest_rollout.plan.model import Environment, Metric, Query, SourceConfig
+from pytest_rollout.plan.environment import Environment, SourceConfig
+from pytest_rollout.plan.metric import Metric, Query
 from pytest_rollout.sources import Kinds
 from pytest_rollout.sources.once import AnswerBook
 from pytest_rollout.sources.protocol import Answer, FlagValue, Question, Source, SourceKind

@@ -17,7 +17,8 @@ from pytest_rollout.ledger.entries import Kind
 from pytest_rollout.ledger.streaks import clean_hours, green_days
 from pytest_rollout.ledger.timeline import STATUS_KINDS, status
 from pytest_rollout.plan.conditions import SEVERITIES
-from pytest_rollout.plan.model import Phase, Plan, percent_text
+from pytest_rollout.plan.model import Plan
+from pytest_rollout.plan.phase import Phase, percent_text
 from pytest_rollout.presence import begun_anew, released, row_since
 from pytest_rollout.remembered import Remembered, Streak
 from pytest_rollout.stages import TOLERANCE, reached

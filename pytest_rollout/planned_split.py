@@ -12,7 +12,8 @@ from pytest_rollout.errors import SourceError, UsageError
 from pytest_rollout.experiment.assignment import Assignment
 from pytest_rollout.experiment.design import Doubt
 from pytest_rollout.exposure import strata
-from pytest_rollout.plan.model import CONTROL, Experiment, Phase
+from pytest_rollout.plan.experiment import CONTROL, Experiment
+from pytest_rollout.plan.phase import Phase
 
 UNPLANNED = Doubt(
     Reason.INVALID,

@@ -20,7 +20,8 @@ from pytest_rollout.errors import SourceError
 from pytest_rollout.experiment.samples import Above, Cell, Values
 from pytest_rollout.exposure import DAY
 from pytest_rollout.live_comparison import LiveComparison
-from pytest_rollout.plan.model import CONTROL, Budget
+from pytest_rollout.plan.experiment import CONTROL
+from pytest_rollout.plan.phase import Budget
 from pytest_rollout.quantities import convert
 from pytest_rollout.stats import mean, power, proportion, rate
 from pytest_rollout.stats.curve import Curve, wanted

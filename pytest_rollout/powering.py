@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pytest_rollout.errors import UsageError, did_you_mean, listed
 from pytest_rollout.foresight import arms_ahead
+from pytest_rollout.plan.experiment import CONTROL
 from pytest_rollout.plan.load import load_plan
-from pytest_rollout.plan.model import CONTROL
 from pytest_rollout.plan.nodes import plan_path
 from pytest_rollout.planned_split import smaller_share
 from pytest_rollout.planning import Foreseen, Planning, cannot_succeed, joint_chance, length_of

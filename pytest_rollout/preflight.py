@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,10 +18,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_rollout.claims import Truth, check, describe
+from pytest_rollout.claim_facts import Truth, describe
+from pytest_rollout.claims import check
+from pytest_rollout.comparing import claim_about
 from pytest_rollout.depths import POWER, can_be_planned
-from pytest_rollout.errors import Inconclusive, RolloutError, SourceError
-from pytest_rollout.estimates import Reading, claim_about
+from pytest_rollout.errors import Inconclusive, RolloutError, in_doubt
+from pytest_rollout.estimates import Reading
 from pytest_rollout.gate import GATE
 from pytest_rollout.plan.model import PREFLIGHT, Plan
 from pytest_rollout.quantities import format_duration
@@ -114,7 +115,7 @@ def _rows(name: str) -> Callable[[Scope], None]:
     def ask(scope: Scope) -> None:
         from pytest_rollout.foresight import rows_are_there
 
-        with _in_doubt():
+        with in_doubt():
             claim = rows_are_there(scope.plan, scope.memory(), scope.readings(), name)
         assert claim
 
@@ -135,18 +136,9 @@ def _columns(name: str) -> Callable[[Scope], None]:
 def _power(scope: Scope) -> None:
     from pytest_rollout.foresight import can_succeed
 
-    with _in_doubt():
+    with in_doubt():
         claim = can_succeed(scope.plan, scope.memory(), scope.readings())
     assert claim
-
-
-@contextmanager
-def _in_doubt() -> Iterator[None]:
-    """What the past or a source does not say is no proof."""
-    try:
-        yield
-    except SourceError as error:
-        raise Inconclusive(str(error), reason=error.reason) from None
 
 
 def _deep(name: str, length: timedelta) -> Callable[[Scope], None]:

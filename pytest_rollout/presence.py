@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pytest_rollout.ledger.entries import Kind
-from pytest_rollout.plan.model import BASELINE, Phase, Plan
+from pytest_rollout.plan.model import Plan
+from pytest_rollout.plan.phase import BASELINE, Phase
 from pytest_rollout.stages import TOLERANCE
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
 
-from pytest_rollout.errors import QuantityError, did_you_mean
+from pytest_rollout.errors import QuantityError, QuestionError, did_you_mean
 
 _BASE_UNITS: dict[str, tuple[str, float]] = {
     "": ("number", 1.0),
@@ -183,6 +183,23 @@ def parse_duration(text: str) -> timedelta:
     if not text.strip() or end != len(text.strip()) or not 1e-6 <= seconds < 3.2e9:
         raise QuantityError(f"'{text}' is not a duration: write 60s, 5m, 48h or 14d ('m' is minutes)")
     return timedelta(seconds=seconds)
+
+
+def duration_of(length: object) -> timedelta:
+    """How long a question asks about: a text such as "24h", or a `timedelta`; above 0.
+
+    Raises:
+        QuestionError: Anything else, such as a plain number, whose unit nobody knows.
+    """
+    if not isinstance(length, str | timedelta):
+        raise QuestionError(f"{length!r} is no duration: write it with its unit, as in '24h'")
+    try:
+        found = parse_duration(length) if isinstance(length, str) else length
+    except QuantityError as error:
+        raise QuestionError(str(error)) from None
+    if found <= timedelta(0):
+        raise QuestionError(f"{length} is no duration: it has to be above 0")
+    return found
 
 
 def format_duration(duration: timedelta) -> str:

@@ -19,15 +19,18 @@ from pytest_rollout.estimates import Estimate, Reading
 from pytest_rollout.facts import Fact
 from pytest_rollout.measuring import Measuring
 from pytest_rollout.opened import Opened
-from pytest_rollout.plan.model import Environment, Metric, Plan
+from pytest_rollout.plan.environment import Environment
+from pytest_rollout.plan.metric import Metric
+from pytest_rollout.plan.model import Plan
 from pytest_rollout.provenance import Provenance
+from pytest_rollout.quantities import duration_of
 from pytest_rollout.sources import BUILT_IN, Kinds
 from pytest_rollout.sources.once import AnswerBook, question_key
 from pytest_rollout.sources.protocol import Question
 from pytest_rollout.sources.reading import Asked, unanswered
 from pytest_rollout.sources.tables import TableSource
 from pytest_rollout.sources.told import Told
-from pytest_rollout.windows import Window, duration_of
+from pytest_rollout.windows import Window
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ suite against it. Keys are added in later versions, never taken away.
 from __future__ import annotations
 
 from pytest_rollout.actions.outcome import State
-from pytest_rollout.claims import Truth
+from pytest_rollout.claim_facts import Truth
 from pytest_rollout.decisions import MEANING, Decision
 from pytest_rollout.receipt import SCHEMA
 

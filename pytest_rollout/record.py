@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pytest_rollout.claims import ClaimFacts, Truth
+from pytest_rollout.claim_facts import ClaimFacts, Truth
 from pytest_rollout.decisions import Decision
 from pytest_rollout.verdict import Because, Traffic, only_waits
 

@@ -1,4 +1,4 @@
-"""Recorded: what was recorded of a metric before the rollout, as a ledger keeps it."""
+"""Recorded: what was recorded of a metric before the rollout, as a ledger keeps it, and whether it still counts."""
 
 from __future__ import annotations
 
@@ -7,9 +7,16 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from pytest_rollout.ledger.entries import JSON
-from pytest_rollout.plan.model import Metric
+from pytest_rollout.decisions import Reason
+from pytest_rollout.errors import SourceError
+from pytest_rollout.ledger.entries import JSON, Entry, Kind
+from pytest_rollout.plan.metric import Metric
+from pytest_rollout.quantities import format_duration
+
+if TYPE_CHECKING:
+    from pytest_rollout.ledger.ledger import Ledger
 
 _DAY = timedelta(days=1)
 
@@ -54,6 +61,23 @@ class RecordedBaseline:
         ]
         return replace(self, days=tuple(day for day, _ in kept), logs=tuple(log for _, log in kept))
 
+    def refuse_unless_fit(self, metric: Metric, *, at: datetime, allowed: timedelta) -> None:
+        """Refuse a baseline that is no reference for a metric as the plan has it now.
+
+        Raises:
+            SourceError: It is of another question or unit, or too old.
+        """
+        if self.unit != metric.unit or self.asked != asked_of(metric):
+            raise SourceError(
+                f"the baseline of {metric.name} was recorded with another query or unit", reason=Reason.INVALID
+            )
+        age = at - self.recorded_at
+        if age > allowed:
+            old, most = format_duration(age), format_duration(allowed)
+            raise SourceError(
+                f"the baseline of {metric.name} is {old} old, and the plan allows {most}", reason=Reason.STALE
+            )
+
     def as_json(self) -> dict[str, JSON]:
         """As JSON values."""
         return {
@@ -68,11 +92,25 @@ class RecordedBaseline:
         }
 
     @classmethod
+    def read(cls, found: object, metric: Metric) -> RecordedBaseline:
+        """What was found in a ledger.
+
+        Raises:
+            SourceError: It is no baseline.
+        """
+        if not isinstance(found, Mapping):
+            raise SourceError("what was recorded as a baseline is damaged")
+        try:
+            return cls.from_json(found)
+        except (ValueError, KeyError, TypeError) as error:
+            raise SourceError(f"the baseline of {metric.name} is damaged: {error}") from None
+
+    @classmethod
     def from_json(cls, found: Mapping[str, object]) -> RecordedBaseline:
         """Read what `as_json` wrote.
 
         Raises:
-            ValueError: It is something else.
+            ValueError, KeyError, TypeError: It is something else.
         """
         days, logs = found.get("days"), found.get("logs")
         if not isinstance(days, list) or not isinstance(logs, list) or len(days) != len(logs):
@@ -92,6 +130,28 @@ class RecordedBaseline:
             asked=str(found["asked"]),
             source=str(found["source"]),
         )
+
+
+def newest_baseline(
+    ledger: Ledger, rollout: str, environment: str, metric: str, *, until: datetime
+) -> Mapping[str, object]:
+    """What was recorded of a metric last, as it stands in the ledger.
+
+    Raises:
+        SourceError: Nothing was; where it was in another environment, that is said.
+    """
+
+    def recorded_in(name: str, until: datetime | None = None) -> list[Entry]:
+        entries = ledger.entries(rollout, name, kinds=[Kind.BASELINE], until=until)
+        return [each for each in entries if each.body.get("metric") == metric]
+
+    found = recorded_in(environment, until)
+    if found:
+        return dict(found[-1].body)
+    others = (name for owner, name in ledger.subjects() if owner == rollout and name != environment)
+    elsewhere = next((name for name in others if recorded_in(name)), "")
+    other = f"; the one of environment '{elsewhere}' is of another system" if elsewhere else ""
+    raise SourceError(f"no baseline of {metric} was recorded in '{environment}'{other}")
 
 
 def asked_of(metric: Metric) -> str:

@@ -9,16 +9,18 @@ from __future__ import annotations
 import getpass
 import math
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from pytest_rollout.baselines import day_start
 from pytest_rollout.environment import check_environment, open_environment, secrets_of
 from pytest_rollout.errors import UsageError, did_you_mean, listed
+from pytest_rollout.plan.environment import Environment
 from pytest_rollout.plan.load import load_plan
-from pytest_rollout.plan.model import BASELINE, Environment, Metric, Plan
+from pytest_rollout.plan.metric import Metric
+from pytest_rollout.plan.model import Plan
 from pytest_rollout.plan.nodes import plan_path
+from pytest_rollout.plan.phase import BASELINE
 from pytest_rollout.quantities import format_duration, format_number, with_unit
 from pytest_rollout.readings import Readings
 from pytest_rollout.recorded import RecordedBaseline, asked_of
@@ -148,5 +150,5 @@ def _write(plan: Plan, opened: Environment, at: datetime, found: dict[str, dict[
         written.append(
             recorded(Kind.BASELINE, rollout=plan.rollout, environment=opened.name, at=at, body=baseline.as_json())
         )
-    with closing(open_ledger(opened.ledger, plan.folder)) as ledger:
+    with open_ledger(opened.ledger, plan.folder) as ledger:
         ledger.append_all(written, recorded_at=at)

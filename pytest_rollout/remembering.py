@@ -50,22 +50,12 @@ class History:
     @property
     def incidents(self) -> Reading:
         """Open incidents of the severity that the phase names, or worse."""
-        return self._reading(
-            "open incidents",
-            lambda past, _: len(past.incidents),
-            why=lambda past: "; ".join(past.incidents),
-            absent=True,
-        )
+        return self._listed("open incidents", lambda past: past.incidents)
 
     @property
     def interventions(self) -> Reading:
         """Interventions by hand since the phase began."""
-        return self._reading(
-            "interventions",
-            lambda past, _: len(past.interventions),
-            why=lambda past: "; ".join(past.interventions),
-            absent=True,
-        )
+        return self._listed("interventions", lambda past: past.interventions)
 
     @property
     def rollbacks(self) -> Reading:
@@ -76,6 +66,12 @@ class History:
     def evaluations(self) -> Reading:
         """How often the phase was judged before this run."""
         return self._reading("evaluations", lambda past, _: past.evaluations)
+
+    def _listed(self, name: str, found: Callable[[Remembered], tuple[str, ...]]) -> Reading:
+        """So many of what is named one by one."""
+        return self._reading(
+            name, lambda past, _: len(found(past)), why=lambda past: "; ".join(found(past)), absent=True
+        )
 
     def _row(self, name: str, row: Callable[[Remembered], Streak]) -> Reading:
         """A row that the plan need not ask for; doubt where it judges too rarely for one."""

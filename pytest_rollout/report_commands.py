@@ -90,7 +90,7 @@ def _post(message: Message, url: str, plan: Plan) -> None:
     from pytest_rollout.environment import open_environment, secrets_of
     from pytest_rollout.errors import RolloutError
     from pytest_rollout.plan.expand import expand_text
-    from pytest_rollout.plan.model import Place
+    from pytest_rollout.plan.nodes import Place
     from pytest_rollout.sources import BUILT_IN as KINDS
 
     address = expand_text(url, os.environ, Place(Path("--post"), 1, 1, "--post"))

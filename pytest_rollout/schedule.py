@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pytest_rollout.plan.model import Look
+from pytest_rollout.plan.phase import Look
 from pytest_rollout.quantities import format_duration
 
 

@@ -1,51 +1,36 @@
-"""Scope: what one running gate may ask, and what it has asked.
-
-The words of a gate (`metrics`, `budget`, `flags`, `target`) are small objects
-bound to the gate that asked for them, so that every value handed out is
-known to the gate's record, whatever thread reads it.
-"""
+"""Scope: what one running gate may ask, and what it has asked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from pytest_rollout.baselines import Baselines
 from pytest_rollout.claims import Claim, GateClaims
 from pytest_rollout.decisions import Reason
-from pytest_rollout.errors import Inconclusive, QuestionError, RolloutError, SourceError, did_you_mean, listed
-from pytest_rollout.estimates import Estimate, Reading
-from pytest_rollout.facts import Fact
-from pytest_rollout.limits import Limit
+from pytest_rollout.errors import Inconclusive, QuestionError, in_doubt, listed
+from pytest_rollout.estimates import Estimate
+from pytest_rollout.gate_words import Ab, Budgets, Flags, Metrics
 from pytest_rollout.memory import Memory
 from pytest_rollout.plan.conditions import parse_percent
-from pytest_rollout.plan.model import BASELINE, CONTROL, PLANNED_DAYS, Budget, Plan, percent_text
+from pytest_rollout.plan.experiment import CONTROL
+from pytest_rollout.plan.model import Plan
+from pytest_rollout.plan.phase import BASELINE, PLANNED_DAYS, Budget, percent_text
 from pytest_rollout.presence import Span
 from pytest_rollout.readings import Readings
 from pytest_rollout.remembering import Approvals, History, StageNow
 from pytest_rollout.stages import TOLERANCE
 from pytest_rollout.waiting import Waiting
-from pytest_rollout.windows import Window
 
 if TYPE_CHECKING:
     import httpx
 
     from pytest_rollout.arms import Arms
     from pytest_rollout.drill import Drill, Range
-    from pytest_rollout.live_comparison import LiveComparison
     from pytest_rollout.load import Load
     from pytest_rollout.machine import Machine
-    from pytest_rollout.readings import MetricReading
-
-
-def _no_memory() -> Memory:
-    raise SourceError("this gate's rollout remembers nothing")
-
-
-def _no_range() -> Range:
-    raise SourceError("this gate's rollout has no place for drills")
 
 
 @dataclass(frozen=True)
@@ -66,24 +51,24 @@ class Scope:
     phases: tuple[str, ...]
     readings: Callable[[], Readings]
     claims: GateClaims
-    gate: str = ""
-    memory: Callable[[], Memory] = _no_memory
-    range: Callable[[], Range] = _no_range
+    gate: str
+    memory: Callable[[], Memory]
+    range: Callable[[], Range]
 
     @property
     def metrics(self) -> Metrics:
         """The plan's metrics."""
-        return Metrics(self)
+        return Metrics(self.readings, self.claims)
 
     @property
     def budgets(self) -> Budgets:
         """The plan's limits in the gate's phase."""
-        return Budgets(self)
+        return Budgets(self.plan, self.phases)
 
     @property
     def flags(self) -> Flags:
         """The feature flags of the environment."""
-        return Flags(self)
+        return Flags(self.readings, self.claims)
 
     @property
     def ab(self) -> Ab:
@@ -94,10 +79,8 @@ class Scope:
         """The claim that a line of the plan about the phase's experiment makes."""
         from pytest_rollout.soundness import claim_of
 
-        try:
+        with in_doubt():
             return claim_of(self.arms(), line)
-        except SourceError as error:
-            raise Inconclusive(str(error), reason=error.reason) from None
 
     def arms(self) -> Arms:
         """The gate's phase as an experiment.
@@ -160,10 +143,8 @@ class Scope:
         Raises:
             Inconclusive: The past cannot be read.
         """
-        try:
+        with in_doubt():
             return self.waiting().claim(name)
-        except SourceError as error:
-            raise Inconclusive(str(error), reason=error.reason) from None
 
     def waiting(self) -> Waiting:
         """What the gate's phase waits for.
@@ -187,10 +168,8 @@ class Scope:
         """
         if not stages and not condition:
             return ""
-        try:
+        with in_doubt():
             waiting = self.waiting()
-        except SourceError as error:
-            raise Inconclusive(str(error), reason=error.reason) from None
         if condition:
             return waiting.why_not(condition)
         percent = waiting.standing.percent
@@ -254,116 +233,3 @@ class Scope:
         from pytest_rollout.machine import Machine
 
         return Machine(self.readings(), self.claims)
-
-
-@dataclass(frozen=True)
-class Metrics:
-    """`metrics("name")`: readings of the plan's metrics, as of the run's instant."""
-
-    _scope: Scope = field(repr=False)
-
-    def __call__(self, name: str) -> MetricReading:
-        """The value of one metric; unknown, with the reason, where its source gave no number.
-
-        A share or a summary is an `Estimate` that has no past of its own, which a checker of types cannot know.
-
-        Raises:
-            RolloutError: The plan has no such metric.
-        """
-        read = self._scope.claims.read(name)  # first, so that a question that failed and was swallowed is still seen
-        found = replace(self._scope.readings().metric(name), sources=frozenset({read}))
-        return cast("MetricReading", found)
-
-    def window(self, name: str, length: timedelta) -> Window:
-        """The series of one metric, also of one whose value is no reading."""
-        read = self._scope.claims.read(name)
-        return replace(self._scope.readings().window(name, length), sources=frozenset({read}))
-
-
-@dataclass(frozen=True)
-class Budgets:
-    """`budget("name")`: the limit that the plan sets for a metric in the gate's phase."""
-
-    _scope: Scope = field(repr=False)
-
-    def __call__(self, name: str) -> Limit:
-        """One limit, with its levels.
-
-        Raises:
-            RolloutError: No such budget in the gate's phase.
-            QuestionError: The gate is judged for several phases, whose limits differ.
-        """
-        plan = self._scope.plan
-        phases = [plan.phases[phase] for phase in self._scope.phases]
-        limits = [phase.budgets[name].limit for phase in phases if name in phase.budgets]
-        if len(limits) < len(phases) or not limits:
-            without = [phase.name for phase in phases if name not in phase.budgets]
-            known = {each for phase in phases for each in phase.budgets}
-            lines = [f"{plan.rollout} has no budget '{name}' in {listed(without)}", f"budgets there: {listed(known)}"]
-            raise RolloutError("\n  ".join([*lines, *did_you_mean(name, known)]))
-        if any(limit.levels != limits[0].levels for limit in limits):
-            raise QuestionError(
-                f"budget '{name}' differs between {listed(self._scope.phases)}: write a gate for each phase"
-            )
-        return limits[0]
-
-
-@dataclass(frozen=True)
-class Flags:
-    """`flags("name")`: a feature flag as it is now; `on` and `off` claim a switch."""
-
-    _scope: Scope = field(repr=False)
-
-    def __call__(self, name: str) -> Fact | Reading:
-        """A switch or word as a `Fact`, a number as a `Reading`; unknown where there is no such flag."""
-        read = self._scope.claims.read(name)
-        return replace(self._scope.readings().flag(name), sources=frozenset({read}))
-
-    def on(self, name: str) -> Claim:
-        """The claim that a switch is on."""
-        return self._switch(name, on=True)
-
-    def off(self, name: str) -> Claim:
-        """The claim that a switch is off."""
-        return self._switch(name, on=False)
-
-    def _switch(self, name: str, *, on: bool) -> Claim:
-        flag = self(name)
-        if isinstance(flag, Reading):
-            raise QuestionError(f"flag '{name}' is a number ({flag.value:g}), not a switch: compare it")
-        return flag == on
-
-
-@dataclass(frozen=True)
-class Ab:
-    """`ab("latency_ms").p99.delta`: a metric of the phase's experiment, treatment against control."""
-
-    _arms: Callable[[], Arms] = field(repr=False)
-    _claims: GateClaims = field(repr=False)
-
-    def __call__(self, name: str, *, arm: str = "") -> LiveComparison:
-        """One metric of two arms.
-
-        Raises:
-            RolloutError: The plan has no such metric with samples, or no such arm.
-            Inconclusive: The past cannot be read, so nobody knows since when to look.
-        """
-        read = self._claims.read(f"ab {name}")
-        try:
-            return self._arms().comparison(name, arm).read_as(read)
-        except SourceError as error:
-            raise Inconclusive(str(error), reason=error.reason) from None
-
-    def winner(self, name: str, *, by: str = "mean") -> Claim:
-        """The claim that an arm is better than the control, all arms at once; its report says which.
-
-        Raises:
-            RolloutError: As for a comparison; also a metric that does not say which way is good.
-        """
-        from pytest_rollout.winner import winner
-
-        read = self._claims.read(f"winner by {name}")
-        try:
-            return winner(self._arms(), name, by, frozenset({read}))
-        except SourceError as error:
-            raise Inconclusive(str(error), reason=error.reason) from None

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from pytest_rollout.errors import SignoffError
-from pytest_rollout.plan.model import Environment, Phase, Plan
+from pytest_rollout.plan.environment import Environment
+from pytest_rollout.plan.model import Plan
+from pytest_rollout.plan.phase import Phase
 from pytest_rollout.remembered import Signed, Statement
 from pytest_rollout.signoff.approvals import Signoff, Wanted, verify_approvals
 from pytest_rollout.signoff.approvers import Register, find_register, read_register

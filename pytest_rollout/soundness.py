@@ -11,14 +11,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from pytest_rollout.arms import Arms
-from pytest_rollout.claims import Claim, Truth
+from pytest_rollout.claim_facts import Truth
+from pytest_rollout.claims import Claim
+from pytest_rollout.comparing import claim_about
 from pytest_rollout.decisions import Reason
 from pytest_rollout.errors import SourceError
-from pytest_rollout.estimates import Estimate, Reading, claim_about
+from pytest_rollout.estimates import Estimate, Reading
 from pytest_rollout.experiment.contamination import BEGIN_AGAIN, contamination
 from pytest_rollout.experiment.design import Doubt
 from pytest_rollout.live_comparison import LiveComparison
-from pytest_rollout.plan.model import CONTROL, LAST_DAY, Budget
+from pytest_rollout.plan.experiment import CONTROL, LAST_DAY
+from pytest_rollout.plan.phase import Budget
 from pytest_rollout.planned_split import UNPLANNED
 from pytest_rollout.quantities import convert, format_number, with_unit
 
@@ -112,12 +115,7 @@ def _last_day(arms: Arms, budget: Budget) -> Claim:
         limit=limit,
         near=high if math.isfinite(high) else low,
         alpha=_alpha(arms, estimate, low, high) if beyond else 1.0,
-        level=level.name if beyond else "",
-        decision=level.decision if beyond else None,
-        trigger=True,
-        to=level.to if beyond else "",
-        action=level.action,
-        runbook=level.runbook,
+        consequence=level.consequence(crossed=beyond, trigger=True),
     )
 
 

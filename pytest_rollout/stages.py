@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from pytest_rollout.errors import QuantityError
 from pytest_rollout.plan.conditions import parse_percent
-from pytest_rollout.plan.model import Phase, Stage, percent_text
+from pytest_rollout.plan.phase import Phase, Stage, percent_text
 
 PREVIOUS, HALF = "previous", "half"
 TOLERANCE = 1e-6

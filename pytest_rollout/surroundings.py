@@ -27,7 +27,8 @@ from pytest_rollout.environment import (
 from pytest_rollout.errors import RolloutError
 from pytest_rollout.evidence import EVIDENCE_NAME, Bundle, Shape, digest_of, read_bundle, write_bundle
 from pytest_rollout.memory import Memory
-from pytest_rollout.plan.model import PREFLIGHT, Environment, Plan
+from pytest_rollout.plan.environment import Environment
+from pytest_rollout.plan.model import PREFLIGHT, Plan
 from pytest_rollout.readings import Readings
 from pytest_rollout.sources import Kinds
 from pytest_rollout.sources.once import AnswerBook

@@ -15,7 +15,8 @@ from typing import NoReturn
 
 import httpx
 
-from pytest_rollout.claims import Claim, ClaimFacts, GateClaims, Truth
+from pytest_rollout.claim_facts import ClaimFacts, Truth
+from pytest_rollout.claims import Claim, GateClaims
 from pytest_rollout.decisions import Reason
 from pytest_rollout.errors import Inconclusive, QuestionError, RolloutError, SourceError
 from pytest_rollout.sources.once import AnswerBook

@@ -1,8 +1,7 @@
 """The verdict: gates, lock and troubles in, one decision and one exit code out.
 
-The worst gate decides a phase, the worst phase the run. Nothing here can make
-a decision milder except Holm's correction, which turns a trigger that fails
-only uncorrected into a HOLD.
+The worst gate decides a phase, the worst phase the run. Nothing makes a
+decision milder except Holm's correction: see `triggers`.
 """
 
 from __future__ import annotations
@@ -11,15 +10,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_rollout.book import Book, PlannedGate
-from pytest_rollout.claims import ClaimFacts, Truth
+from pytest_rollout.claim_facts import ClaimFacts, Truth
 from pytest_rollout.decisions import WAITING, Decision, ExitCode, Reason
 from pytest_rollout.judgement import GateVerdict, judge
 from pytest_rollout.lock import LOCK_NAME, Lock
-from pytest_rollout.stats.multiplicity import holm
-
-FAMILY_LEVEL = 0.05
-"""The family-wise error of a phase's statistical triggers."""
-
+from pytest_rollout.triggers import corrected, targets
 
 _NOTHING_MEASURED = (
     "has no gate here that looks at the release: time and signatures alone prove nothing of it; "
@@ -97,7 +92,7 @@ class Verdict:
     def fired(self) -> tuple[str, ...]:
         """Where to go back to, as each trigger that fired says; empty texts where one says nothing."""
         firing = [gate for gate in self.gates if gate.counts and gate.decision is Decision.ROLLBACK]
-        return tuple(to for gate in firing for to in (_targets(gate) or [gate.gate.rollback_to]))
+        return tuple(to for gate in firing for to in (targets(gate) or [gate.gate.rollback_to]))
 
     def with_reasons(self, reasons: Sequence[Because]) -> Verdict:
         """The verdict with further reasons against it; it can only become worse."""
@@ -166,7 +161,7 @@ def judge_phase(
     gates = [_judged(gate, book, today) for gate in sorted(collected, key=lambda gate: gate.id)]
     missing = _missing(rollout, phase, {gate.gate.id for gate in gates}, lock, planned_lines)
     gates += [_skipped(gate) if gate.gate.id.partition("::")[0] in skipped else gate for gate in missing]
-    gates = _corrected(gates)
+    gates = corrected(gates)
     reasons = [_because(gate) for gate in gates if gate.counts and gate.decision is not Decision.PROCEED]
     reasons += _lock_reasons(gates, lock, phase, lock_command) if lock else []
     reasons += [] if lock else [Because(Reason.UNLOCKED, f"{unlocked}: run `{lock_command}` and commit it")]
@@ -244,44 +239,3 @@ def _lock_reasons(gates: Iterable[GateVerdict], lock: Lock, phase: str, command:
 
 def _because(gate: GateVerdict) -> Because:
     return Because(gate.reason, gate.sentence, gate.gate.id)
-
-
-def _corrected(gates: list[GateVerdict]) -> list[GateVerdict]:
-    """ROLLBACK by sampled triggers stands only where Holm's correction lets it; facts stand outside.
-
-    The family is what could have fired, not what did: every gate that takes
-    the release back and is not known to rest on facts alone.
-    """
-    family = [gate for gate in gates if gate.counts and _could_fire_by_chance(gate)]
-    firing = [gate for gate in family if gate.decision is Decision.ROLLBACK and _alpha(gate) > 0]
-    stands = holm([_alpha(gate) for gate in firing], family=len(family), level=FAMILY_LEVEL)
-    overruled = {gate.gate.id for gate, stood in zip(firing, stands, strict=True) if not stood}
-    return [_as_hold(gate, len(family)) if gate.gate.id in overruled else gate for gate in gates]
-
-
-def _could_fire_by_chance(gate: GateVerdict) -> bool:
-    # An exact number cannot, and is as exact while nobody knows it: the family is the same at every look.
-    sampled = [claim for claim in gate.claims if claim.confidence < 1]
-    if gate.gate.rollback or gate.gate.trigger:
-        return bool(sampled) or not gate.claims
-    return any(claim.trigger for claim in sampled)
-
-
-def _alpha(gate: GateVerdict) -> float:
-    """The level of the claim that fired; 0 when facts alone suffice."""
-    return min((claim.alpha for claim in gate.claims if _fired(claim)), default=0.0)
-
-
-def _targets(gate: GateVerdict) -> list[str]:
-    return [claim.to for claim in gate.claims if _fired(claim) and claim.level]
-
-
-def _fired(claim: ClaimFacts) -> bool:
-    return claim.truth is Truth.REFUTED and (claim.decision is Decision.ROLLBACK or not claim.level)
-
-
-def _as_hold(gate: GateVerdict, family: int) -> GateVerdict:
-    sentence = (
-        f"{gate.sentence}: refuted at level {_alpha(gate):.2g} alone, not when {family} triggers are asked at once"
-    )
-    return replace(gate, decision=Decision.HOLD, reason=Reason.INCONCLUSIVE, sentence=sentence)

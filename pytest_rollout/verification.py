@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pytest_rollout.claims import Truth
+from pytest_rollout.claim_facts import Truth
 from pytest_rollout.decisions import WAITING, Decision, ExitCode
 from pytest_rollout.quantities import format_duration
 from pytest_rollout.receipt import RUN_ID, SCHEMA

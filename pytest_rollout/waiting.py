@@ -14,11 +14,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from shlex import quote
 
-from pytest_rollout.claims import Claim, Truth
+from pytest_rollout.claim_facts import Truth
+from pytest_rollout.claims import Claim
+from pytest_rollout.comparing import claim_about
 from pytest_rollout.decisions import Decision, Reason
-from pytest_rollout.estimates import Estimate, Reading, claim_about
-from pytest_rollout.plan.model import Phase, percent_text
+from pytest_rollout.estimates import Estimate, Reading
 from pytest_rollout.plan.nodes import typed_path
+from pytest_rollout.plan.phase import Phase, percent_text
 from pytest_rollout.provenance import Provenance
 from pytest_rollout.quantities import format_duration
 from pytest_rollout.remembered import Remembered, Signed, Streak

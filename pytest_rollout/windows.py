@@ -1,7 +1,6 @@
 """Windows: a metric over a stretch of time, and what may be said of it.
 
-A window knows when samples should have come and where they did not. What a
-gap hides could have been anything: the highest value seen is still a lower
+What a gap hides could have been anything: the highest value seen is still a lower
 bound of the highest there was, so a gap opens one side of an answer and
 never closes it.
 """
@@ -9,30 +8,22 @@ never closes it.
 from __future__ import annotations
 
 import math
-import operator
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from functools import cached_property
-from itertools import pairwise
+from datetime import timedelta
 from typing import TYPE_CHECKING, NoReturn
 
 from pytest_rollout.claims import Claim
 from pytest_rollout.decisions import Reason
-from pytest_rollout.errors import QuantityError, QuestionError
+from pytest_rollout.errors import QuestionError
 from pytest_rollout.estimates import Estimate, Reading
-from pytest_rollout.held import Gap, Held, InARow, Lasting, Point, highest_held
-from pytest_rollout.provenance import Provenance
-from pytest_rollout.quantities import format_duration, parse_duration
+from pytest_rollout.held import Held, InARow, Lasting, Point, highest_held
+from pytest_rollout.quantities import duration_of, format_duration
+from pytest_rollout.timeseries import GAP_STEPS, TimeSeries
 
 if TYPE_CHECKING:
     from pytest_rollout.stats.bounds import Bounds
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-GAP_STEPS = 2.5
-"""How many steps apart two samples may be before something is missing between them."""
 LEAST_COVERAGE = 0.95
 """How much of a window must be known before its mean or slope is estimated."""
 
@@ -42,33 +33,15 @@ _ALSO_CALLED = {"avg": "mean", "average": "mean", "maximum": "max", "minimum": "
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Window:
-    """One series between two instants.
+class Window(TimeSeries):
+    """One series between two instants, and what may be said of it.
 
     Args:
-        name: The metric.
-        unit: Its unit.
-        start: Where the window begins, UTC; samples at `start` itself are outside.
-        end: Where it ends, UTC.
-        step: How far apart samples should be.
-        times: When each sample was taken, in seconds from `start`, rising.
-        values: What it said; every one finite.
-        lost: When there were samples that said no number, rising.
         confidence: Of the bounds of a mean or a slope, each.
-        unknown: Why there is no series at all, as a reading; None when there is one.
+        sources: Which reads of the running gate it rests on.
     """
 
-    name: str
-    unit: str
-    start: datetime
-    end: datetime
-    step: timedelta
-    times: tuple[float, ...] = field(repr=False)
-    values: tuple[float, ...] = field(repr=False)
-    lost: tuple[float, ...] = field(default=(), repr=False)
     confidence: float = 0.95
-    provenance: Provenance = field(default=Provenance(), repr=False)
-    unknown: Reading | None = field(default=None, repr=False)
     sources: frozenset[int] = field(default=frozenset(), repr=False)
 
     if not TYPE_CHECKING:  # whoever checks types is told of a slip by what is declared
@@ -84,34 +57,6 @@ class Window:
         )
 
     __le__ = __gt__ = __ge__ = __lt__
-
-    @property
-    def length(self) -> timedelta:
-        """From start to end."""
-        return self.end - self.start
-
-    @property
-    def coverage(self) -> float:
-        """The share of the window in which the metric is known, between 0 and 1."""
-        hidden = sum(to - since for since, to in self.gaps)
-        return max(0.0, 1 - hidden / self.length.total_seconds()) if self.times else 0.0
-
-    @cached_property
-    def gaps(self) -> tuple[Gap, ...]:
-        """Stretches in which nothing is known, in seconds from the start.
-
-        Those of more than two and a half steps without a sample, and those in which one came that is no number.
-        """
-        step, end = self.step.total_seconds(), self.length.total_seconds()
-        if not self.times:
-            return ((0.0, end),)
-        marks = [0.0, *self.times, end]
-        spoilt = {bisect_left(self.times, each) for each in self.lost}
-        return tuple(
-            (since, to)
-            for number, (since, to) in enumerate(pairwise(marks))
-            if to - since > GAP_STEPS * step or number in spoilt
-        )
 
     @property
     def max(self) -> Estimate:
@@ -226,10 +171,6 @@ class Window:
         rank = _rank(share, len(low))
         return self._estimate(what, value, min(low[rank], value), max(high[rank], value), "order statistic")
 
-    def _missing(self) -> int:
-        step = self.step.total_seconds()
-        return sum(max(1, round((to - since) / step) - 1) for since, to in self.gaps)
-
     def _inferred(self, what: str, unit: str, estimator: Callable[..., Bounds]) -> Estimate:
         if not self.values or self.coverage < LEAST_COVERAGE:
             return replace(self._unknown(what, self.hidden), unit=unit, confidence=self.confidence)
@@ -274,22 +215,6 @@ class Window:
     def _name(self, what: str) -> str:
         return f"{self.name} {what} over {format_duration(self.length)}"
 
-    @property
-    def hidden(self) -> str:
-        """What is missing, in words."""
-        if not self.times:
-            return f"no sample in {format_duration(self.length)}"
-        if not self.gaps:
-            return ""
-        longest = max(self.gaps, key=lambda gap: gap[1] - gap[0])
-        since = self.start + timedelta(seconds=longest[0])
-        return (
-            f"{self.coverage:.1%} of {format_duration(self.length)} is covered: "
-            f"{len(self.gaps)} gap{'s' if len(self.gaps) > 1 else ''}, the longest "
-            f"{format_duration(timedelta(seconds=longest[1] - longest[0]))} from {since:%Y-%m-%d %H:%M} UTC, "
-            f"where a sample is due every {format_duration(self.step)}"
-        )
-
 
 @dataclass(frozen=True)
 class Kept:
@@ -328,69 +253,5 @@ class Kept:
         return replace(window._estimate(what, value, low, high, "held level"), name=name)
 
 
-def window_of(samples: Sequence[tuple[datetime | None, float]], window: Window) -> Window:
-    """An empty window filled with samples; see `filled`."""
-    times = [None if at is None else (at - _EPOCH) // _MICROSECOND for at, _ in samples]
-    return filled(window, times, [value for _, value in samples])
-
-
-def filled(window: Window, times: Sequence[int | None], values: Sequence[float]) -> Window:
-    """An empty window filled with what a source said.
-
-    Samples that are no number are missing ones. A time that is unknown,
-    outside the window or not after the one before it makes all of it unknown:
-    which value belongs where would be a guess.
-
-    Args:
-        window: The window, without samples.
-        times: When each sample was taken, in microseconds since 1970 UTC; None where that is unknown.
-        values: What each says, as many as there are times.
-    """
-    start, end = (window.start - _EPOCH) // _MICROSECOND, window.length.total_seconds()
-    seconds = [math.nan if at is None else (at - start) / 1_000_000 for at in times]
-    if not all(map(operator.lt, [0.0, *seconds], seconds)) or (seconds and seconds[-1] > end):
-        return replace(window, unknown=_misplaced(window, seconds))
-    floats = tuple(map(float, values))
-    if all(map(math.isfinite, floats)):
-        return replace(window, times=tuple(seconds), values=floats)
-    known = [(at, value) for at, value in zip(seconds, floats, strict=True) if math.isfinite(value)]
-    lost = tuple(at for at, value in zip(seconds, floats, strict=True) if not math.isfinite(value))
-    return replace(window, times=tuple(at for at, _ in known), values=tuple(value for _, value in known), lost=lost)
-
-
-def _misplaced(window: Window, seconds: Sequence[float]) -> Reading:
-    """The first sample whose time is not after the one before it, or behind the window's end."""
-    end = window.length.total_seconds()
-    previous, wrong = next((before, at) for before, at in pairwise([0.0, *seconds]) if not before < at <= end)
-    after = window.start + timedelta(seconds=previous)
-    found = "a sample without a time"
-    if not math.isnan(wrong):
-        found = f"a sample of {window.start + timedelta(seconds=wrong):%Y-%m-%d %H:%M:%S} UTC"
-    return Reading.unknown(
-        f"{found} where one after {after:%Y-%m-%d %H:%M:%S} and up to {window.end:%Y-%m-%d %H:%M:%S} UTC was due",
-        name=window.name,
-        unit=window.unit,
-        needs="return one series, in time order, within the window",
-        provenance=window.provenance,
-    )
-
-
 def _rank(share: float, count: int) -> int:
     return max(0, math.ceil(share * count) - 1)
-
-
-def duration_of(length: object) -> timedelta:
-    """How long a question asks about: a text such as "24h", or a `timedelta`; above 0.
-
-    Raises:
-        QuestionError: Anything else, such as a plain number, whose unit nobody knows.
-    """
-    if not isinstance(length, str | timedelta):
-        raise QuestionError(f"{length!r} is no duration: write it with its unit, as in '24h'")
-    try:
-        found = parse_duration(length) if isinstance(length, str) else length
-    except QuantityError as error:
-        raise QuestionError(str(error)) from None
-    if found <= timedelta(0):
-        raise QuestionError(f"{length} is no duration: it has to be above 0")
-    return found

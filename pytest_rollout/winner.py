@@ -6,10 +6,12 @@ import math
 from dataclasses import replace
 
 from pytest_rollout.arms import Arms
-from pytest_rollout.claims import Claim, Truth
+from pytest_rollout.claim_facts import Truth
+from pytest_rollout.claims import Claim
+from pytest_rollout.comparing import claim_about
 from pytest_rollout.errors import QuestionError
-from pytest_rollout.estimates import Estimate, claim_about
-from pytest_rollout.plan.model import CONTROL
+from pytest_rollout.estimates import Estimate
+from pytest_rollout.plan.experiment import CONTROL
 from pytest_rollout.quantities import format_number, with_unit
 from pytest_rollout.stats.multiplicity import holm
 

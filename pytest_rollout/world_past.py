@@ -8,7 +8,6 @@ and only for an embedded world, whose verdict releases nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,7 +16,8 @@ from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.ledger import drafts
 from pytest_rollout.ledger.entries import Draft, Kind
 from pytest_rollout.ledger.ledger import open_ledger
-from pytest_rollout.plan.model import BASELINE, Phase, Plan, Stage
+from pytest_rollout.plan.model import Plan
+from pytest_rollout.plan.phase import BASELINE, Phase, Stage
 from pytest_rollout.recorded import asked_of
 from pytest_rollout.stages import Standing
 from pytest_rollout.verdict import Because, Verdict
@@ -139,14 +139,14 @@ def write_past(lived: Lived, folder: Path) -> str:
         *(entry for name in lived.phases for entry in _lived(lived, name)),
     ]
     entries.sort(key=lambda draft: draft.at)
-    with closing(open_ledger(str(path), folder)) as ledger:
+    with open_ledger(str(path), folder) as ledger:
         ledger.append_all(entries, recorded_at=lived.at)
     return str(path)
 
 
 def write_baselines(lived: Lived, where: str) -> None:
     """Record what the world was before in a ledger that stays, the first time."""
-    with closing(open_ledger(where, lived.plan.folder)) as ledger:
+    with open_ledger(where, lived.plan.folder) as ledger:
         ledger.append_all(list(_baselines(lived)), recorded_at=lived.at)
 
 

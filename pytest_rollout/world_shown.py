@@ -7,13 +7,12 @@ ledger says so, and is at the percentages that were written down in it.
 
 from __future__ import annotations
 
-from contextlib import closing
 from datetime import timedelta
 
 from pytest_rollout.ledger.entries import Kind
 from pytest_rollout.ledger.ledger import open_ledger
 from pytest_rollout.ledger.timeline import STATUS_KINDS, status
-from pytest_rollout.plan.model import Phase
+from pytest_rollout.plan.phase import Phase
 from pytest_rollout.world.running import ShownPhase
 from pytest_rollout.world_past import Lived
 
@@ -36,7 +35,7 @@ def remembered_phase(lived: Lived, where: str) -> ShownPhase | None:
     if not names:
         return None
     phase = lived.plan.phases[names[-1]]
-    with closing(open_ledger(where, lived.plan.folder)) as ledger:
+    with open_ledger(where, lived.plan.folder) as ledger:
         kinds = STATUS_KINDS - {Kind.BASELINE}
         entries = ledger.entries(lived.plan.rollout, lived.environment, kinds=kinds, until=lived.at)
     stands = status(entries, phase=phase.name, at=lived.at)

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from pytest_rollout.errors import SignoffError, WorldError
-from pytest_rollout.plan.model import Phase, Plan
+from pytest_rollout.plan.model import Plan
+from pytest_rollout.plan.phase import Phase
 from pytest_rollout.signoff.approvers import APPROVERS_NAME
 from pytest_rollout.signoff.documents import Approval, Statement, text_of
 from pytest_rollout.signoff.keygen import sign

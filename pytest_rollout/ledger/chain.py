@@ -65,19 +65,6 @@ def move_head(session: Session, head: Head) -> None:
     session.run(_MOVE_HEAD, {"entries": head.entries, "digest": head.digest})
 
 
-def refuse_another(session: Session, row: Row, number: int) -> None:
-    """Refuse a line of an export that is about an entry which is another one here.
-
-    Raises:
-        LedgerError: It is.
-    """
-    query = f"SELECT digest FROM {ENTRIES} WHERE sequence = :sequence"  # noqa: S608 - a constant
-    if [found[0] for found in session.rows(query, {"sequence": row.sequence})] != [row.digest]:
-        raise LedgerError(
-            f"line {number}: this ledger has another entry {row.sequence}: it is the export of another ledger"
-        )
-
-
 def about(
     rollout: str,
     environment: str,

@@ -23,7 +23,6 @@ from pytest_rollout.ledger.chain import (
     head_of,
     move_head,
     recorded_once,
-    refuse_another,
     rows_of,
 )
 from pytest_rollout.ledger.checking import Finding, Head, findings
@@ -40,14 +39,13 @@ from pytest_rollout.ledger.entries import (
     digest_of,
     entry_of,
     row_of,
-    verify,
 )
 from pytest_rollout.ledger.evaluations import Evaluation, Quality, outcome_of
 from pytest_rollout.ledger.schema import DETAILS, ENTRIES, migrate
 from pytest_rollout.ledger.sqlite import open_sqlite
 from pytest_rollout.ledger.store import Store
 from pytest_rollout.ledger.timeline import STATUS_KINDS, Status, status
-from pytest_rollout.ledger.transfer import line_of, read_line
+from pytest_rollout.ledger.transfer import page_of, take_in
 
 _PAGE = 500
 
@@ -265,27 +263,9 @@ class Ledger:
         """
         end = self.head().entries
         for first in range(1, end + 1, _PAGE):
-            yield from self._page(first, min(first + _PAGE - 1, end))
-
-    def _page(self, first: int, last: int) -> list[str]:
-        between = {"first": first, "last": last}
-        with self._store.reading() as session:
-            details = {
-                int(row[0]): str(row[1])
-                for row in session.rows(
-                    f"SELECT sequence, content FROM {DETAILS} WHERE sequence BETWEEN :first AND :last",  # noqa: S608
-                    between,
-                )
-            }
-            rows = list(rows_of(session, "WHERE sequence BETWEEN :first AND :last ORDER BY sequence", between))
-        for expected, row in enumerate(rows, start=first):
-            verify(row)
-            detail = details.get(row.sequence)
-            if row.sequence != expected or row.detail != ("" if detail is None else content_digest(detail)):
-                raise LedgerError(f"{self.where}: {changed(expected)}")
-        if len(rows) != last - first + 1:
-            raise LedgerError(f"{self.where}: entries are missing\nrun `rollout ledger check`")
-        return [line_of(row, details.get(row.sequence)) for row in rows]
+            with self._store.reading() as session:
+                lines = page_of(session, first, min(first + _PAGE - 1, end), self.where)
+            yield from lines
 
     def import_(self, lines: Iterable[str]) -> int:
         """Add what `export` gave, all or nothing.
@@ -300,24 +280,11 @@ class Ledger:
             LedgerError: A line is not what was exported, the chain has a gap,
                 or it is the chain of another ledger.
         """
-        added = 0
         with self._store.writing() as session:
-            head = head_of(session, self.where)
-            for number, line in enumerate(lines, start=1):
-                if not line.strip():
-                    continue
-                row, detail = read_line(line, number)
-                if row.sequence <= head.entries:
-                    refuse_another(session, row, number)
-                elif row.sequence != head.entries + 1 or row.previous != head.digest:
-                    raise LedgerError(
-                        f"line {number}: entry {row.sequence} does not follow entry {head.entries} of this ledger"
-                    )
-                else:
-                    head = add(session, row, detail)
-                    added += 1
+            before = head_of(session, self.where)
+            head = take_in(session, lines, before)
             move_head(session, head)
-        return added
+        return head.entries - before.entries
 
     def close(self) -> None:
         """Let go of the database."""

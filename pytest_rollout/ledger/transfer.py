@@ -1,4 +1,4 @@
-"""Transfer: an entry as one line of JSON, and back.
+"""Transfer: entries as lines of JSON, and back.
 
 A line holds everything that its digest covers, so that the lines of a ledger
 can be checked without it, and make another ledger with the same chain.
@@ -10,7 +10,11 @@ import json
 from collections.abc import Iterable
 
 from pytest_rollout.errors import LedgerError
-from pytest_rollout.ledger.entries import COLUMNS, Row, canonical, content_digest, digest_of, verify
+from pytest_rollout.ledger.chain import add, rows_of
+from pytest_rollout.ledger.checking import Head
+from pytest_rollout.ledger.entries import COLUMNS, Row, canonical, changed, content_digest, digest_of, verify
+from pytest_rollout.ledger.schema import DETAILS, ENTRIES
+from pytest_rollout.ledger.store import Session
 
 _LONGEST = 16 * 2**20
 
@@ -39,6 +43,60 @@ def read_line(line: str, number: int) -> tuple[Row, str | None]:
         raise LedgerError(f"line {number}: entry {row.sequence} is not what was written: its digest does not fit it")
     verify(row)
     return row, details
+
+
+def page_of(session: Session, first: int, last: int, where: str) -> list[str]:
+    """The lines of some entries that follow each other.
+
+    Raises:
+        LedgerError: One of them is not what was written, or missing.
+    """
+    between = {"first": first, "last": last}
+    kept = f"SELECT sequence, content FROM {DETAILS} WHERE sequence BETWEEN :first AND :last"  # noqa: S608 - a constant
+    details = {int(row[0]): str(row[1]) for row in session.rows(kept, between)}
+    rows = list(rows_of(session, "WHERE sequence BETWEEN :first AND :last ORDER BY sequence", between))
+    for expected, row in enumerate(rows, start=first):
+        verify(row)
+        detail = details.get(row.sequence)
+        if row.sequence != expected or row.detail != ("" if detail is None else content_digest(detail)):
+            raise LedgerError(f"{where}: {changed(expected)}")
+    if len(rows) != last - first + 1:
+        raise LedgerError(f"{where}: entries are missing\nrun `rollout ledger check`")
+    return [line_of(row, details.get(row.sequence)) for row in rows]
+
+
+def take_in(session: Session, lines: Iterable[str], head: Head) -> Head:
+    """Add the entries of lines that follow the end of a chain; the end that it then has.
+
+    Raises:
+        LedgerError: A line is not what was exported, the chain has a gap, or it is the chain of another ledger.
+    """
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        row, detail = read_line(line, number)
+        if row.sequence <= head.entries:
+            _refuse_another(session, row, number)
+        elif row.sequence != head.entries + 1 or row.previous != head.digest:
+            raise LedgerError(
+                f"line {number}: entry {row.sequence} does not follow entry {head.entries} of this ledger"
+            )
+        else:
+            head = add(session, row, detail)
+    return head
+
+
+def _refuse_another(session: Session, row: Row, number: int) -> None:
+    """Refuse a line of an export that is about an entry which is another one here.
+
+    Raises:
+        LedgerError: It is.
+    """
+    query = f"SELECT digest FROM {ENTRIES} WHERE sequence = :sequence"  # noqa: S608 - a constant
+    if [found[0] for found in session.rows(query, {"sequence": row.sequence})] != [row.digest]:
+        raise LedgerError(
+            f"line {number}: this ledger has another entry {row.sequence}: it is the export of another ledger"
+        )
 
 
 def first_of(lines: Iterable[str]) -> int:

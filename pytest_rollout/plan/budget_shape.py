@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from pytest_rollout.plan import names
 from pytest_rollout.plan.conditions import parse_percent
-from pytest_rollout.plan.model import BASELINE, CONTROL
+from pytest_rollout.plan.experiment import CONTROL
+from pytest_rollout.plan.phase import BASELINE
 from pytest_rollout.plan.shape import Choice, Parsed, Shape, Text, duration
 from pytest_rollout.plan.structures import Either, Fields, ListOf, Others, Refusal
 from pytest_rollout.plan.thresholds import PATTERN, parse_limit

@@ -8,22 +8,15 @@ from pytest_rollout.errors import did_you_mean, listed
 from pytest_rollout.limits import Limit
 from pytest_rollout.plan.budget_shape import BUDGET_KEYS
 from pytest_rollout.plan.conditions import build_conditions, build_stages, traffic_of
+from pytest_rollout.plan.experiment import CONTROL, EXPERIMENT_CHECKS
 from pytest_rollout.plan.experiments import Compared, build_experiment, difference_sides
 from pytest_rollout.plan.levels import build_levels, change_sides, own_sides
 from pytest_rollout.plan.looks import build_checkpoint, build_schedule
+from pytest_rollout.plan.metric import Metric
 from pytest_rollout.plan.metrics import Metrics
-from pytest_rollout.plan.model import (
-    BASELINE,
-    CONDITIONS,
-    CONTROL,
-    EXPERIMENT_CHECKS,
-    PREFLIGHT,
-    Budget,
-    Metric,
-    Phase,
-    change_name,
-)
+from pytest_rollout.plan.model import PREFLIGHT
 from pytest_rollout.plan.nodes import Findings, Kind, Node, quoted
+from pytest_rollout.plan.phase import BASELINE, CONDITIONS, Budget, Phase, change_name
 from pytest_rollout.plan.responses import build_responses, check_rto
 
 

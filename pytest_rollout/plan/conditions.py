@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from pytest_rollout.errors import QuantityError, did_you_mean, listed
-from pytest_rollout.plan.model import Conditions, Stage
 from pytest_rollout.plan.nodes import Findings, Kind, Node, quoted
+from pytest_rollout.plan.phase import Conditions, Stage
 from pytest_rollout.plan.shape import Choice, Name, Parsed, Shape, Text, duration
 from pytest_rollout.plan.structures import Fields, ListOf, ListOrMap, MapOf, RowsOf
 from pytest_rollout.quantities import Quantity, parse_duration

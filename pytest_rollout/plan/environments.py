@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from pytest_rollout.errors import did_you_mean, listed
 from pytest_rollout.plan.conditions import parse_percent
-from pytest_rollout.plan.model import Environment, SourceConfig, percent_text
+from pytest_rollout.plan.environment import Environment, SourceConfig
 from pytest_rollout.plan.nodes import Findings, Kind, Node, quoted
+from pytest_rollout.plan.phase import percent_text
 from pytest_rollout.sources.protocol import OptionValue
 
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pytest_rollout.errors import PlanError, Problem
-from pytest_rollout.plan.model import Environment, Place, SourceConfig
-from pytest_rollout.plan.nodes import clipped, shown_path, unprintable
+from pytest_rollout.plan.environment import Environment, SourceConfig
+from pytest_rollout.plan.nodes import Place, clipped, shown_path, unprintable
 from pytest_rollout.sources.protocol import OptionValue
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from pytest_rollout.errors import QuantityError, did_you_mean, listed
 from pytest_rollout.plan.conditions import PERCENT, parse_count, parse_percent
-from pytest_rollout.plan.model import CONTROL, Experiment, Metric, comparison_name
+from pytest_rollout.plan.experiment import CONTROL, Experiment, comparison_name
+from pytest_rollout.plan.metric import Metric
 from pytest_rollout.plan.nodes import Findings, Node, quoted
 from pytest_rollout.plan.shape import Choice, Name, Parsed, Shape, Text
 from pytest_rollout.plan.structures import Fields, ListOf, MapOf

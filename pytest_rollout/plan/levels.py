@@ -9,7 +9,7 @@ from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.errors import QuantityError, listed
 from pytest_rollout.limits import DEFAULT_DECISIONS, Level, out_of_order
 from pytest_rollout.plan.budget_shape import BUDGET_KEYS
-from pytest_rollout.plan.model import Metric
+from pytest_rollout.plan.metric import Metric
 from pytest_rollout.plan.nodes import Findings, Node, quoted
 from pytest_rollout.plan.thresholds import Change, Threshold
 from pytest_rollout.quantities import convert, format_duration, parse_duration

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pytest_rollout.plan.model import Checkpoint, Look
 from pytest_rollout.plan.nodes import Findings, Node
+from pytest_rollout.plan.phase import Checkpoint, Look
 from pytest_rollout.plan.shape import Shape, Text, duration
 from pytest_rollout.plan.structures import Fields, RowsOf
 from pytest_rollout.quantities import parse_duration

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pytest_rollout.errors import QuantityError, did_you_mean, listed
-from pytest_rollout.plan.model import Metric, NoData, Query, Ratio, Samples, Summary
+from pytest_rollout.plan.metric import Metric, NoData, Query, Ratio, Samples, Summary
 from pytest_rollout.plan.nodes import Findings, Kind, Node, quoted
 from pytest_rollout.plan.numbers import parse_burst, parse_quantile
 from pytest_rollout.plan.thresholds import parse_number

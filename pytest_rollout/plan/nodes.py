@@ -19,7 +19,6 @@ from typing import NoReturn
 
 from pytest_rollout.discovery import PLAN_NAME
 from pytest_rollout.errors import PlanError, Problem
-from pytest_rollout.plan.model import Place
 
 JsonValue = bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"] | None
 """What JSON can say."""
@@ -46,6 +45,16 @@ class Spot:
 
     line: int
     column: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """A position in a file: line and column from 1, and the dotted path inside the document."""
+
+    file: Path
+    line: int
+    column: int
+    path: str
 
 
 @dataclass(frozen=True, kw_only=True)

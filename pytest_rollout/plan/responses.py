@@ -15,8 +15,9 @@ from pathlib import Path
 from pytest_rollout.actions import ACTION_KINDS
 from pytest_rollout.actions.protocol import PERCENTAGE, WORDS, filled, words_in
 from pytest_rollout.errors import QuantityError, SourceError, did_you_mean, listed
-from pytest_rollout.plan.model import Condition, Response, SourceConfig
+from pytest_rollout.plan.environment import SourceConfig
 from pytest_rollout.plan.nodes import Findings, Kind, Node, quoted
+from pytest_rollout.plan.phase import Condition, Response
 from pytest_rollout.quantities import Quantity
 from pytest_rollout.sources.protocol import OptionValue
 

@@ -18,10 +18,11 @@ from allure_commons.types import AttachmentType
 from allure_commons.utils import md5, uuid4
 
 from pytest_rollout.book import Answer
-from pytest_rollout.claims import ClaimFacts, Truth
+from pytest_rollout.claim_facts import ClaimFacts, Truth
 from pytest_rollout.gate import GATE, Gate, answer_of
 from pytest_rollout.judgement import GateVerdict, judge
-from pytest_rollout.plan.model import Phase, Plan
+from pytest_rollout.plan.model import Plan
+from pytest_rollout.plan.phase import Phase
 from pytest_rollout.reports.asked import Asked, Told
 from pytest_rollout.reports.pictured import pictures_of, table_of
 from pytest_rollout.reports.plots import can_draw, drawn

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from pytest_rollout.claims import ClaimFacts
+from pytest_rollout.claim_facts import ClaimFacts
 from pytest_rollout.record import Earlier, GateRecord, PhaseRecord, Record, RoleRecord, StatementRecord
 from pytest_rollout.reports import words
 from pytest_rollout.verdict import Because

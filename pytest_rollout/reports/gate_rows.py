@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from pytest_rollout.claims import ClaimFacts
+from pytest_rollout.claim_facts import ClaimFacts
 from pytest_rollout.decisions import Decision
 from pytest_rollout.judgement import GateVerdict
 from pytest_rollout.reports.table import plain

@@ -14,7 +14,9 @@ from pathlib import Path
 
 from pytest_rollout.errors import UsageError
 from pytest_rollout.limits import Level
-from pytest_rollout.plan.model import CONTROL, Budget, Phase, Plan
+from pytest_rollout.plan.experiment import CONTROL
+from pytest_rollout.plan.model import Plan
+from pytest_rollout.plan.phase import Budget, Phase
 from pytest_rollout.quantities import format_duration, format_number, with_unit
 from pytest_rollout.reports.escape import markdown_code as code
 from pytest_rollout.reports.escape import markdown_text as text

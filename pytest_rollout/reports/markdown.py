@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
-from pytest_rollout.claims import ClaimFacts
+from pytest_rollout.claim_facts import ClaimFacts
 from pytest_rollout.decisions import Decision
 from pytest_rollout.record import GateRecord, PhaseRecord, Record
 from pytest_rollout.reports import words

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from pytest_rollout.claims import ClaimFacts
-from pytest_rollout.plan.model import CONTROL, LAST_DAY, Phase
+from pytest_rollout.claim_facts import ClaimFacts
+from pytest_rollout.plan.experiment import CONTROL, LAST_DAY
+from pytest_rollout.plan.phase import Phase
 from pytest_rollout.quantities import format_number
 from pytest_rollout.reports.asked import Told, arms_of, units_of, window_of
 from pytest_rollout.reports.pictures.difference import Difference, Mark

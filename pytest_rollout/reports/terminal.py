@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from pytest_rollout.book import Answer, PlannedGate
-from pytest_rollout.claims import ClaimFacts, Truth, describe, origin
+from pytest_rollout.claim_facts import ClaimFacts, Truth, describe, origin
 from pytest_rollout.decisions import MEANING, Decision, Reason
 from pytest_rollout.judgement import GateVerdict, judge_part
 from pytest_rollout.reports.escape import no_command

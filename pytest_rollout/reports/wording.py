@@ -10,7 +10,7 @@ import html
 from collections.abc import Sequence
 
 from pytest_rollout.book import PlannedGate
-from pytest_rollout.claims import ClaimFacts, Truth, describe, origin
+from pytest_rollout.claim_facts import ClaimFacts, Truth, describe, origin
 from pytest_rollout.decisions import MEANING, Decision, Reason
 from pytest_rollout.judgement import GateVerdict
 from pytest_rollout.quantities import format_number, with_unit

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from pytest_rollout.claims import ClaimFacts, Truth, origin
+from pytest_rollout.claim_facts import ClaimFacts, Truth, origin
 from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.judgement import GateVerdict
 from pytest_rollout.quantities import format_duration

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from pytest_rollout.claims import Truth
+from pytest_rollout.claim_facts import Truth
 from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.errors import SignoffError
 from pytest_rollout.verification import NOT_A_RECEIPT, Wanted, examine, why_not

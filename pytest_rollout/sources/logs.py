@@ -28,6 +28,7 @@ from pytest_rollout.errors import QuantityError, SourceError, did_you_mean, list
 from pytest_rollout.quantities import Quantity, parse_duration
 from pytest_rollout.sources.disk import in_time, matching, path_option
 from pytest_rollout.sources.document import first_line, parse_json, text_option
+from pytest_rollout.sources.logs_figures import Request
 from pytest_rollout.sources.process import Finished, run
 from pytest_rollout.sources.protocol import Answer, Option, OptionValue, Question, Sample, SourceKind
 from pytest_rollout.sources.selector import Expression, Matcher, parse_expression
@@ -115,7 +116,7 @@ class LogsSource:
                 lines = [f"{self.path}: the pattern has no group '{first_line(name, 40)}'", f"groups: {listed(groups)}"]
                 raise SourceError("\n".join([*lines, *did_you_mean(name, groups)]))
 
-    def _request(self, expression: Expression, question: Question) -> dict[str, object]:
+    def _request(self, expression: Expression, question: Question) -> Request:
         window = expression.window or self.window
         if window is None:
             raise SourceError(
@@ -139,7 +140,7 @@ class LogsSource:
             "unmatched": self.unmatched,
         }
 
-    def _answer(self, finished: Finished, request: Mapping[str, object]) -> Answer:
+    def _answer(self, finished: Finished, request: Request) -> Answer:
         if finished.status != 0:
             reason = first_line(finished.errors.decode("utf-8", "replace").strip().rpartition("\n")[2])
             raise SourceError(f"{self.path}: reading ended with {finished.status}: {reason or 'no reason given'}")

@@ -5,13 +5,30 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import NotRequired, TypedDict
 
 from pytest_rollout.errors import SourceError
 
 SECOND = 1_000_000
 _PER_SECONDS = {"per_second": 1, "per_minute": 60, "per_hour": 3600, "per_day": 86400}
+
+
+class Request(TypedDict):
+    """What one process asks of another about some files; times and lengths in microseconds, from 1970 on."""
+
+    files: NotRequired[list[str]]
+    pattern: str
+    time_format: str
+    zone: str
+    function: str
+    field: str
+    matchers: list[tuple[str, str, bool]]
+    at: int
+    start: int
+    step: int
+    window: int
+    unmatched: float
 
 
 class Lines:
@@ -34,12 +51,12 @@ class Lines:
             self.values.append(value)
 
 
-def samples(lines: Lines, request: Mapping[str, Any]) -> list[tuple[float, int]]:
+def samples(lines: Lines, request: Request) -> list[tuple[float, int]]:
     """The figure of the window, as old as its newest line; or that of each step's end, over a window of its own.
 
     A window without any line has none.
     """
-    function, at, start, step, window = (request[name] for name in ("function", "at", "start", "step", "window"))
+    function, step, window = request["function"], request["step"], request["window"]
     seconds = window / SECOND
     if not step:
         value = figure(function, lines.values, len(lines.times), seconds)
@@ -50,7 +67,7 @@ def samples(lines: Lines, request: Mapping[str, Any]) -> list[tuple[float, int]]
     times, rows = sorted(lines.times), sorted(zip(lines.chosen, lines.values, strict=True), key=lambda row: row[0])
     chosen, values = [row[0] for row in rows], [row[1] for row in rows]
     found: list[tuple[float, int]] = []
-    for end in reversed(range(at, start, -step)):
+    for end in reversed(range(request["at"], request["start"], -step)):
         count = bisect_right(times, end) - bisect_right(times, end - window)
         part = values[bisect_right(chosen, end - window) : bisect_right(chosen, end)]
         value = figure(function, part, count, seconds)

@@ -13,14 +13,14 @@ import math
 import re
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from pytest_rollout.errors import SourceError
-from pytest_rollout.sources.logs_figures import SECOND, Lines, samples
+from pytest_rollout.sources.logs_figures import SECOND, Lines, Request, samples
 
 MAX_LINE_BYTES = 2**18
 MAX_LINES = 5_000_000
@@ -30,7 +30,7 @@ _DISORDER = 60 * SECOND
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def scan(request: Mapping[str, Any]) -> dict[str, Any]:
+def scan(request: Request) -> dict[str, object]:
     """The answer to one request.
 
     Raises:
@@ -52,11 +52,9 @@ def scan(request: Mapping[str, Any]) -> dict[str, Any]:
     return {"samples": samples(lines, request), **counts}
 
 
-def earliest_of(request: Mapping[str, Any]) -> int:
+def earliest_of(request: Request) -> int:
     """Where the first window begins; what lies at it or before has no part in the answer."""
-    begin: int = request["start"] if request["step"] else request["at"]
-    window: int = request["window"]
-    return begin - window
+    return (request["start"] if request["step"] else request["at"]) - request["window"]
 
 
 def distinct(files: Sequence[str]) -> list[str]:
@@ -76,7 +74,7 @@ def distinct(files: Sequence[str]) -> list[str]:
 Reader = Callable[[str], tuple[int, float | None] | None]
 
 
-def reader(request: Mapping[str, Any]) -> Reader:
+def reader(request: Request) -> Reader:
     """What a line says: its time, and its value where it is meant; None where it does not match."""
     pattern, field = re.compile(request["pattern"]), request["field"]
     tests = [(label, re.compile(text, re.DOTALL), wanted) for label, text, wanted in request["matchers"]]

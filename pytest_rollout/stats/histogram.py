@@ -1,4 +1,4 @@
-"""Histogram: bounds of a quantile, and of a share, from counts in buckets.
+"""Histogram: bounds of a quantile from counts in buckets.
 
 Two things limit what buckets can tell: how many observations there are, and
 how wide the bucket is that the quantile lies in. The bounds carry both, and
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Literal
 
@@ -139,61 +139,6 @@ def _anytime(counts: _Counts, q: float, alpha: float, n: int) -> Bounds:
     elif counts.edges.index(high) == counts.edges.index(low) + 1:
         why = f"{_named(low, high)} cannot resolve it"
     return Bounds(value, low, high, n, method, why, level)
-
-
-def exceedance(
-    buckets: Iterable[Bucket],
-    edge: float,
-    *,
-    confidence: float = 0.95,
-    deff: float = 1.0,
-    looks: Literal["continuous", "once"] = "continuous",
-) -> Bounds:
-    """Bounds of the share that lies above an edge.
-
-    Args:
-        buckets: As for `quantile`.
-        edge: Best an edge of the buckets: then the share is an exact proportion.
-        confidence: Of each bound on its own, above 0.5 and below 1.
-        deff: Design effect, at least 1.
-        looks: Whether the bounds hold at every look or at one planned look.
-
-    Returns:
-        Bounds of a share between 0 and 1. Inside a bucket they run from none
-        of the bucket to all of it, and `why` says so; the value is then what
-        linear interpolation gives. Unbounded when nothing was counted.
-
-    Raises:
-        ValueError: As for `quantile`, or `edge` is NaN.
-
-    Source:
-        See `proportion`.
-    """
-    if math.isnan(edge):
-        raise ValueError("the edge is NaN")
-    edges, raw = _checked(buckets)
-    counts = _scaled(edges, raw, 1.0)
-    bounds_of = proportion.continuous if looks == "continuous" else proportion.once
-    if counts.n == 0:
-        return bounds_of(0, 0, confidence=confidence, deff=deff)
-    inner = max((each for each in edges if each <= edge), default=-math.inf)
-    outer = min((each for each in edges if each >= edge), default=math.inf)
-    # Counts that are no whole numbers may add up to a little more than all of them.
-    most = max(0.0, counts.n - (counts.at_or_below(inner) if inner in edges else 0.0))
-    fewest = max(0.0, counts.n - (counts.at_or_below(outer) if outer in edges else counts.n))
-    low = bounds_of(math.floor(fewest), counts.n, confidence=confidence, deff=deff)
-    high = bounds_of(min(counts.n, math.ceil(most)), counts.n, confidence=confidence, deff=deff)
-    into = (edge - inner) / (outer - inner) if outer > inner and math.isfinite(outer - inner) else 0.0
-    value = min(1.0, max(0.0, most - (most - fewest) * into) / counts.n)
-    resolved = most == fewest or inner == outer
-    why = "" if resolved else f"{_named(inner, outer)} cannot resolve it: {edge:g} is no edge of the buckets"
-    low_level, high_level = low.level, high.level
-
-    def level(limit: float, above: bool) -> float:
-        chosen = low_level if above else high_level
-        return chosen(limit, above) if chosen else 1.0
-
-    return replace(low, value=value, high=high.high, why=why, level=level)
 
 
 def _ranks(n: int, q: float, alpha: float) -> tuple[int, int]:

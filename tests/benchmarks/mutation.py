@@ -48,7 +48,9 @@ CPU_SECONDS = 60  # a mutant that loops for ever; of processor time, so that a b
 TESTS = {
     "intervals": ("intervals", "estimates", "limits"),
     "judgement": ("judgement", "verdict"),
+    "triggers": ("verdict",),
     "verdict": ("verdict", "receipt", "verification"),
+    "claim_facts": ("claim_facts", "gate_claims", "facts", "limits", "estimates", "judgement"),
     "claims": ("claims", "gate_claims", "facts", "limits", "estimates", "judgement"),
     "book": ("book", "judgement", "verdict"),
     "lock": ("lock", "verdict"),
@@ -58,6 +60,7 @@ TESTS = {
 DECIDING = {
     "intervals": {"truth_within", "refuted_at"},
     "judgement": {"judge", "_first_round", "_worst_part", "judge_part", "_passed", "_worst_level"},
+    "triggers": {"corrected", "_could_fire_by_chance", "_alpha", "_fired"},
     "verdict": {
         "RunVerdict.decision",
         "RunVerdict.exit_code",
@@ -68,10 +71,6 @@ DECIDING = {
         "_judged",
         "_missing",
         "_lock_reasons",
-        "_corrected",
-        "_could_fire_by_chance",
-        "_alpha",
-        "_fired",
     },
     "claims": {"Claim.__bool__", "GateClaims.ask", "GateClaims.faults", "GateClaims._add", "check"},
 }

@@ -36,14 +36,19 @@ from pathlib import Path
 import numpy as np
 
 from pytest_rollout.arms import Arms
-from pytest_rollout.claims import Claim, Truth
+from pytest_rollout.claim_facts import Truth
+from pytest_rollout.claims import Claim
 from pytest_rollout.decisions import Decision
 from pytest_rollout.experiment.arrays import ArraySamples
 from pytest_rollout.experiment.assignment import Assignment
 from pytest_rollout.experiment.samples import Cell, Measure
 from pytest_rollout.experiment.table import Span
+from pytest_rollout.plan.environment import Environment, SourceConfig
+from pytest_rollout.plan.experiment import CONTROL, LAST_DAY
 from pytest_rollout.plan.load import load_plan
-from pytest_rollout.plan.model import CONTROL, LAST_DAY, Budget, Environment, Metric, Phase, Plan, SourceConfig
+from pytest_rollout.plan.metric import Metric
+from pytest_rollout.plan.model import Plan
+from pytest_rollout.plan.phase import Budget, Phase
 from pytest_rollout.readings import Readings
 from pytest_rollout.remembered import Remembered
 from pytest_rollout.soundness import claim_of
@@ -53,7 +58,7 @@ from pytest_rollout.stages import Standing
 from pytest_rollout.stats.moments import Moments
 from pytest_rollout.stats.multiplicity import holm
 from pytest_rollout.stats.proportion import once
-from pytest_rollout.verdict import FAMILY_LEVEL
+from pytest_rollout.triggers import FAMILY_LEVEL
 from pytest_rollout.waiting import Waiting
 from pytest_rollout.winner import winner
 from pytest_rollout.world import event_rows

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 from time import process_time
 
-from pytest_rollout.claims import Truth
+from pytest_rollout.claim_facts import Truth
 from pytest_rollout.decisions import Decision
 from pytest_rollout.reports.pictures.difference import Difference, Mark
 from pytest_rollout.reports.pictures.distributions import Arm, Distributions

@@ -25,6 +25,7 @@ from pytest_rollout.signoff import grounds
 from pytest_rollout.signoff.approvers import APPROVER
 from pytest_rollout.sources import FLAG_KINDS, KINDS
 from pytest_rollout.sources.protocol import Question
+from pytest_rollout.timeseries import TimeSeries
 from pytest_rollout.windows import Window
 
 PAGES = [pytest.param(page, id=page.relative_to(ROOT).as_posix()) for page in pages()]
@@ -251,7 +252,10 @@ def test_every_summary_of_a_window_is_explained():
     facts = {each.name for each in dataclasses.fields(Window)} | {"length", "gaps", "named"}
 
     assert words == {*re.findall(r"[a-z]{3,}", SUMMARY_PATTERN), "p99"}
-    assert in_python - {"highest", "lowest"} == {name for name in vars(Window) if not name.startswith("_")} - facts
+    assert (
+        in_python - {"highest", "lowest"}
+        == {name for name in vars(Window) | vars(TimeSeries) if not name.startswith("_")} - facts
+    )
 
 
 def _below(shape: Fields, name: str) -> set[str]:

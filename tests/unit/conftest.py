@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 from pytest_rollout.book import Answer, Ended, PlannedGate
-from pytest_rollout.claims import ClaimFacts, Truth
+from pytest_rollout.claim_facts import ClaimFacts, Truth
 from pytest_rollout.decisions import Decision
 from pytest_rollout.judgement import GateVerdict
 from pytest_rollout.receipt import Run

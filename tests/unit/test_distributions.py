@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from pytest_rollout.claims import Truth
+from pytest_rollout.claim_facts import Truth
 from pytest_rollout.decisions import Reason
 from pytest_rollout.distributions import Distribution
 from pytest_rollout.errors import QuestionError

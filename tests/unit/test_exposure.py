@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pytest_rollout.exposure import Exposure, strata
-from pytest_rollout.plan.model import Phase, Place, Stage
+from pytest_rollout.plan.nodes import Place
+from pytest_rollout.plan.phase import Phase, Stage
 from pytest_rollout.remembered import Remembered
 
 AT, HOUR, DAY = datetime(2026, 11, 1, 9, tzinfo=UTC), timedelta(hours=1), timedelta(days=1)

@@ -16,7 +16,8 @@ import pytest
 
 from pytest_rollout import Estimate, Inconclusive, Limit, Reading, Truth, check
 from pytest_rollout.asserts import asserts_by_hand
-from pytest_rollout.claims import Claim, ClaimFacts, GateClaims, judging
+from pytest_rollout.claim_facts import ClaimFacts
+from pytest_rollout.claims import Claim, GateClaims, judging
 from pytest_rollout.decisions import Decision
 from pytest_rollout.limits import Level
 

@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_rollout.claims import Truth
-from pytest_rollout.intervals import RefutingLevel, refuted_at, truth_within
+from pytest_rollout.claim_facts import Truth
+from pytest_rollout.intervals import Interval, refuted_at, truth_within
 
 PROVEN, REFUTED, INCONCLUSIVE = Truth.PROVEN, Truth.REFUTED, Truth.INCONCLUSIVE
 INF = math.inf
 
 
-@dataclass(frozen=True)
-class Interval:
-    """A value between bounds, as plain as can be."""
-
-    low: float
-    high: float
-    value: float = 0.0
-    confidence: float = 0.95
-    refuting_level: RefutingLevel | None = None
+def bounded(low, high, value=0.0, **more):
+    return Interval(value, low, high, **more)
 
 
-def interval(low: float, high: float) -> Interval:
+def interval(low, high):
     middle = (low + high) / 2 if math.isfinite(low) and math.isfinite(high) else max(min(0.0, high), low)
-    return Interval(low, high, min(max(middle, low), high))
+    return bounded(low, high, min(max(middle, low), high))
 
 
 numbers = st.floats(allow_nan=False, allow_infinity=False, min_value=-1e9, max_value=1e9)
@@ -85,7 +77,7 @@ def test_two_sides(low, high, truth):
 
 def test_no_limit_is_held_by_what_is_known_and_by_nothing_else():
     assert truth_within(interval(-INF, INF), -INF, INF, closed=False) is PROVEN
-    assert truth_within(Interval(-INF, INF, math.nan), -INF, INF, closed=True) is INCONCLUSIVE
+    assert truth_within(bounded(-INF, INF, math.nan), -INF, INF, closed=True) is INCONCLUSIVE
 
 
 @given(intervals(), ends, ends, st.booleans())
@@ -119,7 +111,7 @@ def test_below_and_not_below_exclude_each_other(each, limit, closed):
 @given(intervals(), ends, ends, st.booleans())
 def test_negation_mirrors(each, one, other, closed):
     low, high = sorted((one, other))
-    mirrored = Interval(-each.high, -each.low, -each.value)
+    mirrored = bounded(-each.high, -each.low, -each.value)
 
     assert truth_within(each, low, high, closed=closed) is truth_within(mirrored, -high, -low, closed=closed)
 
@@ -142,7 +134,7 @@ def test_more_data_never_turns_proof_round(one, two, left, right, closed):
 def test_the_unknown_proves_and_refutes_nothing(one, other, closed):
     low, high = sorted((one, other))
 
-    assert truth_within(Interval(-INF, INF, math.nan), low, high, closed=closed) is INCONCLUSIVE
+    assert truth_within(bounded(-INF, INF, math.nan), low, high, closed=closed) is INCONCLUSIVE
 
 
 @pytest.mark.parametrize(
@@ -150,11 +142,11 @@ def test_the_unknown_proves_and_refutes_nothing(one, other, closed):
 )
 def test_without_a_function_the_level_is_that_of_the_bounds(confidence, alpha):
     """Exactly: 1 - 0.95 is a hair above 0.05, and a trigger at 0.05 would never fire."""
-    assert refuted_at(Interval(11, 13, 12, confidence), -INF, 10) == alpha
+    assert refuted_at(bounded(11, 13, 12, confidence=confidence), -INF, 10) == alpha
 
 
 def test_facts_are_refuted_at_every_level():
-    assert refuted_at(Interval(12, 12, 12, 0.95, lambda _limit, _above: 0.5), -INF, 10) == 0
+    assert refuted_at(bounded(12, 12, 12, refuting_level=lambda _limit, _above: 0.5), -INF, 10) == 0
 
 
 @pytest.mark.parametrize(
@@ -168,5 +160,5 @@ def test_the_function_is_asked_about_the_end_that_is_crossed(low, high, asked):
         seen.append((limit, above))
         return 0.01
 
-    assert refuted_at(Interval(low, high, (low + high) / 2, 0.95, level), -5, 10) == 0.01
+    assert refuted_at(bounded(low, high, (low + high) / 2, refuting_level=level), -5, 10) == 0.01
     assert seen == [asked]

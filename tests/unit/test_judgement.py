@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from pytest_rollout.book import Ended
-from pytest_rollout.claims import Truth
+from pytest_rollout.claim_facts import Truth
 from pytest_rollout.decisions import MEANING, Decision, Reason
 from pytest_rollout.judgement import GateVerdict, judge, judge_part
 

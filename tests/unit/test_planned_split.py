@@ -10,7 +10,9 @@ import pytest
 
 from pytest_rollout.decisions import Reason
 from pytest_rollout.errors import SourceError, UsageError
-from pytest_rollout.plan.model import Experiment, Phase, Place, Stage
+from pytest_rollout.plan.experiment import Experiment
+from pytest_rollout.plan.nodes import Place
+from pytest_rollout.plan.phase import Phase, Stage
 from pytest_rollout.planned_split import PlannedSplit, smaller_share
 
 AT, HOUR = datetime(2026, 11, 1, 9, tzinfo=UTC), timedelta(hours=1)

@@ -11,7 +11,8 @@ from pytest_rollout.claims import GateClaims
 from pytest_rollout.decisions import Reason
 from pytest_rollout.errors import Inconclusive, QuestionError, SourceError
 from pytest_rollout.estimates import Reading
-from pytest_rollout.plan.model import Conditions, Phase, Place, Stage
+from pytest_rollout.plan.nodes import Place
+from pytest_rollout.plan.phase import Conditions, Phase, Stage
 from pytest_rollout.remembered import Remembered, Signed, Streak
 from pytest_rollout.remembering import Approvals, History, StageNow
 from pytest_rollout.stages import Standing

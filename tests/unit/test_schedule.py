@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pytest_rollout.plan.model import Look
+from pytest_rollout.plan.phase import Look
 from pytest_rollout.schedule import due
 
 SINCE = datetime(2026, 11, 1, 9, tzinfo=UTC)

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_rollout.errors import QuantityError
-from pytest_rollout.plan.model import Phase, Place, Stage
+from pytest_rollout.plan.nodes import Place
+from pytest_rollout.plan.phase import Phase, Stage
 from pytest_rollout.stages import Reached, Standing, parse_target, reached, rollback_target
 
 AT, HOUR = datetime(2026, 11, 1, 9, tzinfo=UTC), timedelta(hours=1)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_rollout.book import Book, Ended, PlannedGate
-from pytest_rollout.claims import Truth
+from pytest_rollout.claim_facts import Truth
 from pytest_rollout.decisions import WAITING, Decision, Reason
 from pytest_rollout.judgement import GateVerdict
 from pytest_rollout.lock import Lock, locked

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_rollout.claims import Truth
+from pytest_rollout.claim_facts import Truth
 from pytest_rollout.decisions import WAITING, Reason
 from pytest_rollout.estimates import Reading
-from pytest_rollout.plan.model import Conditions, Phase, Place, Stage
+from pytest_rollout.plan.nodes import Place
+from pytest_rollout.plan.phase import Conditions, Phase, Stage
 from pytest_rollout.remembered import Remembered, Signed, Statement, Streak
 from pytest_rollout.stages import Reached, Standing
 from pytest_rollout.waiting import Waiting

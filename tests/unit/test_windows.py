@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_rollout.claims import Truth
+from pytest_rollout.claim_facts import Truth
 from pytest_rollout.decisions import Reason
 from pytest_rollout.errors import QuestionError
 from pytest_rollout.estimates import Reading
-from pytest_rollout.windows import Window, window_of
+from pytest_rollout.timeseries import filled
+from pytest_rollout.windows import Window
 
 END = datetime(2026, 11, 7, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -20,6 +21,12 @@ MINUTE = timedelta(minutes=1)
 def empty(minutes, step=MINUTE):
     start = END - timedelta(minutes=minutes)
     return Window(name="rss", unit="MB", start=start, end=END, step=step, times=(), values=())
+
+
+def window_of(samples, window):
+    """Filled with samples at instants, as a source answers them."""
+    times = [None if at is None else round(at.timestamp() * 1_000_000) for at, _ in samples]
+    return filled(window, times, [value for _, value in samples])
 
 
 def window(values, *, without=(), minutes=None, step=MINUTE):

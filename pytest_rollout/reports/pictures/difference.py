@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_rollout.claims import Truth
+from pytest_rollout.claim_facts import Truth
 from pytest_rollout.decisions import Decision
 from pytest_rollout.quantities import format_number, with_unit
 from pytest_rollout.reports.pictures.canvas import (

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_rollout.claims import Truth
+from pytest_rollout.claim_facts import Truth
 from pytest_rollout.quantities import format_number
 from pytest_rollout.reports.pictures.canvas import COLOUR, FAINT, INK, new_axes, new_figure, words
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_rollout.errors import QuantityError
 from pytest_rollout.plan.conditions import parse_count, parse_days, parse_hours, parse_people, parse_percent
-from pytest_rollout.plan.model import percent_text
+from pytest_rollout.plan.phase import percent_text
 
 HEAD = """rollout: demo
 percentage: served

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_rollout.errors import PlanError
+from pytest_rollout.plan.environment import Environment, SourceConfig
 from pytest_rollout.plan.expand import expand
-from pytest_rollout.plan.model import Environment, Place, SourceConfig
+from pytest_rollout.plan.nodes import Place
 
 HERE = Place(Path("rollout.yaml"), 4, 3, "environments.production")
 

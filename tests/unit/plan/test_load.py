@@ -13,7 +13,7 @@ from pytest_rollout.decisions import Decision
 from pytest_rollout.errors import PlanError
 from pytest_rollout.limits import Level
 from pytest_rollout.plan.load import load_plan
-from pytest_rollout.plan.model import NoData
+from pytest_rollout.plan.metric import NoData
 
 PLANS = Path(__file__).parent / "plans"
 SMALL = (PLANS / "small.yaml").read_text()

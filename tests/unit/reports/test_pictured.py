@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_rollout.claims import ClaimFacts, Truth
+from pytest_rollout.claim_facts import ClaimFacts, Truth
 from pytest_rollout.decisions import Decision
 from pytest_rollout.limits import Level, Limit
 from pytest_rollout.reports.asked import Asked, arms_of, units_of, window_of

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_rollout.claims import Truth
+from pytest_rollout.claim_facts import Truth
 from pytest_rollout.decisions import Decision
 from pytest_rollout.errors import RolloutError
 from pytest_rollout.reports.pictures.canvas import COLOUR, OF_DECISION, PAPER
@@ -161,7 +161,7 @@ def test_pictures_load_nothing_until_one_is_drawn():
 
 def test_no_state_of_pyplot_is_touched():
     script = (
-        "import sys; from pytest_rollout.claims import Truth; from pytest_rollout.reports.plots import drawn;"
+        "import sys; from pytest_rollout.claim_facts import Truth; from pytest_rollout.reports.plots import drawn;"
         "from pytest_rollout.reports.pictures.difference import Difference;"
         "import matplotlib; told = lambda: {k: matplotlib.rcParams[k] for k in matplotlib.rcParams if k != 'backend'};"
         "before = told();"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pytest_rollout.book import PlannedGate
-from pytest_rollout.claims import ClaimFacts, Truth
+from pytest_rollout.claim_facts import ClaimFacts, Truth
 from pytest_rollout.decisions import Decision
 from pytest_rollout.judgement import GateVerdict
 from pytest_rollout.record import PhaseFacts, PhaseRecord, RoleRecord, Signature, StatementRecord

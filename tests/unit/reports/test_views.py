@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from pytest_rollout.book import PlannedGate
-from pytest_rollout.claims import ClaimFacts, Truth
+from pytest_rollout.claim_facts import ClaimFacts, Truth
 from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.judgement import GateVerdict
 from pytest_rollout.receipt import Run, receipt

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_rollout.stats import histogram, proportion
+from pytest_rollout.stats import histogram
 
 LATENCY_MS = [(0, 100, 900), (100, 250, 80), (250, 500, 18), (500, math.inf, 2)]
 
@@ -163,50 +163,12 @@ def test_missing_bounds_say_why(buckets, q, low, high, why):
 def test_impossible_buckets_are_refused(buckets, match):
     with pytest.raises(ValueError, match=match):
         histogram.quantile(buckets, 0.5)
-    with pytest.raises(ValueError, match=match):
-        histogram.exceedance(buckets, 9)
 
 
 @pytest.mark.parametrize("q", [0, 1, -0.1, 99, math.nan])
 def test_a_quantile_is_a_fraction(q):
     with pytest.raises(ValueError, match="q is"):
         histogram.quantile(LATENCY_MS, q)
-
-
-@pytest.mark.parametrize("edge", [0, 100, 250, 500, math.inf])
-@pytest.mark.parametrize("looks", ["continuous", "once"])
-@pytest.mark.parametrize("deff", [1.0, 3.0])
-def test_at_an_edge_a_share_is_an_exact_proportion(edge, looks, deff):
-    above = sum(count for low, _, count in LATENCY_MS if low >= edge)
-    found = histogram.exceedance(LATENCY_MS, edge, looks=looks, deff=deff)
-    direct = getattr(proportion, looks)(above, 1000, deff=deff)
-
-    assert (found.value, found.low, found.high, found.why) == (direct.value, direct.low, direct.high, "")
-    assert found.level(0.01, True) == direct.level(0.01, True)
-    assert found.level(0.03, False) == direct.level(0.03, False)
-
-
-@given(rows, edges, st.floats(-5, 70))
-def test_inside_a_bucket_a_share_holds_both_ends(values, uptos, edge):
-    found = histogram.exceedance(bucketed(values, uptos), edge)
-    exact = proportion.continuous(sum(value > edge for value in values), len(values))
-
-    assert found.low <= exact.low
-    assert exact.high <= found.high
-    assert found.low <= found.value <= found.high
-
-
-def test_a_share_inside_a_bucket_says_so():
-    found = histogram.exceedance(LATENCY_MS, 300)
-
-    assert found.why == "bucket 250 … 500 cannot resolve it: 300 is no edge of the buckets"
-    assert found.value == pytest.approx((2 + 18 * 0.8) / 1000)
-
-
-def test_a_share_of_nothing_or_above_nan_has_no_answer():
-    assert histogram.exceedance([], 3).high == math.inf
-    with pytest.raises(ValueError, match="edge"):
-        histogram.exceedance(LATENCY_MS, math.nan)
 
 
 def test_bounds_hold_as_often_as_they_say():
@@ -291,15 +253,3 @@ def test_billions_of_observations_have_bounds():
     assert (found.low, found.high) == (1.0, 2.0)
     assert found.level is not None
     assert found.level(2.5, True) == pytest.approx(1.0)
-
-
-def test_counts_that_add_up_to_a_little_more_than_all():
-    """Of `increase()`, which extrapolates: no share is below 0 because of a last digit."""
-    counts = (1.0, 1.0, 1.0, 1.2688498562548332, 1.5654016679193248)
-    edges = (0.0, 1.0, 2.0, 10.0, 100.0, math.inf)
-
-    buckets = [(*each, count) for each, count in zip(pairwise(edges), counts, strict=True)]
-    found = histogram.exceedance(buckets, math.inf)
-
-    assert found.low == 0
-    assert found.value == 0
