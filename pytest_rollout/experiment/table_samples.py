@@ -51,6 +51,11 @@ class TableSamples:
         check_columns(self.table, columns, self.source.speech)
         return TableSql(self.table, self.span, columns, speech_of(self.source.speech), self.seconds)
 
+    @property
+    def of_numbers(self) -> bool:
+        """Whether its values are numbers, and not true and false."""
+        return self.sql.of_numbers
+
     @cached_property
     def look(self) -> Look:
         """What the columns hold: rows, missing and infinite values of each cell."""

@@ -138,11 +138,33 @@ def test_a_cap_gives_a_range_and_is_named():
     assert "rows above 100 count as that" in found.method
 
 
-def test_booleans_have_a_range():
+def test_booleans_have_a_range_and_numbers_that_were_noughts_and_ones_so_far_do_not():
+    """Retries are none or one, until one of thousands is 200: whoever took 1 for the most proved too much."""
     rng = np.random.default_rng(1)
-    arms = [(rng.random(20_000) < 0.02).astype(float) for _ in range(2)]
+    arms = [rng.random(20_000) < 0.02 for _ in range(2)]
+    retries = [each.astype(float) for each in arms]
 
-    assert Comparison(two(*arms), Design(looks="continuous")).mean.delta.high < math.inf
+    assert compare(*arms, iid=True, looks="continuous").mean.delta.high < math.inf
+    for found in (
+        compare(*retries, iid=True, looks="continuous").mean.delta,
+        compare(arms[0], retries[1], iid=True, looks="continuous").mean.delta,
+        Comparison(two(*retries), Design(looks="continuous")).mean.delta,
+    ):
+        assert found.high == math.inf
+        assert "range is known" in found.why
+
+
+def test_a_cap_alone_takes_rows_to_be_none_or_more():
+    """What a row may be below 0 nobody said; at one look it does not matter."""
+    below = rows(1)
+    below[5] = -3.0
+    at_every_look = Comparison(two(below, rows(2)), Design(looks="continuous", cap=100.0)).mean.delta
+    said = Design(looks="continuous", cap=100.0, value_range=(-50.0, 200.0))
+
+    assert "a row is -3, outside the range 0 … 100 of a cap alone: write a 'range'" in at_every_look.why
+    assert at_every_look.high == math.inf
+    assert Comparison(two(below, rows(2)), said).mean.delta.high < math.inf
+    assert Comparison(two(below, rows(2)), Design(looks="once", cap=100.0)).mean.delta.high < math.inf
 
 
 @pytest.mark.parametrize("what", WHATS)
