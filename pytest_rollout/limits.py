@@ -108,7 +108,7 @@ class Limit:
             found.truth,
             text=f"{estimate.name} in budget('{self.name}')",
             limit=f"{self._shown(judged, level)} ({level.name})",
-            alpha=refuted_at(judged, low, high) if refuted else 1.0,
+            alpha=_refuted_at(judged, low, high) if refuted else 1.0,
             near=near,
             consequence=level.consequence(crossed=refuted, trigger=self.can_roll_back()),
         )
@@ -146,6 +146,12 @@ class Limit:
         if math.isinf(high):
             return f"≥ {with_unit(texts[0], estimate.unit)}"
         return f"{texts[0]} … {with_unit(texts[1], estimate.unit)}"
+
+
+def _refuted_at(judged: Estimate, low: float, high: float) -> float:
+    """The level at which a range is refuted: what may be beyond either of two ends has two chances to seem so."""
+    ends = math.isfinite(low) + math.isfinite(high)
+    return min(1.0, ends * refuted_at(judged, low, high))
 
 
 def _converted(end: float, unit: str, to: str) -> float:

@@ -16,7 +16,7 @@ from pytest_rollout.errors import SourceError
 from pytest_rollout.estimates import Estimate, Reading
 from pytest_rollout.experiment.assigned import Assignment
 from pytest_rollout.experiment.comparison import Comparison, Rows, Sides
-from pytest_rollout.experiment.design import Design, Doubt
+from pytest_rollout.experiment.design import BOOLEANS, Design, Doubt
 from pytest_rollout.experiment.samples import Cell, Counted, Measure
 from pytest_rollout.experiment.table import Span, Table
 from pytest_rollout.experiment.table_pairs import paired_mean
@@ -161,7 +161,19 @@ class LiveComparison:
         Raises:
             SourceError: The rows cannot be counted.
         """
-        return Comparison(self._samples, replace(self.design, shares=self._cells()), self.distrust)
+        design = replace(self.design, shares=self._cells(), value_range=self.value_range)
+        return Comparison(self._samples, design, self.distrust)
+
+    @property
+    def value_range(self) -> tuple[float, float] | None:
+        """The lowest and the highest value that a row can have: as the plan says, or those of a column of booleans.
+
+        Raises:
+            SourceError: The table has not what was described.
+        """
+        if self.design.value_range is None and self.design.cap is None and not self.table.of_numbers:
+            return BOOLEANS
+        return self.design.value_range
 
     @property
     def table(self) -> TableSamples:

@@ -238,12 +238,10 @@ class _Seen:
         design = self.comparison.design
         if design.looks == "once":
             return 0.0
-        low, high = design.value_range or (min(0.0, self.control.lowest), math.inf)
+        low, high = self.comparison.value_range or (0.0, math.inf)
         most = high if design.cap is None else min(high, design.cap)
         if math.isinf(most):
-            if not rate.are_shares(self.control):
-                raise SourceError("a mean holds at every look only where the metric has a 'range' or a 'cap'")
-            most = 1.0
+            raise SourceError("a mean holds at every look only where the metric has a 'range' or a 'cap'")
         return (most - low) * proportion.continuous(0, 1e6, confidence=design.confidence).high * 1e6
 
     def _of_rate(self, margin: float, hours: float, scale: float) -> _Need:

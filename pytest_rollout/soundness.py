@@ -120,11 +120,12 @@ def _last_day(arms: Arms, budget: Budget) -> Claim:
 
 
 def _alpha(arms: Arms, estimate: Estimate, low: float, high: float) -> float:
-    """The level at which it is refuted, for all days of the phase together."""
+    """The level at which it is refuted, for all days of the phase and both ends of a range together."""
     above = estimate.low > high
+    ends = math.isfinite(low) + math.isfinite(high)
     if estimate.refuting_level is None:
-        return min(1.0, 1 - arms.plan.confidence)
-    return min(1.0, 2 * arms.phase.planned_days * estimate.refuting_level(high if above else low, above))
+        return min(1.0, ends * (1 - arms.plan.confidence))
+    return min(1.0, ends * 2 * arms.phase.planned_days * estimate.refuting_level(high if above else low, above))
 
 
 def _in(end: float, unit: str, to: str) -> float:

@@ -39,8 +39,17 @@ def _could_fire_by_chance(gate: GateVerdict) -> bool:
 
 
 def _alpha(gate: GateVerdict) -> float:
-    """The level of the claim that fired; 0 when facts alone suffice."""
-    return min((claim.alpha for claim in gate.claims if _fired(claim)), default=0.0)
+    """The level of the claim that fired, as one of all that its gate asked; 0 when facts alone suffice.
+
+    The first refuted claim ends a gate, so how many would have followed is unknown: the n-th sample of a gate is given
+    1 / n(n + 1) of the level, and those after the first have half of it together, however many they are.
+    """
+    levels, sampled = [], 0
+    for claim in gate.claims:
+        sampled += claim.confidence < 1
+        if _fired(claim):
+            levels.append(min(1.0, claim.alpha * (sampled * (sampled + 1) if sampled > 1 else 1)))
+    return min(levels, default=0.0)
 
 
 def targets(gate: GateVerdict) -> list[str]:
@@ -53,7 +62,8 @@ def _fired(claim: ClaimFacts) -> bool:
 
 
 def _as_hold(gate: GateVerdict, family: int) -> GateVerdict:
-    sentence = (
-        f"{gate.sentence}: refuted at level {_alpha(gate):.2g} alone, not when {family} triggers are asked at once"
-    )
+    alone = min(claim.alpha for claim in gate.claims if _fired(claim))
+    samples = sum(claim.confidence < 1 for claim in gate.claims)
+    at_once = f"{samples} samples of a gate and {family} triggers" if samples > 1 else f"{family} triggers"
+    sentence = f"{gate.sentence}: refuted at level {alone:.2g} alone, not when {at_once} are asked at once"
     return replace(gate, decision=Decision.HOLD, reason=Reason.INCONCLUSIVE, sentence=sentence)

@@ -12,7 +12,7 @@ from pytest_rollout.decisions import Reason
 from pytest_rollout.errors import QuantityError, QuestionError
 from pytest_rollout.experiment.arrays import ArraySamples, Codes, Numbers
 from pytest_rollout.experiment.comparison import Comparison
-from pytest_rollout.experiment.design import Design, Doubt
+from pytest_rollout.experiment.design import BOOLEANS, Design, Doubt
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -47,7 +47,8 @@ def compare(
             one unit are alike, and telling so keeps bounds from being too narrow.
         iid: Says that rows are independent of one another, in place of `units`.
         confidence: Of each bound on its own, above 0.5 and below 1.
-        looks: `once` for one planned look at the data; `continuous` for bounds that hold however often one looks.
+        looks: `once` for one planned look at the data; `continuous` for bounds that hold however often one looks. Then
+            only booleans have a mean, because the range of numbers is not known.
         planned: Rows of the smaller arm at which an answer is expected. Fewer are HOLD[information].
         nan: `raise`, or `omit` to leave rows without a value out and count them.
         unit: The unit of the values, such as `ms`.
@@ -79,7 +80,13 @@ def compare(
     doubt = None if coded is None else _contaminated(*samples.shared_units(*cells))
     try:
         design = Design(
-            confidence=confidence, looks=looks, planned=planned, unit=unit, name=name or "value", doubt=doubt
+            confidence=confidence,
+            looks=looks,
+            planned=planned,
+            value_range=BOOLEANS if all(np.asarray(each).dtype.kind == "b" for each in (control, treatment)) else None,
+            unit=unit,
+            name=name or "value",
+            doubt=doubt,
         )
     except ValueError as error:
         raise QuantityError(f"compare: {error}") from error

@@ -208,18 +208,14 @@ class Comparison:
     def _range(self, arms: list[Moments]) -> tuple[float | None, str]:
         """How far apart two rows can be, None where nobody knows; and what contradicts it."""
         arms = [arm for arm in arms if arm.rows]
-        low, high = self.design.value_range or (None, None)
-        if self.design.cap is not None:
-            high = self.design.cap if high is None else min(high, self.design.cap)
-            low = low if low is not None else min([0.0, *(arm.lowest for arm in arms)])
-        if low is None or high is None:
-            return (1.0 if arms and all(rate.are_shares(arm) for arm in arms) else None), ""
-        outside = [each for arm in arms for each in (arm.lowest, arm.highest) if not low <= each <= high]
+        low, high = self.design.value_range or (0.0, math.inf)
+        high = high if self.design.cap is None else min(high, self.design.cap)
+        if math.isinf(high) or (self.design.value_range is None and self.design.looks == "once"):
+            return None, ""  # never learnt from the rows: what was not seen yet may lie anywhere
+        outside = [each for arm in arms for each in (arm.lowest, arm.highest) if not low <= each <= high and arm.rows]
         if outside:
-            return (
-                None,
-                f"a row is {outside[0]:g}, outside the range {low:g} … {high:g} that the metric was said to have",
-            )
+            said = "that the metric was said to have" if self.design.value_range else "of a cap alone: write a 'range'"
+            return None, f"a row is {outside[0]:g}, outside the range {low:g} … {high:g} {said}"
         return high - low, ""
 
     def _quantile(self, q: float) -> Sides:

@@ -10,6 +10,9 @@ from pytest_rollout.decisions import Reason
 from pytest_rollout.experiment.samples import Cell
 from pytest_rollout.stats.bounds import alpha_of
 
+BOOLEANS = (0.0, 1.0)
+"""The range of what can be true or false only."""
+
 
 @dataclass(frozen=True)
 class Doubt:
@@ -32,8 +35,9 @@ class Design:
         planned: Rows of the smaller arm at which an answer is expected, fixed before the start. Before that, doubt is
             `information` and after it `inconclusive`; None where nobody planned.
         burst: The least design effect of rates that is believed; None for 2 with units and 1 without.
-        value_range: The lowest and the highest value that a row can have.
-        cap: Rows beyond count as this in means (winsorised).
+        value_range: The lowest and the highest value that a row can have; None where nobody said it. It is never learnt
+            from the rows: what was not seen yet may lie anywhere.
+        cap: Rows beyond count as this in means (winsorised); without a range, rows are then 0 or more.
         weights: Of each stratum; None for the treatment's share of rows.
         shares: The planned weight of every cell, for all arms that were assigned; None where units were not assigned
             by chance, so that no sample ratio is checked.

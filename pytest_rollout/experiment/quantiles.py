@@ -45,14 +45,20 @@ class _Side:
     deffs: Mapping[Cell, float]
     shared: Mapping[Cell, float]
 
-    def reach(self, found: Mapping[Cell, tuple[float, float]]) -> Reach:
-        """The arm over its strata."""
-        parts = []
+    def reach(self, found: Ends, middles: Ends) -> Reach:
+        """The arm over its strata, of which each has a bound that is reached from its own `middles`."""
+        value = sum(weight * self.values[cell] for cell, weight, _ in self.cells)
+        below, above = [], []
         for cell, weight, _ in self.cells:
-            value, (low, high) = self.values[cell], found[cell]
-            reach = Reach(value, max(0.0, value - low), max(0.0, high - value))
-            parts.append(Part(weight, reach, self.shared[cell]))
-        return combined(parts)
+            (low, high), middle = found[cell], self.values[cell]
+            # A sample's own quantile is a little too low, and the mean of many small ones is so as well, however near
+            # its bounds come to it: they are reached from what lies on their side of the quantile on average.
+            under, over = (each if math.isfinite(each) else middle for each in middles.get(cell, (middle, middle)))
+            below.append(Part(weight, Reach(under, max(0.0, under - low), 0.0), self.shared[cell]))
+            above.append(Part(weight, Reach(over, 0.0, max(0.0, high - over)), self.shared[cell]))
+        downwards, upwards = combined(below), combined(above)
+        off = value - downwards.value, upwards.value - value
+        return Reach(value, max(0.0, off[0] + downwards.below), max(0.0, off[1] + upwards.above))
 
 
 @dataclass
@@ -65,6 +71,8 @@ class _Ranked:
     design: Design
     levels: tuple[float, ...]
     found: dict[float, tuple[Reach, Reach]] = field(default_factory=dict)
+    middles: dict[Cell, tuple[float, float]] = field(default_factory=dict)
+    """Where there are several strata, what lies at or below and at or above each quantile on average."""
 
     def at(self, alpha: float) -> tuple[Reach, Reach]:
         """Control and treatment; one question to the rows for all levels, at the first level that is not known yet."""
@@ -74,7 +82,10 @@ class _Ranked:
 
     def _ask(self, levels: Sequence[float]) -> None:
         for level, (control, treatment) in self.ends_at(levels).items():
-            self.found[level] = self.sides[0].reach(control), self.sides[1].reach(treatment)
+            self.found[level] = (
+                self.sides[0].reach(control, self.middles),
+                self.sides[1].reach(treatment, self.middles),
+            )
 
     def ends_at(self, levels: Sequence[float]) -> dict[float, tuple[Ends, Ends]]:
         """The bounds of each cell's quantile in both arms, at each of these levels; one question to the rows."""
@@ -87,6 +98,13 @@ class _Ranked:
         by_cell: dict[Cell, set[int]] = {}
         for (cell, _), pair in wanted.items():
             by_cell.setdefault(cell, set()).update(rank for rank in pair if rank)
+        around = {
+            cell: quantile.around(rows, self.q, deff=side.deffs[cell])
+            for side in self.sides
+            for cell, _, rows in (side.cells if len(side.cells) > 1 and not self.middles else ())
+        }
+        for cell, pair in around.items():
+            by_cell.setdefault(cell, set()).update(rank for rank in pair if rank)
         ordered = {cell: sorted(ranks) for cell, ranks in by_cell.items()}
         answers = self.samples.ranked({cell: ranks for cell, ranks in ordered.items() if ranks})
         values = {
@@ -94,6 +112,7 @@ class _Ranked:
             for cell, ranks in ordered.items()
             for rank, value in zip(ranks, answers.get(cell, ()), strict=True)
         }
+        self.middles |= {cell: self._ends(cell, pair, values) for cell, pair in around.items()}
 
         def ends(side: _Side, level: float) -> Ends:
             return {cell: self._ends(cell, wanted[cell, level], values) for cell, _, _ in side.cells}

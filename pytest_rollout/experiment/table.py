@@ -179,3 +179,8 @@ def label_of(value: float | str | bool | None) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     return repr(int(value)) if float(value).is_integer() else repr(float(value))
+
+
+def changed(name: str) -> str:
+    """What is said of a table of which two statements say different things."""
+    return f"{name}: changed while it was read\nask again, or end the window earlier"

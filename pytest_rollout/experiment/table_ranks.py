@@ -16,6 +16,7 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from pytest_rollout.errors import SourceError
+from pytest_rollout.experiment.table import changed
 from pytest_rollout.experiment.table_look import Look
 from pytest_rollout.experiment.table_rows import Raw
 from pytest_rollout.experiment.table_sql import Ranges, TableSql
@@ -90,7 +91,7 @@ class RankSearch:
         bins = _ordered(self.sql, self.ask(self.sql.binned(scale, values, most=(2 * HALF + 4) * len(look.cells))))
         for cell, found in bins.items():
             if sum(each.many for each in found) != look.cells[self.sql.cell(cell)].values:
-                raise SourceError(_changed(self.sql))
+                raise SourceError(changed(self.sql.table.name))
         return bins
 
     def _wide(self, bins: Mapping[Raw, Sequence[Bin]], ranks: Mapping[Raw, Sequence[int]]) -> dict[Raw, list[Bin]]:
@@ -125,7 +126,7 @@ class RankSearch:
 
     def _replaced(self, bins: Sequence[Bin], old: Sequence[Bin], new: Sequence[Bin]) -> list[Bin]:
         if sum(each.many for each in old) != sum(each.many for each in new):
-            raise SourceError(_changed(self.sql))
+            raise SourceError(changed(self.sql.table.name))
         gone = set(old)
         return sorted([*(each for each in bins if each not in gone), *new])
 
@@ -144,10 +145,6 @@ class RankSearch:
         text = f"CAST(floor((v - {low}) / ({high} - {low}) * {_PARTS}) AS INTEGER)"
         rows = self.ask(self.sql.binned(text, values, {cell: [(wide.low, wide.high)]}, most=_PARTS + 1))
         return _ordered(self.sql, rows).get(cell, [])
-
-
-def _changed(sql: TableSql) -> str:
-    return f"{sql.table.name}: changed while it was read\nask again, or end the window earlier"
 
 
 def _ordered(sql: TableSql, rows: Iterable[Row]) -> dict[Raw, list[Bin]]:

@@ -112,7 +112,11 @@ class TableRows:
 
     def number(self) -> str:
         """The value's column as a float64, NaN included."""
-        return f"CAST({self.name(self.table.value)} AS {self.speech.double})"
+        return f"CAST({self._name} AS {self.speech.double})"
+
+    @property
+    def _name(self) -> str:
+        return self.name(self.table.value)
 
     @property
     def of_numbers(self) -> bool:
@@ -120,29 +124,50 @@ class TableRows:
         return self.columns[self.table.value].holds == NUMBER
 
     def value(self) -> str:
-        """A row's value; databases that have a NaN hold it to be above everything, or beside everything."""
+        """A row's value, NULL where it has none."""
+        return f"CASE WHEN {self._has_value()} THEN {self._known_value()} END"
+
+    def _has_value(self) -> str:
+        """The condition that a row has a value.
+
+        Databases that have a NaN hold it to be above everything, or beside everything.
+        """
+        late = self.timed_out()
+        known = f"{self.number()} <= {self.speech.infinity}" if self.of_numbers else f"{self._name} IS NOT NULL"
+        return f"({late} OR {known})" if late else known
+
+    def _known_value(self) -> str:
+        """The value of a row that has one: where rows cannot time out, a number is its column and nothing around it."""
         late = self.timed_out()
         if self.of_numbers:
-            timed = f"WHEN {late} THEN {self.speech.infinity} " if late else ""
-            return f"CASE {timed}WHEN {self.number()} <= {self.speech.infinity} THEN {self.number()} END"
-        name, yes, no = self.name(self.table.value), self.speech.whole(1), self.speech.whole(0)
-        timed = f"WHEN {late} THEN {yes} " if late else ""
-        return f"CASE {timed}WHEN {name} THEN {yes} WHEN NOT {name} THEN {no} END"
+            return f"CASE WHEN {late} THEN {self.speech.infinity} ELSE {self.number()} END" if late else self.number()
+        yes = f"{late} OR {self._name}" if late else self._name
+        return f"CASE WHEN {yes} THEN {self.speech.whole(1)} ELSE {self.speech.whole(0)} END"
 
     def rows(self, *, valued: bool = True) -> str:
         """The rows of the experiment, and with them those of no arm, unless the table says that there are such.
 
         Where nobody looks at values, leave them out: the same text is then asked once for all metrics of a table.
         """
+        return self._rows(f", {self.value()} AS v" if valued else "", "")
+
+    def values(self) -> str:
+        """Those of the rows that have a value.
+
+        A condition in the WHERE is read once, and where the files are. The CASE of `rows` is not: a database puts
+        it wherever `v` is named outside, and works it out there each time.
+        """
+        return self._rows(f", {self._known_value()} AS v", f" AND {self._has_value()}")
+
+    def _rows(self, value: str, having: str) -> str:
         unit = f", {self.name(self.table.unit)} AS unit" if self.table.unit else ""
         stratum = f", {self.stratum()} AS stratum" if self.stratified else ""
         where = self.inside()
         if self.table.ignored:
             labels = ", ".join(f"{self.speech.mark}arm{number}" for number in range(len(self.table.arms)))
             where += f" AND {self.name(self.table.arm)} IN ({labels})"
-        value = f", {self.value()} AS v" if valued else ""
         chosen = f"{self.arm()} AS arm{stratum}{unit}{value}"
-        return f"SELECT {chosen} FROM {self.speech.table(self.table.name)} WHERE {where}"
+        return f"SELECT {chosen} FROM {self.speech.table(self.table.name)} WHERE {where}{having}"
 
     def statement(self, text: str, values: Mapping[str, Value] | None = None, *, most: int = 10_000) -> Statement:
         """A statement with all the parameters that its text uses, and no others."""

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from pytest_rollout.errors import SourceError
 from pytest_rollout.experiment.samples import Above, Cell, Counted, Measure, Values
 from pytest_rollout.experiment.speech import speech_of
-from pytest_rollout.experiment.table import Span, Table, check_columns
+from pytest_rollout.experiment.table import Span, Table, changed, check_columns
 from pytest_rollout.experiment.table_look import Look, Seen, looked
 from pytest_rollout.experiment.table_ranks import RankSearch
 from pytest_rollout.experiment.table_sql import TableSql
@@ -51,6 +52,11 @@ class TableSamples:
         check_columns(self.table, columns, self.source.speech)
         return TableSql(self.table, self.span, columns, speech_of(self.source.speech), self.seconds)
 
+    @property
+    def of_numbers(self) -> bool:
+        """Whether its values are numbers, and not true and false."""
+        return self.sql.of_numbers
+
     @cached_property
     def look(self) -> Look:
         """What the columns hold: rows, missing and infinite values of each cell."""
@@ -74,18 +80,24 @@ class TableSamples:
 
     def _asked(self, measures: Sequence[Measure]) -> list[dict[Cell, Moments]]:
         centre = self._centre()
-        found: list[dict[Cell, Moments]] = [{} for _ in measures]
+        # A cell of which no row comes back has rows, but none of them has a value.
+        rows: dict[Cell, Row] = dict.fromkeys(self.look.cells, (0,) * _NUMBERS * len(measures))
         for row in self.source.rows(self.sql.moments(measures, centre)):
             raw, numbers = self.sql.split(row)
-            if raw is None:
-                continue
-            cell = self.sql.cell(raw)
-            for place, measure in enumerate(measures):
-                if isinstance(measure, Above) and cell not in measure.edges:
-                    continue
-                own = numbers[place * _NUMBERS : (place + 1) * _NUMBERS]
-                found[place][cell] = self._moments_of(own, measure, self.look.cells[cell], centre)
-        return [dict(sorted(each.items())) for each in found]
+            if raw is not None:
+                rows[self.sql.cell(raw)] = numbers
+        if rows.keys() != self.look.cells.keys():
+            raise SourceError(changed(self.table.name))
+        found: list[dict[Cell, Moments]] = []
+        for place, measure in enumerate(measures):
+            asked = measure.edges if isinstance(measure, Above) else rows
+            own = {
+                cell: each[place * _NUMBERS : (place + 1) * _NUMBERS] for cell, each in rows.items() if cell in asked
+            }
+            found.append(
+                {cell: self._moments_of(each, measure, self.look.cells[cell], centre) for cell, each in own.items()}
+            )
+        return found
 
     def _moments_of(self, row: Row, measure: Measure, seen: Seen, centre: float) -> Moments:
         units, rows, total, rows2, total2, both, squares, largest = (as_float(each, "sums") for each in row)

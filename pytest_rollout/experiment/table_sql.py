@@ -68,7 +68,9 @@ class TableSql(TableRows):
         """A row for each cell: eight numbers a measure, the first fields of `Moments` and its largest unit."""
         values: dict[str, Value] = {"centre": centre}
         sums = [self._sums(number, measure, values) for number, measure in enumerate(measures)]
-        rows = self.rows(valued=not all(isinstance(each, Counted) for each in measures))
+        # Whoever counts units counts those without a value, too.
+        counted = [isinstance(each, Counted) for each in measures]
+        rows = self.rows(valued=not all(counted)) if any(counted) else self.values()
         if not self.table.unit:
             each = ", ".join(
                 f"{n}, {n}, {s}, {n}, {q}, {s}, {q}, CASE WHEN {n} > 0 THEN 1 ELSE 0 END" for n, s, q in sums
@@ -127,8 +129,8 @@ class TableSql(TableRows):
             most: How many bins there may be.
         """
         bound = dict(values)
-        among = self._among(ranges, bound) if ranges is not None else "v IS NOT NULL"
-        inner = f"SELECT {self.key}, v, {scale} AS bin FROM ({self.rows()}) AS experiment WHERE {among}"
+        among = f" WHERE {self._among(ranges, bound)}" if ranges is not None else ""
+        inner = f"SELECT {self.key}, v, {scale} AS bin FROM ({self.values()}) AS experiment{among}"
         text = f"SELECT {self.key}, count(*), min(v), max(v) FROM ({inner}) AS binned GROUP BY {self.key}, bin"
         return self.statement(text, bound, most=most)
 
@@ -136,11 +138,16 @@ class TableSql(TableRows):
         """A row for each cell and value inside ranges: how often it is there."""
         bound: dict[str, Value] = {}
         among = self._among(ranges, bound)
-        inner = f"SELECT {self.key}, v FROM ({self.rows()}) AS experiment WHERE {among}"
+        inner = f"SELECT {self.key}, v FROM ({self.values()}) AS experiment WHERE {among}"
         text = f"SELECT {self.key}, count(*), v, v FROM ({inner}) AS chosen GROUP BY {self.key}, v"
         return self.statement(text, bound, most=most)
 
     def _among(self, ranges: Ranges, values: dict[str, Value]) -> str:
+        """The condition that a row's value is in a range of its cell.
+
+        It is a CASE, because a database takes the parts of a longer OR for conditions of their own, and then asks
+        each of them twice.
+        """
         cells = []
         for number, (raw, wanted) in enumerate(ranges.items()):
             parts = []
@@ -148,5 +155,5 @@ class TableSql(TableRows):
                 values |= {f"low{number}_{place}": low, f"high{number}_{place}": high}
                 ends = (self.speech.number(f"{end}{number}_{place}") for end in ("low", "high"))
                 parts.append("v BETWEEN {} AND {}".format(*ends))
-            cells.append(f"{self.is_of(raw, f'in{number}', values)} AND ({' OR '.join(parts)})")
-        return " OR ".join(f"({each})" for each in cells)
+            cells.append(f"WHEN {self.is_of(raw, f'in{number}', values)} AND ({' OR '.join(parts)}) THEN 1")
+        return f"CASE {' '.join(cells)} END = 1"

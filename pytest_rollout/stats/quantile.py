@@ -27,6 +27,25 @@ def middle(n: int, q: float) -> int:
     return min(n, max(1, math.ceil(n * q - 1e-9)))
 
 
+def around(n: int, q: float, *, deff: float = 1.0) -> Ranks:
+    """The ranks whose values lie at or below and at or above the quantile on average; 0 where there is none.
+
+    That of `middle` lies below it by up to half a row, and more where rows come together. It is little for one
+    sample, and not for the mean of many small ones.
+
+    Args:
+        n: Rows.
+        q: Quantile as a fraction, `0 < q < 1`.
+        deff: Design effect of "at or below the quantile", at least 1.
+
+    Source:
+        A share of k / (n + 1) lies below the k-th of n values on average: David & Nagaraja (2003), ch. 2.
+    """
+    at = (n + deff) * q
+    below, above = math.floor(at + 1 - deff + 1e-9), math.ceil(at - 1e-9)
+    return max(0, min(below, middle(n, q))), above if above <= n else 0
+
+
 def ranks(n: int, q: float, alpha: float, *, deff: float = 1.0, looks: Literal["continuous", "once"] = "once") -> Ranks:
     """The ranks whose values bound a quantile.
 

@@ -8,7 +8,7 @@ answer, and a design effect says how far events come together.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -141,7 +141,34 @@ def _reach(counts: Sequence[Count], alpha: float, looks: str) -> Reach:
         found = bounds_of(count.events, count.rows, confidence=1 - alpha, deff=count.deff)
         reach = Reach(found.value, found.value - found.low, found.high - found.value)
         parts.append(Part(count.weight, reach, shared=count.shared))
-    return combined(parts)
+    joined = combined(parts)
+    if len(parts) == 1:
+        return joined
+    # A stratum of few events reaches down to none and no further, however little it knows: the sum of many such
+    # would know too much. So all events together are asked too, and the further of both answers is believed.
+    below = _pooled(counts, alpha, looks, lambda count: count.events)
+    above = _pooled(counts, alpha, looks, lambda count: count.rows - count.events)
+    return Reach(joined.value, max(joined.below, below), max(joined.above, above))
+
+
+def _pooled(counts: Sequence[Count], alpha: float, looks: str, of: Callable[[Count], float]) -> float:
+    """How far below its value the weighted share of something rare may lie, from its events in all strata together.
+
+    As many events of one weight as would vary as much.
+
+    Source:
+        Fay & Feuer (1997), Confidence intervals for directly standardized
+        rates: a method based on the gamma distribution, Statistics in Medicine 16.
+    """
+    errors = [Reach(0.0, math.sqrt(of(each) * each.deff) / each.rows, 0.0) for each in counts]
+    parts = [Part(each.weight, error, each.shared) for each, error in zip(counts, errors, strict=True)]
+    share = sum(each.weight * of(each) / each.rows for each in counts)
+    variance = combined(parts).below ** 2
+    if variance == 0:
+        return 0.0
+    bounds_of = proportion.continuous if looks == "continuous" else proportion.once
+    found = bounds_of(min(share, 1.0) * share / variance, share / variance, confidence=1 - alpha)
+    return found.value - found.low
 
 
 def _doubt(

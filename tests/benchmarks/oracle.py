@@ -104,6 +104,11 @@ class InMemory:
         """In the place of the table, of which a comparison asks how long its time is."""
         return self
 
+    @property
+    def of_numbers(self) -> bool:
+        """Numbers, whatever the column holds: no mean of a column of booleans is asked."""
+        return True
+
     def moments(self, measure: Measure) -> Mapping[Cell, Moments]:
         return self.arrays.moments(measure)
 

@@ -129,6 +129,28 @@ def write_rows(
         connection.execute(f"INSERT INTO requests SELECT * FROM requests LIMIT {twice}")
 
 
+@pytest.mark.parametrize(
+    ("failed", "why"),
+    [
+        pytest.param("failed", "", id="booleans"),
+        pytest.param("CAST(failed AS INTEGER) AS failed", "the metric's range is known", id="numbers"),
+    ],
+)
+def test_a_mean_at_every_look_takes_no_range_from_the_rows(shop, failed, why):
+    """What was 0 or 1 so far may be 200 in the next row, unless its column can only be true or false."""
+    write_rows(shop, columns=f"{AT}, {CUSTOMER}, {ARM}, {LATENCY}, {failed}, timed_out, request")
+    shop.write(
+        "gates/shop/test_phase1.py", GATES.replace('ab("latency").p50.delta < "4 ms"', 'ab("failed").mean.delta < 0.1')
+    )
+    result = shop.run()
+
+    if not why:
+        result.proceeds()
+    else:
+        result.holds("inconclusive")
+        assert why in result.text
+
+
 def test_a_healthy_experiment_proceeds(shop):
     result = shop.run()
 

@@ -161,6 +161,13 @@ def test_alpha_of_a_level(estimate, alpha):
     assert limit().claim(estimate).facts.alpha == alpha
 
 
+@pytest.mark.parametrize("estimate", [sample(1200, 1300, 1400), sample(1, 3, 5)])
+def test_alpha_of_a_range_counts_both_of_its_ends(estimate):
+    """Within noise that is wider than the range, either end seems to be crossed by chance."""
+    assert limit(RANGE).claim(estimate).facts.alpha == 0.1
+    assert limit(RANGE).claim(reading(1200)).facts.alpha == 0
+
+
 def test_alpha_is_asked_at_the_level_that_is_crossed():
     """In the metric's unit."""
     seen = []

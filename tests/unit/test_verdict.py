@@ -368,6 +368,34 @@ def test_a_trigger_that_fails_only_uncorrected_holds_and_is_named(judged, fires,
     assert verdict.reasons == (Because("inconclusive", sentence, "test_x.py::test_a"),)
 
 
+@pytest.mark.parametrize(
+    ("before", "alpha", "decision"),
+    [
+        pytest.param(0, 0.05, ROLLBACK, id="the-first"),
+        pytest.param(1, 0.05 / 6, ROLLBACK, id="the-second-at-a-sixth"),
+        pytest.param(1, 0.009, HOLD, id="the-second-at-more"),
+        pytest.param(9, 0.04, HOLD, id="the-tenth"),
+        pytest.param(9, 0.0004, ROLLBACK, id="the-tenth-at-a-hundredth"),
+    ],
+)
+def test_a_trigger_that_asks_many_samples_fires_by_chance_no_more_often(
+    judged, make_gate, make_fact, before, alpha, decision
+):
+    """Ten at 5 % each take a healthy release back in 40 % of the looks, whatever Holm says of the gate as one."""
+    asked = [make_fact(confidence=0.95)] * before
+    gate = (make_gate("test_a", rollback=True), Ended.FAILED, *asked, make_fact(REFUTED, alpha=alpha, confidence=0.95))
+    verdict = judged(gate)
+
+    assert verdict.decision is decision
+    assert decision is ROLLBACK or "samples of a gate and 1 triggers are asked at once" in verdict.reasons[0].sentence
+
+
+def test_facts_of_a_trigger_are_no_samples(judged, make_gate, make_fact):
+    facts, sample = [make_fact()] * 5, make_fact(REFUTED, alpha=0.05, confidence=0.95)
+
+    assert judged((make_gate("test_a", rollback=True), Ended.FAILED, *facts, sample)).decision is ROLLBACK
+
+
 def test_a_fact_stands_outside_the_correction(judged, fires, quiet):
     """A crash is a crash, however many samples are looked at besides."""
     family = [quiet(f"test_{number}") for number in range(30)]

@@ -93,6 +93,21 @@ def test_many_ranks_near_each_other_are_one_range(monkeypatch):
     assert [statement.text.count("BETWEEN") for statement in asked] == [0, 0, 2]
 
 
+def test_a_range_is_looked_for_once_in_each_row(monkeypatch):
+    """DuckDB takes an OR apart, and would ask its parts at the scan and once more after it."""
+    memory = Memory([100_000.5 + n for n in range(50_000)])
+    memory.connection.execute("INSERT INTO t SELECT 't', taken, value + 70_000 FROM t")
+    asked, ask = [], memory.rows
+    monkeypatch.setattr(memory, "rows", lambda statement: asked.append(statement) or ask(statement))
+    TableSamples(memory, TABLE, SPAN).ranked({CONTROL: [9000, 25_000], ("treatment", ""): [30_000]})
+    last = asked[-1]
+
+    [[_, plan]] = memory.connection.execute(f"EXPLAIN (FORMAT json) {last.text}", dict(last.values)).fetchall()
+
+    lows = [repr(value) for name, value in last.values.items() if name.startswith("low")]
+    assert [plan.count(low) for low in lows] == [1, 1, 1]
+
+
 def test_bins_are_asked_once(monkeypatch):
     memory = Memory(range(1000))
     samples = TableSamples(memory, TABLE, SPAN)

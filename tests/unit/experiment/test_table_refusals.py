@@ -116,6 +116,32 @@ def test_nan_is_missing_and_infinity_is_not(samples):
     assert math.isnan(moments.total)
 
 
+@pytest.mark.parametrize(("kind", "yes"), [("DOUBLE", 7.0), ("BOOLEAN", 1.0)])
+def test_a_row_that_timed_out_has_a_value_and_one_that_says_nothing_has_none(database, kind, yes):
+    """Whether a row timed out may be NULL, too, and is then no reason to leave it out."""
+    said = [("7", "NULL"), ("NULL", "NULL"), ("NULL", "true"), ("0", "false"), ("NULL", "false"), ("0", "true")]
+    rows = ", ".join(f"('c', 'u{n}', {v}, '2026-10-24 10:00+00', {late})" for n, (v, late) in enumerate(said))
+    columns = f"{COLUMNS.replace('DOUBLE', kind)}, late BOOLEAN"
+    source = database(f"CREATE TABLE t({columns})", f"INSERT INTO t VALUES {rows}")
+    found = TableSamples(source, replace(TABLE, timeout="late"), SPAN)
+    control = ("control", "")
+    late = math.inf if kind == "DOUBLE" else 1.0
+
+    assert (found.look.cells[control].rows, found.look.cells[control].values) == (6, 4)
+    assert found.ranked({control: [1, 2, 3, 4]}) == {control: tuple(sorted([0.0, yes, late, late]))}
+    above = found.moments(Above({control: 0.5}))[control]
+    assert (above.units, above.rows, above.total, above.missing) == (4, 4, 3, 2)
+
+
+def test_an_arm_whose_first_rows_come_meanwhile(database):
+    source = database(f"CREATE TABLE t({COLUMNS})", f"INSERT INTO t VALUES {ROWS}")
+    found = TableSamples(source, TABLE, SPAN)
+    found.look.cells.pop(("treatment", ""))  # as if it had been written after the look
+
+    with pytest.raises(SourceError, match="t: changed while it was read\nask again"):
+        found.moments(Values())
+
+
 def test_an_arm_without_rows_is_no_cell(samples):
     found = samples(span=Span(START - timedelta(days=9), START - timedelta(days=8)))
 
@@ -129,6 +155,7 @@ def test_an_arm_whose_values_are_all_missing(samples):
     found = samples("('x', 'z', NULL, '2026-10-24 10:00+00')", arms={"control": "c", "other": "x"}, ignored=("t",))
     moments = found.moments(Values())["other", ""]
 
+    assert set(found.moments(Above({("other", ""): 1.0}))) == {("other", "")}
     assert (moments.units, moments.rows, moments.total, moments.missing, moments.largest_unit) == (0, 0, 0, 1, 0)
     assert math.isnan(moments.lowest)
     assert math.isnan(moments.highest)

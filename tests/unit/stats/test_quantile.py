@@ -8,7 +8,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_rollout.stats.quantile import fewest_rows, level, middle, ranks
+from pytest_rollout.stats.quantile import around, fewest_rows, level, middle, ranks
 
 ALPHA = 0.05
 sizes = st.integers(1, 10**7)
@@ -81,6 +81,19 @@ def test_a_rank_is_refuted_at_its_level_and_the_next_one_is_not(looks, n, q, def
     assert level(low, n, q, above=True, deff=deff, looks=looks) > ALPHA
     assert high == 0 or level(high, n, q, above=False, deff=deff, looks=looks) <= ALPHA
     assert level((high or n + 1) - 1, n, q, above=False, deff=deff, looks=looks) > ALPHA
+
+
+@given(st.integers(1, 5000), quantiles)
+def test_ranks_around_a_quantile_enclose_it_on_average_and_the_samples_own(n, q):
+    """A share of k / (n + 1) lies below the k-th value on average; as near as whole ranks come."""
+    below, above = around(n, q)
+    wider = around(n, q, deff=3.5)
+
+    assert below <= (n + 1) * q + 1e-6 < below + 1 + 2e-6
+    assert above == 0 or above - 1 - 1e-6 < (n + 1) * q <= above + 1e-6
+    assert below <= middle(n, q) <= (above or n)
+    assert wider[0] <= below
+    assert wider[1] == 0 or wider[1] >= above
 
 
 @pytest.mark.parametrize(

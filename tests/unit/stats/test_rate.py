@@ -151,6 +151,32 @@ def test_shares_are_rows_of_zero_and_one(moments_of, rows, are, centre):
     assert rate.are_shares(moments_of(rows, centre=centre)) is are
 
 
+@looks
+@pytest.mark.parametrize("events", [1, 3])
+def test_few_events_in_each_of_many_strata_tell_no_more_than_all_of_them_in_one(looks, events):
+    """One event reaches down by one and no further: twenty such are not known to ±√20 (9.8 % wrong instead of 5 %)."""
+    few = [counted(events, 1000)] * 20
+    many = [counted(99 * events, 99_000)] * 20
+    all_few, all_many = counted(20 * events, 20_000), counted(20 * 99 * events, 20 * 99_000)
+    weights = [1 / 20] * 20
+
+    slower, one = rate.contrast(many, few, weights, looks=looks), rate.contrast([all_many], [all_few], looks=looks)
+    faster, other = rate.contrast(few, many, weights, looks=looks), rate.contrast([all_few], [all_many], looks=looks)
+
+    assert slower.treatment.low <= one.treatment.low * (1 + 1e-9)
+    assert slower.delta.low <= one.delta.low + 1e-12
+    assert faster.delta.high >= other.delta.high - 1e-12
+
+
+def test_nearly_everything_in_each_of_many_strata_is_as_uncertain_as_nearly_nothing():
+    weights = [1 / 20] * 20
+    gone = rate.contrast([counted(1, 300)] * 20, [counted(1, 300)] * 20, weights)
+    there = rate.contrast([counted(299, 300)] * 20, [counted(299, 300)] * 20, weights)
+
+    assert there.treatment.high == pytest.approx(1 - gone.treatment.low, abs=1e-12)
+    assert there.delta.high == pytest.approx(-gone.delta.low, abs=1e-12)
+
+
 def test_weights_are_one_each():
     with pytest.raises(ValueError, match="sum to 1"):
         rate.contrast([counted(1, 10)], [counted(1, 10)], (0.5, 0.5))
