@@ -62,7 +62,8 @@ class Claim:
 
     def __eq__(self, other: object) -> bool:
         if type(other).__name__ in {"bool", "bool_"}:
-            raise QuestionError(f"a claim is never equal to {other}: write `assert {self.facts.text}`")
+            meant = self.facts.text if other else opposite_of(self.facts)
+            raise QuestionError(f"a claim is never equal to {other}: write `assert {meant}`")
         return self is other
 
     __hash__ = object.__hash__
@@ -121,6 +122,7 @@ class GateClaims:
         self._asserted_lines: set[int] = set()
         self._reads: dict[int, str] = {}
         self._used: set[int] = set()
+        self._unknown: dict[int, str] = {}
         self._claimed_itself = False
         self._older_threads: frozenset[int | None] = frozenset()
         self.calling = False
@@ -156,6 +158,17 @@ class GateClaims:
         """Note that a read was looked at, where looking is all that can be seen of it (a response)."""
         self._used.add(identity)
 
+    def nobody_knows(self, identity: int, why: str) -> None:
+        """Note that what was read has no value, and why."""
+        self._unknown[identity] = f"{self._reads[identity]} is unknown ({why})"
+
+    @property
+    def unasked_doubt(self) -> str:
+        """A doubt that no assert asked of, in words: a plain assert that fails beside it may have failed for it."""
+        doubts = [f"`{each.facts.text}` is inconclusive" for each in self._claims if each.truth is Truth.INCONCLUSIVE]
+        doubts += [said for identity, said in self._unknown.items() if identity not in self._used]
+        return doubts[0] if doubts else ""
+
     @property
     def has_read(self) -> bool:
         """Whether the gate was handed any live value."""
@@ -186,6 +199,12 @@ class GateClaims:
     def last_refuted(self) -> ClaimFacts | None:
         """The claim that an assertion failure is about."""
         return next((claim.facts for claim in reversed(self._claims) if claim.truth is Truth.REFUTED), None)
+
+    @property
+    def unasserted(self) -> ClaimFacts | None:
+        """The last claim, where no assert has asked it; None where one has."""
+        last = self._claims[-1] if self._claims else None
+        return last.facts if last is not None and id(last) not in self._asserted else None
 
     def faults(self) -> Iterator[str]:
         """What keeps a gate that raised nothing from passing, in words for its author."""
@@ -241,8 +260,15 @@ def judging(gate: GateClaims, *, calling: bool) -> Iterator[None]:
 def _what_must_hold(facts: ClaimFacts) -> str:
     """How to say it so that it counts; for `assert not x > 40` that is `assert x <= 40`."""
     advice = "say what must hold in an assert of its own, without `not`, `or`, `if` or `except` around it"
-    sign = re.search(r" (<=|>=|<|>|==|!=) ", facts.text)
-    if sign is None or facts.truth is not Truth.REFUTED or facts.method in {"fact", "assert"}:
+    opposite = opposite_of(facts)
+    if facts.truth is not Truth.REFUTED or opposite == f"not {facts.text}":
         return advice
-    opposite = facts.text[: sign.start(1)] + _OPPOSITE[sign[1]] + facts.text[sign.end(1) :]
     return f"{advice}; the opposite of `{facts.text}` is `{opposite}`"
+
+
+def opposite_of(facts: ClaimFacts) -> str:
+    """What holds where a claim does not: `x <= 40` for `x > 40`; with a `not` where it compares nothing."""
+    sign = re.search(r" (<=|>=|<|>|==|!=) ", facts.text)
+    if sign is None or facts.method in {"fact", "assert"}:
+        return f"not {facts.text}"
+    return facts.text[: sign.start(1)] + _OPPOSITE[sign[1]] + facts.text[sign.end(1) :]

@@ -21,7 +21,8 @@ import pytest
 from pytest_rollout.asserts import asserts_by_hand, hollow_asserts, in_a_message, made_within
 from pytest_rollout.book import Answer, Ended, PlannedGate, pack, unpack
 from pytest_rollout.claims import GateClaims, judging
-from pytest_rollout.errors import Inconclusive, NotApplicable, Unclaimed, did_you_mean, listed
+from pytest_rollout.errors import Inconclusive, NotApplicable, QuestionError, Unclaimed, did_you_mean, listed
+from pytest_rollout.identity import asked_by_identity
 from pytest_rollout.literals import Named, names_of
 from pytest_rollout.plan.model import Plan
 from pytest_rollout.strays import GATE_FIXTURES
@@ -134,6 +135,8 @@ class Gate:
             ended = Ended.ERROR  # only the plan's stages say so, or what the host cannot do, and no gate of itself
         if ended in {Ended.ERROR, Ended.INCONCLUSIVE} and self._failed_before(raised):
             ended = Ended.FAILED  # what broke is only what the gate wanted to say of it
+        if ended is Ended.FAILED and raised and (slip := self._slip(raised)):
+            raised, ended = slip.with_traceback(raised.__traceback__), Ended.ERROR
         if ended is Ended.FAILED and not self._failed_itself(raised):
             ended = Ended.ERROR  # a library's own assert, or a fixture's: the gate has not judged
         message = "" if raised is None else _message(ended, raised) + self._where(ended, raised)
@@ -142,6 +145,16 @@ class Gate:
         setattr(report, _RECORD, record)
         if travels:
             setattr(report, _PLANNED, json.dumps(self.planned.as_json()))
+
+    def _slip(self, raised: BaseException) -> QuestionError | None:
+        """What an assert that failed should have asked: one that asked no claim may have failed for doubt alone."""
+        slip = asked_by_identity(raised, self.claims, self.scope.plan.folder)
+        doubt = "" if self.claims.last_refuted else self.claims.unasked_doubt
+        if slip is None and doubt:
+            slip = QuestionError(
+                f"{doubt}, and no assert asked it: assert the comparison itself, without .value or .truth"
+            )
+        return slip
 
     def _failed_itself(self, raised: BaseException | None) -> bool:
         """Whether an assertion failed in the gate or a helper beside it, and not in somebody else's code."""

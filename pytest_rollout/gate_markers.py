@@ -44,7 +44,8 @@ def bad_gates(items: Iterable[object], file: str, plan: Plan) -> Iterator[str]:
     """
     for item in items:
         if isinstance(item, pytest.Function):
-            yield from (f"{file}: {problem}" for problem in _problems(item, plan))
+            line = (item.location[1] or 0) + 1
+            yield from (f"{file}:{line}: {problem}" for problem in _problems(item, plan))
 
 
 def _problems(item: pytest.Function, plan: Plan) -> Iterator[str]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, cast
+from math import isnan
+from typing import TYPE_CHECKING, ClassVar, NoReturn, cast
 
 from pytest_rollout.claims import Claim, GateClaims
 from pytest_rollout.errors import QuestionError, RolloutError, did_you_mean, in_doubt, listed
@@ -26,10 +27,29 @@ if TYPE_CHECKING:
     from pytest_rollout.readings import MetricReading
 
 
+class _Called:
+    """What is asked for by a call with a name: who writes it otherwise is told how."""
+
+    _word: ClassVar[str]
+
+    def _needs_a_name(self, name: object) -> None:
+        """A bracket in the wrong place makes a comparison of what was to be a name."""
+        if not isinstance(name, str):
+            raise QuestionError(f"{self._word} takes a name, not {name!r}: does a bracket close too late?")
+
+    if not TYPE_CHECKING:  # for checkers of types, what is not there is not there
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("_"):  # what Python and its libraries look for
+                raise AttributeError(f"{self._word} has no {name}")
+            raise AttributeError(f"the name stands in a call: write `{self._word}('{name}')`")
+
+
 @dataclass(frozen=True)
-class Metrics:
+class Metrics(_Called):
     """`metrics("name")`: readings of the plan's metrics, as of the run's instant."""
 
+    _word = "metrics"
     _readings: Callable[[], Readings] = field(repr=False)
     _claims: GateClaims = field(repr=False)
 
@@ -41,8 +61,11 @@ class Metrics:
         Raises:
             RolloutError: The plan has no such metric.
         """
+        self._needs_a_name(name)
         read = self._claims.read(name)  # first, so that a question that failed and was swallowed is still seen
         found = replace(self._readings().metric(name), sources=frozenset({read}))
+        if isnan(found.value):
+            self._claims.nobody_knows(read, found.why)
         return cast("MetricReading", found)
 
     def window(self, name: str, length: timedelta) -> Window:
@@ -52,9 +75,10 @@ class Metrics:
 
 
 @dataclass(frozen=True)
-class Budgets:
+class Budgets(_Called):
     """`budget("name")`: the limit that the plan sets for a metric in the gate's phase."""
 
+    _word = "budget"
     _plan: Plan = field(repr=False)
     _phases: tuple[str, ...]
 
@@ -65,6 +89,7 @@ class Budgets:
             RolloutError: No such budget in the gate's phase.
             QuestionError: The gate is judged for several phases, whose limits differ.
         """
+        self._needs_a_name(name)
         phases = [self._plan.phases[phase] for phase in self._phases]
         limits = [phase.budgets[name].limit for phase in phases if name in phase.budgets]
         if len(limits) < len(phases) or not limits:
@@ -81,16 +106,21 @@ class Budgets:
 
 
 @dataclass(frozen=True)
-class Flags:
+class Flags(_Called):
     """`flags("name")`: a feature flag as it is now; `on` and `off` claim a switch."""
 
+    _word = "flags"
     _readings: Callable[[], Readings] = field(repr=False)
     _claims: GateClaims = field(repr=False)
 
     def __call__(self, name: str) -> Fact | Reading:
         """A switch or word as a `Fact`, a number as a `Reading`; unknown where there is no such flag."""
+        self._needs_a_name(name)
         read = self._claims.read(name)
-        return replace(self._readings().flag(name), sources=frozenset({read}))
+        found = self._readings().flag(name)
+        if isinstance(found, Fact) and found.value is None:
+            self._claims.nobody_knows(read, found.why)
+        return replace(found, sources=frozenset({read}))
 
     def on(self, name: str) -> Claim:
         """The claim that a switch is on."""
@@ -108,9 +138,10 @@ class Flags:
 
 
 @dataclass(frozen=True)
-class Ab:
+class Ab(_Called):
     """`ab("latency_ms").p99.delta`: a metric of the phase's experiment, treatment against control."""
 
+    _word = "ab"
     _arms: Callable[[], Arms] = field(repr=False)
     _claims: GateClaims = field(repr=False)
 
@@ -121,6 +152,7 @@ class Ab:
             RolloutError: The plan has no such metric with samples, or no such arm.
             Inconclusive: The past cannot be read, so nobody knows since when to look.
         """
+        self._needs_a_name(name)
         read = self._claims.read(f"ab {name}")
         with in_doubt():
             return self._arms().comparison(name, arm).read_as(read)

@@ -25,6 +25,7 @@ from pytest_rollout.plan.model import PREFLIGHT
 from pytest_rollout.reports import terminal
 from pytest_rollout.reports.junit import claim_properties
 from pytest_rollout.reports.progress import leave_progress, say_progress, shown_progress
+from pytest_rollout.reports.table import folded
 from pytest_rollout.rollout import Rollout
 from pytest_rollout.witness import Witness
 
@@ -174,9 +175,12 @@ class JudgingHooks:
 
     def pytest_report_header(self) -> list[str]:
         """Which rollouts, phases and environment this run is about."""
-        return terminal.header(self._rollout)
+        lines = terminal.header(self._rollout)
+        writer = self._config.get_terminal_writer()
+        return [row for line in lines for row in folded(line, writer.fullwidth)] if writer._file.isatty() else lines
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
         """The verdict, last of pytest's sections."""
-        width = terminalreporter._tw.fullwidth
-        terminal.write_summary(terminalreporter, self._rollout, width=width, status=int(exitstatus))
+        width, at_screen = terminalreporter._tw.fullwidth, terminalreporter._tw._file.isatty()
+        status = int(exitstatus)
+        terminal.write_summary(terminalreporter, self._rollout, width=width, status=status, at_screen=at_screen)

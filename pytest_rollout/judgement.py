@@ -90,7 +90,8 @@ def judge_part(gate: PlannedGate, answer: Answer) -> GateVerdict:
 
     def decided(decision: Decision, reason: str, sentence: str) -> GateVerdict:
         words = sentence or (MEANING[Reason(reason)] if reason in MEANING else reason)
-        told = any(claim.truth is Truth.REFUTED for claim in claims) and reason != Reason.NO_CLAIM
+        itself = reason in {Reason.NO_CLAIM, Reason.ERROR}  # of which the message tells, and no claim
+        told = any(claim.truth is Truth.REFUTED for claim in claims) and not itself
         brief = answer.ended in {Ended.INCONCLUSIVE, Ended.SKIPPED}
         message = "" if told or brief else answer.message
         return GateVerdict(gate=gate, decision=decision, reason=reason, sentence=words, message=message, claims=claims)

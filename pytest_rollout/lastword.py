@@ -229,8 +229,11 @@ def _left_behind(config: pytest.Config, rollout: Rollout, conclusion: Conclusion
 
 def _say(config: pytest.Config, line: str) -> None:
     """Print a line after pytest's own last one, where CI logs end; a screen that takes none changes no verdict."""
+    from pytest_rollout.reports.table import folded
+
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     stream = reporter._tw._file if reporter else sys.stdout
     with suppress(OSError, ValueError):
         encoding = getattr(stream, "encoding", None) or "utf-8"
-        print(line.encode(encoding, "replace").decode(encoding), file=stream, flush=True)
+        for each in folded(line, reporter._tw.fullwidth) if reporter and stream.isatty() else [line]:
+            print(each.encode(encoding, "replace").decode(encoding), file=stream, flush=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import cast
@@ -13,6 +15,7 @@ from pytest_rollout.asking import TIMEOUT_SECONDS
 from pytest_rollout.errors import SourceError
 from pytest_rollout.plan.environment import Environment, SourceConfig
 from pytest_rollout.plan.metric import Metric, Query
+from pytest_rollout.plan.nodes import shown_path
 from pytest_rollout.sources import Kinds
 from pytest_rollout.sources.once import AnswerBook
 from pytest_rollout.sources.protocol import Answer, FlagValue, Question, Source, SourceKind
@@ -62,7 +65,8 @@ class Opened:
             raise SourceError(f"environment '{self.environment.name}' names no flags")
 
         def read() -> Mapping[str, FlagValue]:
-            reader = self._kinds.flags[config.kind].open(config.options, self._folder)
+            with _placed(config):
+                reader = self._kinds.flags[config.kind].open(config.options, self._folder)
             return reader.read(self.at, TIMEOUT_SECONDS)
 
         return self.answers.read_flags(config.name, read, at=self.at, timeout_seconds=TIMEOUT_SECONDS)
@@ -78,6 +82,20 @@ class Opened:
             source=metric.source,
             query=query.to(config.kind if config else ""),
         )
+
+
+@contextmanager
+def _placed(config: SourceConfig) -> Iterator[None]:
+    """Say where in the plan an option stands that a source does not take: what filled it in is in no message."""
+    try:
+        yield
+    except SourceError as error:
+        option = re.match("option '([^']*)'", str(error))
+        place = config.places.get(option[1]) if option else None
+        if place is None:
+            raise
+        where = f"{shown_path(place.file)}:{place.line}:{place.column}: {place.path}"
+        raise SourceError(f"{where}: {error}", reason=error.reason) from None
 
 
 class _Unopened:
@@ -109,7 +127,8 @@ class _Unopened:
     def _open(self) -> Source:
         with self._guard:
             if self._opened is None:
-                self._opened = self._kind.open(self._config.options, self._folder)
+                with _placed(self._config):
+                    self._opened = self._kind.open(self._config.options, self._folder)
         return self._opened
 
     def _tables(self) -> TableSource:

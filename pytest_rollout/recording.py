@@ -98,7 +98,7 @@ def _days(readings: Readings, metric: Metric, length: timedelta) -> dict[str, fl
 
     window = readings.window(metric.name, length)
     if window.unknown is not None:
-        return window.unknown.why
+        return "; ".join(part for part in (window.unknown.why, window.unknown.needs) if part)
     found: dict[str, float] = {}
     step = window.step.total_seconds()
     for number in range(length // _DAY):

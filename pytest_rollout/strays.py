@@ -9,6 +9,7 @@ rollout's folder are read, and what was passed over is named.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -105,7 +106,8 @@ def collection_error(text: str, file: str) -> list[str]:
     """
     lines = text.splitlines()
     said = [line[1:].strip() for line in lines if line.startswith("E ")] or [line.strip() for line in lines]
-    return [line.removeprefix(f"{file}: ") for line in said if line.strip("^~ ")]
+    own = re.compile(rf"^{re.escape(file)}:(?:(\d+):)? ")
+    return [own.sub(lambda at: f"line {at[1]}: " if at[1] else "", line) for line in said if line.strip("^~ ")]
 
 
 def _stray(folder: Path, path: Path, each: _Defined, phases: Collection[str], reason: Reason, sentence: str) -> Stray:

@@ -18,6 +18,7 @@ from pytest_rollout.plan.model import PREFLIGHT
 from pytest_rollout.plan.nodes import Findings, Kind, Node, quoted
 from pytest_rollout.plan.phase import BASELINE, CONDITIONS, Budget, Phase, change_name
 from pytest_rollout.plan.responses import build_responses, check_rto
+from pytest_rollout.strays import GATE_MARKERS
 
 
 def build_phases(checked: Node, written: Node, metrics: Metrics, findings: Findings) -> dict[str, Phase]:
@@ -38,6 +39,9 @@ def build_phases(checked: Node, written: Node, metrics: Metrics, findings: Findi
     for name, node in checked.fields_of("phases").items():
         if name == PREFLIGHT:
             findings.at_key(node, f"a phase '{name}' is in every plan already", "give this one another name")
+        if name in GATE_MARKERS:
+            fix = f"a phase's name is its marker: call it something else, such as '{name}_phase'"
+            findings.at_key(node, f"gates wear the marker '{name}' for something else", fix)
         for below in written.fields_of("phases", name, "budgets").values():
             _check_levels(below, findings)
         own = {key: _budget(key, below, metrics, findings) for key, below in node.fields_of("budgets").items()}
@@ -108,7 +112,9 @@ def _budget(name: str, node: Node, metrics: Metrics, findings: Findings) -> Budg
     against = node.text_of("against")
     compared = Compared.parse(name) if against == CONTROL else None
     if against == CONTROL and compared is None:
-        fix = f"name it, such as '{name}.p99': a statistic is mean, rate, p50, p95, p99 and the like"
+        before = name.rpartition(".")[0]
+        meant = before if before in metrics.names and name not in metrics.names else name
+        fix = f"name it, such as '{meant}.p99': a statistic is mean, rate, p50, p95, p99 and the like"
         findings.at_key(node, f"'{name}' names no statistic, and arms are compared by one", fix)
         return None
     subject = compared.metric if compared else name

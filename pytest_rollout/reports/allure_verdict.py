@@ -77,7 +77,9 @@ def verdict_lines(verdict: Verdict, run: Run) -> list[str]:
 
 
 def _codes(verdict: Verdict) -> str:
-    codes = dict.fromkeys(str(each.code) for each in verdict.reasons)
+    back = {gate.reason for gate in verdict.gates if gate.counts and gate.decision is Decision.ROLLBACK}
+    told = (str(each.code) for each in verdict.reasons)
+    codes = dict.fromkeys(code for code in told if verdict.decision is not Decision.ROLLBACK or code in back)
     return f"[{', '.join(codes)}]" if codes else ""
 
 

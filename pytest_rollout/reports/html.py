@@ -38,7 +38,7 @@ def html(record: Record) -> str:
 def _body(record: Record) -> Iterator[str]:
     yield _header(record)
     if record.all_reasons:
-        yield f"<h2>Why ({len(record.all_reasons)})</h2>\n<ul>\n{''.join(map(_reason, record.all_reasons))}</ul>\n"
+        yield f"<h2>Why ({len(record.all_reasons)})</h2>\n<ul>\n{''.join(map(_reason, words.reasons(record)))}</ul>\n"
     for phase in record.phases:
         yield from _phase(phase)
     yield "<h2>What this rests on</h2>\n<dl>\n"
@@ -50,7 +50,7 @@ def _body(record: Record) -> Iterator[str]:
 
 def _header(record: Record) -> str:
     decision = record.decision
-    codes = f" <small>[{text(', '.join(words.codes(record)))}]</small>" if record.all_reasons else ""
+    codes = f" <small>[{text(', '.join(words.deciding(record)))}]</small>" if record.all_reasons else ""
     when = f"{words.where(record)} · {words.moment(record.evaluated_at)} · exit {record.exit_code}"
     orders = "".join(f"<li>{text(line)}</li>\n" for line in words.orders(record))
     return (

@@ -68,7 +68,7 @@ def _sections(record: Record) -> Iterator[tuple[str, str]]:
 
 
 def _decision(record: Record) -> str:
-    codes = f" `[{', '.join(words.codes(record))}]`" if record.all_reasons else ""
+    codes = f" `[{', '.join(words.deciding(record))}]`" if record.all_reasons else ""
     lines = [
         f"## {_SIGN[record.decision]} {record.decision.value}{codes} · {text(words.subject(record), 300)}",
         "",
@@ -82,7 +82,7 @@ def _reasons(record: Record) -> str:
     if not record.all_reasons:
         return ""
     lines = ["", f"### Why ({len(record.all_reasons)})", ""]
-    for because in record.all_reasons:
+    for because in words.reasons(record):
         gate = f" {code(because.gate, 200)}" if because.gate else ""
         lines.append(f"- **\\[{text(because.code, 80)}\\]**{gate} {text(because.sentence)}")
     return "\n".join(lines) + "\n"

@@ -6,10 +6,13 @@ A sentence with nothing to its right runs on to the edge of the screen.
 
 from __future__ import annotations
 
+import textwrap
 import unicodedata
 from collections.abc import Collection, Sequence
 
 _GAP = "  "
+_PARTS = " · "
+_FURTHER = "    "
 _NARROWEST = 8
 
 
@@ -28,6 +31,21 @@ def columns_of(text: str) -> int:
         0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in {"W", "F"} else 1
         for each in text
     )
+
+
+def folded(line: str, width: int) -> list[str]:
+    """A line as several that fit a screen: ended between the parts that ` · ` sets apart, and else between words."""
+    rows: list[str] = []
+    for part in line.split(_PARTS):
+        joined = f"{rows[-1]}{_PARTS}{part}" if rows else part
+        if rows and columns_of(joined) > width:
+            rows.append(f"{_FURTHER}{_PARTS.lstrip()}{part}")
+        else:
+            rows[-1:] = [joined]
+    wrapper = textwrap.TextWrapper(
+        width, subsequent_indent=_FURTHER, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
+    )
+    return [each for row in rows for each in (wrapper.wrap(row) if columns_of(row) > width else [row])]
 
 
 def fitted(rows: Sequence[Sequence[str]], width: int, *, whole: int = 0, middle: Collection[int] = ()) -> list[str]:

@@ -18,7 +18,7 @@ from pytest_rollout.decisions import MEANING, Decision, Reason
 from pytest_rollout.judgement import GateVerdict, judge_part
 from pytest_rollout.reports.escape import no_command
 from pytest_rollout.reports.gate_rows import ordered, rows, short_names
-from pytest_rollout.reports.table import fitted, plain
+from pytest_rollout.reports.table import fitted, folded, plain
 from pytest_rollout.reports.wording import headline
 from pytest_rollout.reports.words import EMBEDDED, telling
 from pytest_rollout.rollout import Conclusion, Rollout
@@ -73,17 +73,22 @@ def status_word(gate: PlannedGate, answer: Answer) -> tuple[str, str, tuple[str,
     return word.lower(), word[0], (f"{word}[{verdict.reason}]", {COLOUR[verdict.decision]: True})
 
 
-def write_summary(screen: Screen, rollout: Rollout, width: int, status: int) -> None:
-    """The verdict of the run: one table a phase, then every gate that is not good, with what to do."""
+def write_summary(screen: Screen, rollout: Rollout, width: int, status: int, *, at_screen: bool) -> None:
+    """The verdict of the run: one table a phase, then every gate that is not good, with what to do.
+
+    What is piped keeps the verdict in one line, for whoever cuts it out of a log; a screen gets as many as it takes.
+    """
     conclusion = rollout.conclude(status)
     if not conclusion.judged and not rollout.answered:
         return
     verdict, width = conclusion.verdict, min(width, _WIDEST)
     screen.write_sep("=", "ROLLOUT", bold=True)
     if not conclusion.judged:
-        _write_tried(screen, rollout, conclusion, width)
+        _write_tried(screen, rollout, conclusion, width, at_screen=at_screen)
         return
-    screen.write_line(verdict_line(conclusion, rollout), **{COLOUR[verdict.decision]: True, "bold": True})
+    whole = verdict_line(conclusion, rollout)
+    for row in folded(whole, width) if at_screen else [whole]:
+        screen.write_line(row, **{COLOUR[verdict.decision]: True, "bold": True})
     for line in _traffic(conclusion, rollout):
         _write_wrapped(screen, line, width)
     broken = [because for because in verdict.reasons if because.code == Reason.ERROR]
@@ -112,9 +117,11 @@ def _traffic(conclusion: Conclusion, rollout: Rollout) -> Iterator[str]:
         yield f"{'take' if live else 'live, it would be: take'} {verdict.rollout} {word} to {to:g} % of traffic{since}"
 
 
-def _write_tried(screen: Screen, rollout: Rollout, conclusion: Conclusion, width: int) -> None:
+def _write_tried(screen: Screen, rollout: Rollout, conclusion: Conclusion, width: int, *, at_screen: bool) -> None:
     """Gates that were only run: what is not good of each, and that nothing was judged."""
-    screen.write_line(last_line(conclusion, rollout), bold=True)
+    line = last_line(conclusion, rollout)
+    for each in folded(line, width) if at_screen else [line]:
+        screen.write_line(each, bold=True)
     _write_bad(screen, rollout.tried(), width)
 
 
@@ -157,10 +164,12 @@ def _alike(gates: Iterable[GateVerdict]) -> list[list[GateVerdict]]:
 
 def _cause(gate: GateVerdict) -> list[str]:
     """The lines that say why, where other gates may hold for the same; none where the cause is the gate's own."""
+    if gate.reason in {Reason.MISSING, Reason.DESELECTED} and not gate.claims:
+        return [gate.sentence]
+    if gate.reason == Reason.ERROR and gate.message:
+        return gate.message.partition("\nat ")[0].splitlines()
     claim = telling(gate)
-    if claim and claim.why:
-        return [f"{claim.source}: {claim.why}", claim.needs]
-    return gate.message.partition("\nat ")[0].splitlines() if gate.reason == Reason.ERROR else []
+    return [f"{claim.source}: {claim.why}", claim.needs] if claim and claim.why else []
 
 
 def _write_alike(screen: Screen, gates: Sequence[GateVerdict], names: Sequence[str], width: int) -> None:

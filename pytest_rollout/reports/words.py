@@ -81,6 +81,18 @@ def codes(record: Record) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(because.code) for because in record.all_reasons))
 
 
+def reasons(record: Record) -> list[Because]:
+    """Every reason of the run: what takes a release back before all that only holds it."""
+    back = {(gate.id, gate.reason) for gate in record.gates if gate.counts and gate.decision is Decision.ROLLBACK}
+    return sorted(record.all_reasons, key=lambda because: (because.gate, because.code) not in back)
+
+
+def deciding(record: Record) -> tuple[str, ...]:
+    """The codes that stand beside the decision: of a ROLLBACK those that take the release back, as on the terminal."""
+    back = {gate.reason for gate in record.gates if gate.counts and gate.decision is Decision.ROLLBACK}
+    return tuple(code for code in codes(record) if record.decision is not Decision.ROLLBACK or code in back)
+
+
 def ordered(gates: Iterable[GateRecord]) -> list[GateRecord]:
     """The worst first; those that do not count after those that do."""
     return sorted(gates, key=lambda gate: (not gate.counts, -gate.decision.severity, gate.id))

@@ -125,7 +125,8 @@ class LogsSource:
             )
         start, step = question.start, question.step // _MICROSECOND if question.start is not None else 0
         if start is not None and (step <= 0 or (question.at - start) // question.step > _MAX_STEPS):
-            raise SourceError(f"{self.path}: from {start} to {question.at} are too many steps of {question.step}")
+            many = f"from {start} to {question.at} are too many steps of {question.step}"
+            raise SourceError(f"{self.path}: {many}\nask for a longer step, or a shorter window")
         return {
             "pattern": self.pattern,
             "time_format": self.time_format,

@@ -132,7 +132,7 @@ class Conversation:
         with suppress(ValueError, RecursionError):
             found = json.loads(error.content)
         if not isinstance(found, Mapping) or not isinstance(found.get("error"), str):
-            return f"{error}\n{_CHECK_URL}" if error.status == 404 else str(error)
+            return f"{first_line(str(error), 300)}\n{_CHECK_URL}" if error.status == 404 else str(error)
         text, kind = self.service.redacted(first_line(found["error"], 300)), found.get("errorType")
         if kind == "bad_data":
             return f"{where}: the query is refused: {text}{_excerpt(text, query)}"
@@ -141,6 +141,8 @@ class Conversation:
             return f"{where}: the query was given up ({kind}): {text}\n{less}"
         if error.status == 422:
             return f"{where}: the query cannot be evaluated: {text}"
+        if error.status == 404:
+            return f"{where}: status 404: {text}\n{_CHECK_URL}"
         return str(error) if "\n" in str(error) else f"{where}: status {error.status}: {text}"
 
 

@@ -27,6 +27,9 @@ _HINTS = {
     "plain HTTP request was sent to HTTPS": "write https:// in place of http://",
     "status 401": "check the credentials: 'bearer', or 'username' and 'password', or 'headers'",
     "status 403": "the credentials do not suffice",
+    "status 404": "there is no such path: look at the 'url' and at the query",
+    "Connection refused": "nobody listens there: does it run, and are host and port right?",
+    "Name or service not known": "there is no such host: is it misspelt?",
 }
 
 

@@ -1,13 +1,9 @@
 """Everything at once: the gates' questions are put together, each once, before the first gate."""
 
-import os
-import pty
-import subprocess
-import sys
 from collections import Counter
-from contextlib import suppress
 
 import pytest
+from support.screen import on_a_terminal
 
 GATES = """
 def helper(metrics):
@@ -72,21 +68,6 @@ def test_a_dead_source_still_costs_one_gate_only(project):
     result.holds("no-data")
     [gate] = [each for each in result.verdict["verdicts"][0]["gates"] if each["decision"] != "PROCEED"]
     assert gate["id"].endswith("test_no_errors")
-
-
-def on_a_terminal(project, *words):
-    """Everything that a run writes to somebody's terminal."""
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "pytest", "gates", "-m", "phase1", "--rollout-env", "test", "-p", "no:randomly"]
-    run = subprocess.Popen([*command, *words], cwd=project.folder, stdin=theirs, stdout=theirs, stderr=theirs)
-    os.close(theirs)
-    written = b""
-    with suppress(OSError):  # Linux says by an error that the other end is closed
-        while piece := os.read(ours, 4096):
-            written += piece
-    run.wait()
-    os.close(ours)
-    return written.decode("utf-8", "replace")
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one", "xdist"])

@@ -21,6 +21,7 @@ PLAN_FILE = "gates/shop/rollout.yaml"
         pytest.param("kind: memory", "kind: memroy", "17:25:", "did you mean 'memory'?", id="unknown-kind"),
         pytest.param("phase2: {title", "phase1: {title", "13:3:", "for the second time", id="key-twice"),
         pytest.param("phase2: {title", "phase2: {minimum: 3d, title", "15:3:", "names no ledger", id="no-memory"),
+        pytest.param("phase2: {title", "shadow: {title", "13:3:", "wear the marker 'shadow'", id="phase-is-a-marker"),
         pytest.param("answers.yaml", '"${SHOP_ANSWERS}"', "17:42:", "'SHOP_ANSWERS' is not set", id="variable-missing"),
         pytest.param("owner: checkout-team", "owner: ${OWNER}", "3:8:", "and in actions only", id="variable-astray"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from support.hostile_server import HostileServer, unused_url
 
@@ -111,7 +113,9 @@ def test_a_server_that_is_gone(asking):
     result = asking.run("-n", "2", env={"SHOP_URL": unused_url()})
 
     result.holds("no-data")
-    result.stdout.fnmatch_lines(["*Connection refused*"])
+    result.stdout.fnmatch_lines(
+        ["*Connection refused*", "*nobody listens there: does it run, and are host and port right?"]
+    )
 
 
 def test_an_address_that_is_none(asking):
@@ -237,3 +241,24 @@ def test_flags_and_service_are_doubted_alike(project, declared, gate, codes, sai
 
     result.holds(*codes)
     assert said in " ".join(result.text.split())
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("127.0.0.1:9090", "option 'url' is not an address such as https://metrics.example.org/api"),
+        ("http://127.0.0.1:9/x?token=hunter22", "option 'url' is a base address"),
+    ],
+)
+def test_an_option_that_no_source_takes_is_named_where_it_stands(project, url, said):
+    """The variable's value is seen only when it is filled in; the message leads to the plan, without that value."""
+    plan = (project.gates / "rollout.yaml").read_text("utf-8")
+    http = 'telemetry: {kind: http_json, url: "${SHOP_URL}"}'
+    project.write("gates/shop/rollout.yaml", plan.replace("telemetry: {kind: memory, answers: answers.yaml}", http))
+
+    result = project.run(env={"SHOP_URL": url})
+
+    result.holds("no-data")
+    words = " ".join(result.text.split())
+    assert re.search(rf"gates/shop/rollout\.yaml:\d+:\d+: environments\.test\.sources\.telemetry\.url: {said}", words)
+    assert url not in result.text

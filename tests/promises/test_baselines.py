@@ -68,6 +68,19 @@ def recorded(shop):
     return shop
 
 
+def test_what_cannot_be_asked_is_said_with_what_would_do(shop):
+    """A fortnight with a sample a minute is more than Prometheus answers; nobody has to be asked to know that."""
+    plan = PLAN.replace("&here", "").replace(", step: 1h", "")
+    prometheus = "telemetry: {kind: prometheus, url: 'http://127.0.0.1:9'}"
+    shop.write("gates/shop/rollout.yaml", plan.replace("telemetry: {kind: memory, answers: answers.yaml}", prometheus))
+
+    code, said = record(shop)
+
+    assert code == 1
+    assert "20160 points are asked for" in said
+    assert "ask for a step of 110 s or more, or a shorter window" in said
+
+
 @pytest.mark.parametrize(
     ("today", "exit_code", "codes"), [(500, 0, set()), (570, 1, {"warning"}), (640, 20, {"critical"})]
 )

@@ -147,7 +147,7 @@ def test_a_marker_that_cannot_be_read_is_a_collection_error(project, marker, sai
     assert result.verdict["decision"] == "HOLD"
     result.is_calm()
     name = marker.partition("(")[0]
-    result.stdout.fnmatch_lines([f"*test_phase1.py: test_errors: @pytest.mark.{name}: {said}*"])
+    result.stdout.fnmatch_lines([f"*test_phase1.py:[0-9]*: test_errors: @pytest.mark.{name}: {said}*"])
 
 
 def test_a_marker_that_cannot_be_read_is_told_by_workers_too(project):

@@ -47,6 +47,18 @@ def test_what_breaks_elsewhere_is_no_trigger(project, body):
 SLIPS = [
     ("assert (metrics('orders') > 100) == True", "a claim is never equal to True: write `assert orders > 100`"),
     ("assert True == (metrics('orders') > 100)", "a claim is never equal to True: write `assert orders > 100`"),
+    ("assert (metrics('orders') > 1000) == False", "a claim is never equal to False: write `assert orders <= 1000`"),
+    ("assert (metrics('orders') > 100) is True", "a claim is never `is True`: write `assert orders > 100`"),
+    ("assert (metrics('orders') > 1000) is True", "a claim is never `is True`: write `assert orders > 1000`"),
+    ("assert True is (metrics('errors') > 1)", "a claim is never `is True`: write `assert errors > 1`"),
+    ("assert (metrics('orders') > 1000) is False", "a claim is never `is False`: write `assert orders <= 1000`"),
+    ("enough = metrics('orders') > 100\n    assert enough is True", "never `is True`: write `assert orders > 100`"),
+    ("assert metrics('errors').value > 1", "errors is unknown (telemetry answered, and the result is empty)"),
+    ("assert (metrics('errors') > 1).truth == 'proven'", "`errors > 1` is inconclusive, and no assert asked it"),
+    ("assert metrics('orders' > '5')", "metrics takes a name, not True: does a bracket close too late?"),
+    ("assert metrics.orders > 100", "the name stands in a call: write `metrics('orders')`"),
+    ("assert metrics.order > 100", "the name stands in a call: write `metrics('order')`"),
+    ("assert metrics('latency_ms') in budget.latency_ms", "the name stands in a call: write `budget('latency_ms')`"),
     (
         "assert metrics('latency_ms') < '400'",
         "latency_ms is compared with '400', which has no unit: write '400 ms', or the number without quotes",
@@ -74,6 +86,20 @@ def test_a_slip_is_answered_with_what_is_meant(project, body, said):
     words = " ".join(result.text.split())
     assert said in words
     assert "at test_phase1.py:" in words
+
+
+PLAIN_FAILURES = [
+    "assert metrics('orders') > 100\n    assert {'ok': False}['ok'] is True",
+    "enough, answer = metrics('orders') > 100, {'ok': False}\n    assert answer['ok'] is True\n    assert enough",
+    "assert metrics('orders') > 100\n    empty = None\n    assert empty is not None",
+    "assert metrics('orders') > 100\n    done = False\n    assert done is True",
+]
+
+
+@pytest.mark.parametrize("body", PLAIN_FAILURES)
+def test_a_plain_fact_that_is_compared_by_is_stays_one(project, body):
+    """What a service answered is no claim; that it is not so takes the release back."""
+    gate(project, body).holds("trigger", exit_code=20)
 
 
 def test_a_misspelt_fixture_is_guessed(project):

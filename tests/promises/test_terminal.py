@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import re
 
+import pytest
+from support.screen import on_a_terminal
+
+ANSI = re.compile("\x1b\\[[0-9;]*m")
 ESCAPE = "\x1b"
 FIRST = "rollout: shop phase1 · environment test · *"
 LAST = "VERDICT  HOLD?failed?  shop phase1 · environment test · exit 1"
@@ -34,6 +38,27 @@ def test_the_screen_is_as_wide_as_it_is(long_query, columns):
     table = [line.split() for line in result.stdout.lines[start + 3 : start + 7]]
     assert table[0] == ["decision", "gate", "seen", "limit"]
     assert [row[0] for row in table[1:]] == ["HOLD[warning]", "HOLD[failed]", "PROCEED"]
+
+
+@pytest.mark.parametrize(("columns", "lines"), [(80, 2), (160, 1)])
+def test_a_narrow_screen_gets_the_verdict_in_whole_words(project, columns, lines):
+    """A person's screen would cut it anywhere; what is piped stays one line."""
+    plan = (project.gates / "rollout.yaml").read_text("utf-8")
+    name = "the-second-region-with-a-long-name"
+    project.write("gates/shop/rollout.yaml", plan.replace("  test:", f"  {name}:"))
+    project.answers(errors=2)
+    project.lock()
+
+    seen = on_a_terminal(project, "--rollout-env", name, columns=columns)
+
+    shown = [ANSI.sub("", line) for line in seen.splitlines()]
+    starts = [number for number, line in enumerate(shown) if line.startswith("VERDICT")]
+    assert len(starts) == 2
+    whole = f"VERDICT  HOLD[failed]  shop phase1 · environment {name} · exit 1"
+    for start in starts:
+        verdict = shown[start : start + lines]
+        assert " ".join(line.strip() for line in verdict) == whole
+        assert all(len(line) <= columns for line in verdict)
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one", "xdist"])
@@ -162,3 +187,16 @@ def test_a_line_of_a_plan_is_called_as_its_metric_is(staged):
 
     assert "test_time  " in text
     assert "test_no_errors" not in text.partition("shop phase1: ")[2]
+
+
+def test_gates_that_gave_no_answer_are_one_trouble(project):
+    """A file that cannot be collected keeps all others from running: that is said once, and not once a gate."""
+    more = "import pytest\n\n\n@pytest.mark.phase1\ndef test_more(metrics):\n    assert metrics('orders') > 1\n"
+    project.write("gates/shop/test_more.py", more)
+    project.lock()
+    project.gate("def test_errors(metrics:\n    pass\n")
+
+    result = project.run(lock=False)
+
+    result.holds("missing", "error", "failed", exit_code=2)
+    result.stdout.fnmatch_lines(["HOLD?missing? 2 gates, one cause", "  was collected and gave no answer"])

@@ -20,7 +20,7 @@ PACKAGE = Path(pytest_rollout.__file__).parent
 # What may import what: a module imports its own layer (without cycles) and those below it.
 LAYERS = (
     {"decisions", "errors", "quantities", "asserts", "swallowed", "unheard", "threads", "literals", "provenance"},
-    {"claim_facts", "claims", "held", "intervals", "comparing", "estimates", "facts", "limits"},
+    {"claim_facts", "claims", "identity", "held", "intervals", "comparing", "estimates", "facts", "limits"},
     {
         "stats",
         "experiment",

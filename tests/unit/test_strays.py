@@ -209,13 +209,14 @@ def test_odd_files_are_passed_over(strays, tmp_path):
     [
         ("", []),
         ("a/test_a.py: test_x: bad\na/test_a.py: test_y: worse", ["test_x: bad", "test_y: worse"]),
+        ("a/test_a.py:7: test_x: bad", ["line 7: test_x: bad"]),
         ("importlib.py:126: in f\n    return x\n           ^^^\nE   ImportError: no", ["ImportError: no"]),
         (
             'x\nE     File "a", line 1\nE       def (:\nE           ^\nE   SyntaxError: no',
             ['File "a", line 1', "def (:", "SyntaxError: no"],
         ),
     ],
-    ids=["nothing", "ours", "import", "syntax"],
+    ids=["nothing", "ours", "placed", "import", "syntax"],
 )
 def test_what_pytest_says_of_a_file(text, said):
     """Without the frames of its import."""

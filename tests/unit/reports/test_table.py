@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_rollout.reports.table import columns_of, fitted, plain
+from pytest_rollout.reports.table import columns_of, fitted, folded, plain
 
 ROWS = [
     ["decision", "gate", "seen", "limit"],
@@ -110,3 +110,18 @@ def test_plain_text_is_one_line_without_control(text):
 )
 def test_control_characters_are_replaced(text, shown):
     assert plain(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("line", "width", "rows"),
+    [
+        ("VERDICT  PROCEED  a b · c d · exit 0", 80, ["VERDICT  PROCEED  a b · c d · exit 0"]),
+        ("VERDICT  PROCEED  a b · c d · exit 0", 28, ["VERDICT  PROCEED  a b · c d", "    · exit 0"]),
+        ("VERDICT  PROCEED  a b · c d · exit 0", 26, ["VERDICT  PROCEED  a b", "    · c d · exit 0"]),
+        ("VERDICT  HOLD  one two three · exit 1", 20, ["VERDICT  HOLD  one", "    two three", "    · exit 1"]),
+        ("", 80, [""]),
+    ],
+)
+def test_a_line_is_ended_between_its_parts(line, width, rows):
+    """And between words where a part is wider than the screen."""
+    assert folded(line, width) == rows

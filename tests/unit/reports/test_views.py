@@ -340,6 +340,18 @@ def test_a_phase_without_traffic_is_not_taken_from_nothing_to_nothing():
     assert "Traffic is at 0 % already.\n" in render(record, "incident").text
 
 
+def test_what_takes_a_release_back_stands_before_what_holds_it():
+    """Beside the decision nothing else stands, as on the terminal; who reads at night reads one line."""
+    held = gate("test_a", Decision.HOLD, "approval")
+    back = gate("test_z", Decision.ROLLBACK, "critical")
+    record = record_of(document_of(phase(held, back)))
+
+    assert [because.code for because in words.reasons(record)] == ["critical", "approval"]
+    assert words.deciding(record) == ("critical",)
+    assert "ROLLBACK `[critical]`" in markdown(record)
+    assert "ROLLBACK <small>[critical]</small>" in html(record)
+
+
 def test_the_counts_of_a_page_are_those_of_the_gates():
     gates = [gate("a"), gate("b", Decision.HOLD, "stale"), gate("c", counts=False)]
 

@@ -259,6 +259,7 @@ def test_a_result_that_is_no_number(source, script, at, result, kind, says):
         ),
         ("500 No", {"errorType": "internal", "error": f"no {TOKEN}"}, "status 500: no ***"),
         ("404 Not Found", None, "status 404: 404 page not found\nis 'url' the base address"),
+        ("404 Not Found", {"error": "no such path"}, "status 404: no such path\nis 'url' the base address"),
         ("401 Unauthorized", None, "status 401: 404 page not found\ncheck the credentials"),
     ],
 )
