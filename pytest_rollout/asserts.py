@@ -28,19 +28,22 @@ _ITERATORS = frozenset({"map", "filter", "zip", "iter", "enumerate", "reversed"}
 _BLOCKS = (ast.stmt, ast.excepthandler, ast.match_case)
 _READERS = frozenset({"metrics", "flags"})
 _BY_HAND = frozenset({"value", "low", "high"})
+_LOOKED_AT = _BY_HAND | {"truth"}
 
 
 @dataclass(frozen=True)
 class AssertLine:
     """One `assert` of a file: its line, the last line of its test, and what is wrong with it.
 
-    `by_hand` compares a bare `.value`; `hollow` holds whatever the facts are.
+    `by_hand` compares a bare `.value`; `hollow` holds whatever the facts are;
+    `looks` takes a number or an answer apart in place of asking it.
     """
 
     line: int
     last: int
     by_hand: bool
     hollow: bool = False
+    looks: bool = False
 
 
 @lru_cache(maxsize=256)
@@ -64,6 +67,7 @@ def asserts_of(filename: str) -> tuple[AssertLine, ...]:
             node.test.end_lineno or node.test.lineno,
             suspicious and _reads_by_hand(node.test, readings),
             _is_hollow(node.test),
+            any(isinstance(each, ast.Attribute) and each.attr in _LOOKED_AT for each in ast.walk(node.test)),
         )
         for node in (_asserts(tree.body) if tree else ())
     ]

@@ -22,7 +22,7 @@ from pytest_rollout.asserts import asserts_by_hand, hollow_asserts, in_a_message
 from pytest_rollout.book import Answer, Ended, PlannedGate, pack, unpack
 from pytest_rollout.claims import GateClaims, judging
 from pytest_rollout.errors import Inconclusive, NotApplicable, QuestionError, Unclaimed, did_you_mean, listed
-from pytest_rollout.identity import asked_by_identity
+from pytest_rollout.identity import asked_by_identity, looked_at
 from pytest_rollout.literals import Named, names_of
 from pytest_rollout.plan.model import Plan
 from pytest_rollout.strays import GATE_FIXTURES
@@ -148,13 +148,8 @@ class Gate:
 
     def _slip(self, raised: BaseException) -> QuestionError | None:
         """What an assert that failed should have asked: one that asked no claim may have failed for doubt alone."""
-        slip = asked_by_identity(raised, self.claims, self.scope.plan.folder)
-        doubt = "" if self.claims.last_refuted else self.claims.unasked_doubt
-        if slip is None and doubt:
-            slip = QuestionError(
-                f"{doubt}, and no assert asked it: assert the comparison itself, without .value or .truth"
-            )
-        return slip
+        folder = self.scope.plan.folder
+        return asked_by_identity(raised, self.claims, folder) or looked_at(raised, self.claims, folder)
 
     def _failed_itself(self, raised: BaseException | None) -> bool:
         """Whether an assertion failed in the gate or a helper beside it, and not in somebody else's code."""

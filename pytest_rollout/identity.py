@@ -1,8 +1,9 @@
-"""Identity: an assert that compares a claim by `is`, which asks no claim and which nothing can answer.
+"""Identity: an assert that compares a claim by `is`, or takes a doubt apart, and so asks no claim.
 
 `assert (metrics("x") > 1) is True` fails whatever the numbers are, because a
-claim is no `True`. Nobody has judged then, so it is an error of the gate's
-author: it must not look like a fact that was shown, for or against a release.
+claim is no `True`; `assert metrics("x").value > 1` fails where nobody knows
+the number. Nobody has judged then, so it is an error of the gate's author: it
+must not look like a fact that was shown, for or against a release.
 """
 
 from __future__ import annotations
@@ -18,9 +19,6 @@ from pytest_rollout.claim_facts import ClaimFacts
 from pytest_rollout.claims import Claim, GateClaims, opposite_of
 from pytest_rollout.errors import QuestionError
 
-_NEVER_CLAIMS = (ast.Attribute, ast.Subscript, ast.Constant)
-"""What an answer of a service or a plain value is read from, and no claim is made by."""
-
 
 def asked_by_identity(error: BaseException, claims: GateClaims, folder: Path) -> QuestionError | None:
     """What to say to the author of an assert that failed because it compared a claim by `is`; None for any other.
@@ -30,16 +28,34 @@ def asked_by_identity(error: BaseException, claims: GateClaims, folder: Path) ->
         claims: What the gate has claimed and asserted.
         folder: The rollout's folder, in which the gate and its helpers stand.
     """
-    frames = [each for each in traceback.walk_tb(error.__traceback__) if folder in _parents(each[0])]
-    if not frames:
+    frame, line = _failed_at(error, folder)
+    if frame is None:
         return None
-    frame, line = frames[-1]
     for side, word, meant in _identities(frame.f_code.co_filename, line):
         facts = _claimed(side, frame, claims)
         if facts is not None:
             text = facts.text if meant else opposite_of(facts)
             return QuestionError(f"a claim is never `{word}`: write `assert {text}`")
     return None
+
+
+def looked_at(error: BaseException, claims: GateClaims, folder: Path) -> QuestionError | None:
+    """What to say where an assert took a doubt apart, by `.value` or `.truth`, and failed; None for any other.
+
+    A plain assert of something else that fails beside a doubt has shown what it says, whatever the doubt.
+    """
+    frame, line = _failed_at(error, folder)
+    asserted = assert_at(frame.f_code.co_filename, line) if frame else None
+    if asserted is None or not asserted.looks or claims.last_refuted or not claims.unasked_doubt:
+        return None
+    ask = "assert the comparison itself, without .value or .truth"
+    return QuestionError(f"{claims.unasked_doubt}, and no assert asked it: {ask}")
+
+
+def _failed_at(error: BaseException, folder: Path) -> tuple[FrameType | None, int]:
+    """Where an assert of the gate or of a helper beside it failed; None where none did."""
+    frames = [each for each in traceback.walk_tb(error.__traceback__) if folder in _parents(each[0])]
+    return frames[-1] if frames else (None, 0)
 
 
 def _parents(frame: FrameType) -> set[Path]:
@@ -70,4 +86,9 @@ def _claimed(side: ast.expr, frame: FrameType, claims: GateClaims) -> ClaimFacts
     if isinstance(side, ast.Name):
         named = frame.f_locals.get(side.id, frame.f_globals.get(side.id))
         return named.facts if isinstance(named, Claim) else None
-    return None if isinstance(side, _NEVER_CLAIMS) else claims.unasserted
+    made_here = isinstance(side, ast.Compare) or (isinstance(side, ast.Call) and _is_check(side.func))
+    return claims.unasserted if made_here else None
+
+
+def _is_check(function: ast.expr) -> bool:
+    return isinstance(function, ast.Name) and function.id == "check"

@@ -44,6 +44,19 @@ def test_what_breaks_elsewhere_is_no_trigger(project, body):
     gate(project, body).holds("error")
 
 
+BESIDE_DOUBT = [
+    pytest.param("errors = metrics('errors')\n    assert 1 + 1 == 3\n    assert errors < 1", id="unknown"),
+    pytest.param("few = metrics('errors') < 1\n    assert 1 + 1 == 3\n    assert few", id="claim"),
+    pytest.param("few = metrics('errors') < 1\n    assert bool(0) is True\n    assert few", id="identity"),
+]
+
+
+@pytest.mark.parametrize("body", BESIDE_DOUBT)
+def test_a_plain_assert_that_fails_beside_a_doubt_takes_the_release_back(project, body):
+    """It has shown what it says, whatever else is not known."""
+    gate(project, body).holds("trigger", exit_code=20)
+
+
 SLIPS = [
     ("assert (metrics('orders') > 100) == True", "a claim is never equal to True: write `assert orders > 100`"),
     ("assert True == (metrics('orders') > 100)", "a claim is never equal to True: write `assert orders > 100`"),
