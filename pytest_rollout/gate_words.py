@@ -6,7 +6,7 @@ handed out is known to the gate's record, whatever thread reads it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from math import isnan
@@ -157,8 +157,8 @@ class Ab(_Called):
         with in_doubt():
             return self._arms().comparison(name, arm).read_as(read)
 
-    def winner(self, name: str, *, by: str = "mean") -> Claim:
-        """The claim that an arm is better than the control, all arms at once; its report says which.
+    def winner(self, name: str, *, by: str = "mean", among: Collection[str] | None = None) -> Claim:
+        """The claim that an arm is better than the control, all of them (or `among` some) at once; it says which.
 
         Raises:
             RolloutError: As for a comparison; also a metric that does not say which way is good.
@@ -167,4 +167,4 @@ class Ab(_Called):
 
         read = self._claims.read(f"winner by {name}")
         with in_doubt():
-            return winner(self._arms(), name, by, frozenset({read}))
+            return winner(self._arms(), name, by, frozenset({read}), among=among)

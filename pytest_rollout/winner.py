@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import replace
 
 from pytest_rollout.arms import Arms
 from pytest_rollout.claim_facts import Truth
 from pytest_rollout.claims import Claim
 from pytest_rollout.comparing import claim_about
-from pytest_rollout.errors import QuestionError
+from pytest_rollout.errors import QuestionError, did_you_mean, listed
 from pytest_rollout.estimates import Estimate
 from pytest_rollout.plan.experiment import CONTROL
 from pytest_rollout.quantities import format_number, with_unit
 from pytest_rollout.stats.multiplicity import holm
 
 
-def winner(arms: Arms, metric: str, what: str, sources: frozenset[int]) -> Claim:
+def winner(
+    arms: Arms, metric: str, what: str, sources: frozenset[int], *, among: Collection[str] | None = None
+) -> Claim:
     """The claim that one arm is better than the control, and which.
 
     The arms are compared one by one, and Holm's correction decides which
     differences stand: the chance to name any arm that is not better is at most
-    1 - confidence.
+    1 - confidence. Without `among` all arms are asked.
 
     Raises:
-        QuestionError: The metric does not say which way is good.
+        QuestionError: The metric does not say which way is good; or `among` names none, or the control, or an arm
+            that the experiment does not have.
     """
     better = arms.plan.metrics[metric].better if metric in arms.plan.metrics else ""
-    deltas = {arm: arms.comparison(metric, arm).statistic(what).delta for arm in arms.experiment.arms if arm != CONTROL}
+    asked = _asked([arm for arm in arms.experiment.arms if arm != CONTROL], among)
+    deltas = {arm: arms.comparison(metric, arm).statistic(what).delta for arm in asked}
     if not better:
         raise QuestionError(
             f"metric '{metric}' does not say which way is good: write 'better: lower' or 'better: higher'"
@@ -47,6 +52,19 @@ def winner(arms: Arms, metric: str, what: str, sources: frozenset[int]) -> Claim
     beyond = f"{'>' if sign > 0 else '<'} 0, {len(levels)} arms at once (Holm)"
     limit = f"{first} wins: {beyond}" if proven else beyond
     return claim_about(estimate, truth, text=f"an arm has better {metric}", limit=limit, near=0.0)
+
+
+def _asked(arms: list[str], among: Collection[str] | None) -> list[str]:
+    """The arms of which one may win, in the order of the plan."""
+    if among is None:
+        return arms
+    for arm in among:
+        if arm not in arms:
+            guess = did_you_mean(arm, arms)
+            raise QuestionError("\n  ".join([f"'{arm}' is no arm that could win", f"arms: {listed(arms)}", *guess]))
+    if not among:
+        raise QuestionError(f"nobody can win among no arms\n  arms: {listed(arms)}")
+    return [arm for arm in arms if arm in among]
 
 
 def _level(delta: Estimate, *, higher: bool) -> float:

@@ -7,7 +7,8 @@ from pytest_rollout.world import Effect, Events, Fault, Phase, Series
 SALT = "dual_memory_canary"
 LABELS = {"control": "pure_episodic", "treatment": "blended"}
 SPACES = ["dogfood-team", "internal-qa-01", "internal-qa-02"]
-WEIGHTS = {"control": "w015", "w020": "w020", "w025": "w025", "w030": "w030"}
+# Three other weights, formation every 30 minutes, and a coherence threshold of 0.80.
+SETTINGS = {"control": "w015", "w020": "w020", "w025": "w025", "w030": "w030", "f30": "f30", "c080": "c080"}
 
 INTERNAL = Events(
     per_hour=300,
@@ -22,15 +23,17 @@ INTERNAL = Events(
 # Of these numbers the hash puts 485 among the one per cent. Of those from 1 on it would be 531, and then nobody could
 # tell a fifth of them that is not logged from chance.
 FIRST_SPACE = 1_000_001
-CANARY = Events(per_hour=15_000, units=50_000, first=FIRST_SPACE, salt=SALT, labels=LABELS, holdback=1)
+HOLDBACK = 1
+CANARY = Events(per_hour=15_000, units=50_000, first=FIRST_SPACE, salt=SALT, labels=LABELS, holdback=HOLDBACK)
+BEST = {"w025": Effect(confidence=0.02)}
 TUNING = Events(
     per_hour=15_000,
     units=50_000,
     first=FIRST_SPACE,
     salt=SALT,
-    labels=WEIGHTS,
-    shares=dict.fromkeys(WEIGHTS, 5.0),
-    effects={"w025": Effect(confidence=0.02)},
+    labels=SETTINGS,
+    shares=dict.fromkeys(SETTINGS, 5.0),
+    effects=BEST,
 )
 EVENTS = {"phase2": INTERNAL, "phase3": CANARY, "phase4": CANARY, "phase5": TUNING}
 
@@ -62,12 +65,15 @@ PHASES = {
     "phase3": Phase(flags=flags(0.15), state=config(0.15, 100, 50, []), percentage=CANARY_FLAG),
     "phase4": Phase(flags=flags(0.15), state=config(0.15, 100, 50, []), percentage=CANARY_FLAG),
     "phase5": Phase(flags=flags(0.15, 100), state=config(0.15, 100, 50, [])),
+    "drill": Phase(flags=flags(0.15, 50), state=config(0.15, 100, 50, [])),
 }
 
 SERIES = [
     Series(metric="blended_timeouts_per_hour", unit="1/h", base=0),
     Series(metric="blended_errors_per_hour", unit="1/h", base=0),
     Series(metric="incidents_sev1_sev2", base=0),
+    Series(metric="incidents_sev1", base=0),
+    Series(metric="critical_quality_reports", base=0),
     Series(metric="recall_complaints", base=0),
     Series(metric="outside_changes", base=0),
     Series(metric="support_tickets_per_day", base=40, noise=4, lasting=600),
@@ -90,6 +96,7 @@ FAULTS = {
         "P99 of blended recall is 25 ms higher since a day", Effect(slower_ms=25, last_hours=24), "phase3"
     ),
     "confidence_drop_12": treated("blended answers are 0.12 less confident", Effect(confidence=-0.12), *ALL),
+    "confidence_drop_08": treated("blended answers are 0.08 less confident", Effect(confidence=-0.08), "phase4"),
     "confidence_drop_04": treated("blended answers are 0.04 less confident", Effect(confidence=-0.04), *ALL),
     "errors_0_5pp": treated("blended recall fails in 0.5 % more of the cases", Effect(failing=0.005), *BIG),
     "timeouts_3": Fault(about="3 blended recalls an hour time out", series={"blended_timeouts_per_hour": 3}),
@@ -113,6 +120,21 @@ FAULTS = {
     "wrong_percentage": Fault(about="12 % of the spaces are served at the stage of 5 %", state={"served": 12.0}),
     "winner_025": Fault(about="the weight 0.25 answers best, as without a fault", events={"phase5": TUNING}),
     "no_winner": Fault(about="no weight answers better", events={"phase5": replace(TUNING, effects={})}),
+    "formation_30_better": Fault(
+        about="forming concepts every 30 minutes gives better answers",
+        events={"phase5": replace(TUNING, effects={**BEST, "f30": Effect(confidence=0.02)})},
+    ),
+    "coherence_080_better": Fault(
+        about="a coherence threshold of 0.80 gives better answers",
+        events={"phase5": replace(TUNING, effects={**BEST, "c080": Effect(confidence=0.02)})},
+    ),
+    "short_suite": Fault(
+        about="the suite with known answers has 1900 questions", events={"phase2": replace(INTERNAL, replays=1900)}
+    ),
+    "quality_report": Fault(
+        about="a report calls the quality of recall critical", series={"critical_quality_reports": 1}
+    ),
+    "sev1_incident": Fault(about="an incident of SEV1 is open", series={"incidents_sev1_sev2": 1, "incidents_sev1": 1}),
     "sev2_incident": Fault(about="an incident of SEV2 is open", series={"incidents_sev1_sev2": 1}),
     "complaints_6": Fault(about="six users complained about recall", series={"recall_complaints": 6}),
 }

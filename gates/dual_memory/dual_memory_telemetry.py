@@ -14,6 +14,7 @@ GAUGES = [
     Series(metric="consolidation_cycle_seconds", unit="s", base=40, daily=1, noise=2, lasting=60),
     Series(metric="recall_latency_p50_ms", unit="ms", base=5, daily=0.4, noise=0.4),
     Series(metric="recall_confidence_mean", base=0.75, daily=0.004, noise=0.008, lasting=30),
+    Series(metric="result_count_mean", base=10, daily=0.1, noise=0.2, lasting=30),
     # Concepts are formed for four minutes of each hour; recall is as fast then as between.
     Series(metric="formation_active", base=1, every=60, for_minutes=4),
     Series(metric="recall_latency_p99_ms", unit="ms", base=45, between=45, every=60, for_minutes=4, daily=2, noise=3),
@@ -34,7 +35,11 @@ STORE = [Series(metric="storage_bytes", table="store", unit="B", base=40e9, grow
 
 SERIES = [*GAUGES, *COUNTERS, *SOAK, *STORE]
 
-BASELINES = {"memory_rss_bytes": Before("memory_rss_bytes", 1 / MB), "cpu": Before("cpu_percent")}
+BASELINES = {
+    "memory_rss_bytes": Before("memory_rss_bytes", 1 / MB),
+    "cpu": Before("cpu_percent"),
+    "result_count": Before("result_count_mean"),
+}
 
 FAULTS = {
     "soak_leak": Fault(
@@ -55,6 +60,9 @@ FAULTS = {
     ),
     "cpu_7": Fault(about="CPU is 7 % above its baseline for two days", series={"cpu_percent": 42.8}, hours=48),
     "cpu_12": Fault(about="CPU is 12 % above its baseline for two days", series={"cpu_percent": 44.8}, hours=48),
+    "results_30": Fault(
+        about="a recall has 30 % fewer results than before for two days", series={"result_count_mean": 7}, hours=48
+    ),
     "over_formation_2000": Fault(about="2000 concepts an hour are formed", series={"concepts_formed_per_hour": 2000}),
     "over_formation_6000": Fault(about="6000 concepts an hour are formed", series={"concepts_formed_per_hour": 6000}),
     "formation_errors_20": Fault(about="20 formation errors an hour", series={"formation_errors_per_hour": 20}),

@@ -4,6 +4,7 @@ import dual_memory_experiment as experiment
 import dual_memory_prerequisites as prerequisites
 import dual_memory_telemetry as telemetry
 
+from pytest_rollout.experiment.assignment import Assignment
 from pytest_rollout.world import Call, Counter, Fault, Gauge, Histogram, World
 
 API = "/api/v1/dual_memory"
@@ -51,11 +52,19 @@ def part(name: str):
 
 
 def space_status(call: Call) -> dict[str, object]:
-    """How one memory space is recalled: as episodes only, while blended recall is off or excludes it."""
+    """How one memory space is recalled: blended where it is listed or the hash puts it, and nothing excludes it."""
     space = call.query.get("space", "")
     excluded = space in call.flags["dual_memory.blended_recall_exclude_spaces"].split(",")
-    blended = call.flags["dual_memory.blended_recall"] and not excluded
+    blended = call.flags["dual_memory.blended_recall"] and not excluded and treated(call, space)
     return {"space": space, "recall": "blended" if blended else "pure_episodic"}
+
+
+def treated(call: Call, space: str) -> bool:
+    """Whether a space is in the treatment: one of those that are listed, or else of the canary percentage."""
+    listed = call.state["config"]["blended_spaces"]
+    share = call.flags["dual_memory.canary_percentage"]
+    assignment = Assignment(salt=experiment.SALT, shares={"treatment": min(share, 100 - experiment.HOLDBACK)})
+    return space in listed if listed else assignment.arm(space) == "treatment"
 
 
 def assignment_stats(call: Call) -> dict[str, object]:
@@ -94,6 +103,7 @@ FAULTS = {
     "binding_leak": Fault(about="15 000 bindings an hour are made", state={"stats.bindings_per_hour": 15_000}),
     "concept_corruption": Fault(about="three concepts are corrupted", state={"health.corrupted_concepts": 3}),
     "episode_lost": Fault(about="one episode is lost", state={"health.lost_episodes": 1}),
+    "formation_off": Fault(about="formation is switched off", flags={"dual_memory.enable_concept_formation": False}),
     "recall_touched": Fault(about="blended recall is on in shadow mode", flags={"dual_memory.blended_recall": True}),
     "world_dies": Fault(about="the service dies when its configuration is asked for", dies_at=f"{API}/config"),
 }

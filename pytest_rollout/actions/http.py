@@ -90,7 +90,23 @@ def _open(options: Mapping[str, OptionValue], folder: Path) -> HttpCall:
         _host(url)
     if "${" not in json.dumps({name: options[name] for name in options if name != "body"}):
         Credentials.of(options, folder)
-    return HttpCall(method, path, url, options.get("body"), options)
+    return HttpCall(method, path, url, _body(options.get("body")), options)
+
+
+def _body(stated: OptionValue | None) -> object:
+    """What is sent: a mapping or a list as it is, and a text as the JSON that it is."""
+    if not isinstance(stated, str):
+        return stated
+    try:
+        return json.loads(stated, parse_constant=_refused)
+    except ValueError:
+        raise SourceError(
+            f"option 'body' is no JSON: {first_line(stated, 60)}\na text has quotes of its own: body: '\"canary\"'"
+        ) from None
+
+
+def _refused(name: str) -> object:
+    raise ValueError(name)
 
 
 KIND = ActionKind(

@@ -79,6 +79,15 @@ SECOND = timedelta(seconds=1)
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 EXACT = {"contamination", "assignment"}
 """Gates that chance has no part in."""
+CERTAIN = {"short_suite"}
+"""Faults that it has none in, though they change rows."""
+TRIGGERS: Mapping[str, tuple[str, Callable[[Arms], Claim]]] = {
+    "5 %": ("test_nobody_waits_longer_at_first", lambda arms: arms.comparison("query_latency").p99.delta < "10 ms"),
+    "25 %": ("test_no_more_recalls_fail", lambda arms: arms.comparison("query_errors").rate.delta < "0.1 pp"),
+    "50 %": ("test_answers_stay_as_sure", lambda arms: arms.comparison("query_confidence").mean.delta > -0.05),
+    "": ("test_answers_stay_as_sure", lambda arms: arms.comparison("query_confidence").mean.delta > -0.05),
+}
+"""What takes phase 4 back at one of its stages; the last is shown where an environment names none."""
 
 
 def rows(plan: Plan) -> Iterator[Row]:
@@ -86,7 +95,7 @@ def rows(plan: Plan) -> Iterator[Row]:
     world = load_world(ROLLOUT / "world.py")
     for row in rows_of("dual_memory"):
         changed = world.faults[row.fault].events.get(row.phase) if row.fault in world.faults else None
-        by_chance = not row.fault or (changed is not None and not row.gates & EXACT)
+        by_chance = not row.fault or (changed is not None and not row.gates & EXACT and row.fault not in CERTAIN)
         if plan.phases[row.phase].compares and by_chance:
             yield row
 
@@ -228,7 +237,7 @@ class Worlds:
                 labels=list(events.labels),
                 began=shown.start,
             )
-            found = claims(arms, table, phase, self._same(row, columns, seed))
+            found = claims(arms, table, phase, stage, self._same(row, columns, seed))
         if not row.fault:
             self._sound[f"{row.phase} {row.environment}"] = Sound(seed, columns, found)
         return decided(phase, self.plan.metrics, found)
@@ -297,7 +306,7 @@ def _readings(plan: Plan, phase: Phase, events: Events, shown: Shown, seed: int)
 
 
 def claims(
-    arms: Arms, table: Arms | None, phase: Phase, known: Callable[[Metric, str], Claim | None]
+    arms: Arms, table: Arms | None, phase: Phase, stage: str, known: Callable[[Metric, str], Claim | None]
 ) -> dict[str, Claim]:
     """What the gates of the phase that look at rows claim, by the gate; `known` are claims of the very same rows."""
     found = {}
@@ -312,9 +321,15 @@ def claims(
     if phase.name == "phase2" and table is not None:
         found["test_known_answers_are_found_as_well"] = table.comparison("replay_recall").paired > -0.01
         found["test_known_answers_are_found_as_well, precision"] = table.comparison("replay_precision").paired > -0.01
+    if phase.name == "phase4":
+        name, trigger = TRIGGERS[stage]
+        found[name] = trigger(arms)
     if phase.name == "phase5":
-        found["test_one_weight_wins"] = winner(arms, "query_confidence", "mean", frozenset())
-        for arm in ("w020", "w025", "w030"):
+        weights = ("w020", "w025", "w030")
+        found["test_one_weight_wins"] = winner(arms, "query_confidence", "mean", frozenset(), among=weights)
+        for name, arm in (("test_forming_every_hour_is_often_enough", "f30"), ("test_coherence_is_low_enough", "c080")):
+            found[name] = arms.comparison("query_confidence", arm).mean.delta < 0.01
+        for arm in weights:
             found[f"test_no_weight_is_slower[{arm}]"] = arms.comparison("query_latency", arm).p99.delta < "10 ms"
     return found
 
@@ -332,10 +347,12 @@ def decided(phase: Phase, metrics: Mapping[str, Metric], made: dict[str, Claim])
     """
     facts = {name: claim.facts for name, claim in made.items()}
     bad = [name for name, fact in facts.items() if fact.truth is not Truth.PROVEN]
-    firing = [name for name in bad if facts[name].truth is Truth.REFUTED and facts[name].decision is Decision.ROLLBACK]
+    triggers = {name for name, _ in TRIGGERS.values()} & facts.keys()
+    taking_back = [name for name in bad if name in triggers or facts[name].decision is Decision.ROLLBACK]
+    firing = [name for name in taking_back if facts[name].truth is Truth.REFUTED]
     sampled = [budget for budget in phase.budgets.values() if budget.against or metrics[budget.metric].ratio]
     family = sum(budget.limit.can_roll_back() for budget in sampled)
-    family += sum(name.endswith(LAST_DAY) for name in phase.experiment_lines)
+    family += sum(name.endswith(LAST_DAY) for name in phase.experiment_lines) + len(triggers)
     stands = holm([facts[name].alpha for name in firing], family=family, level=FAMILY_LEVEL)
     return 20 if any(stands) else 1 if bad else 0, bad
 

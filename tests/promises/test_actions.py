@@ -268,6 +268,32 @@ def test_a_call_and_a_command(shop, service, status, state):
     assert "s3cret-token" not in json.dumps(result.verdict) + result.text
 
 
+@pytest.mark.parametrize(
+    ("body", "sent"),
+    [("'{percentage}'", b"0"), ("false", b"false"), ("'\"canary\"'", b'"canary"'), ("[1, 2]", b"[1, 2]")],
+)
+def test_a_body_is_json_also_where_it_is_one_value(shop, service, body, sent):
+    """A flag that is set to the text "0" is another one than a flag that is set to 0."""
+    action = f"    - {{kind: http, method: PUT, path: /canary, body: {body}}}\n"
+    project = shop(BACK.replace("  verify", f"{action}  verify"))
+
+    result = project.run("--rollout-act", env={"SHOP_URL": service.url})
+
+    assert result.ret == 20
+    assert [heard[2] for heard in service.heard] == [sent]
+
+
+@pytest.mark.parametrize("body", ["canary", "NaN", "{percentage} %"])
+def test_a_body_that_is_no_json_is_refused(shop, body):
+    """Before anything is judged, with what would do."""
+    project = shop(BACK.replace("  verify", f"    - {{kind: http, method: PUT, path: /x, body: '{body}'}}\n  verify"))
+
+    result = project.run(lock=False)
+
+    result.is_refused()
+    assert "option 'body' is no JSON" in result.text
+
+
 @pytest.fixture
 def service():
     """A service on loopback that remembers what it was told."""

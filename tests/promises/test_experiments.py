@@ -443,6 +443,27 @@ def test_one_wins(ab):
     assert "treatment wins" in result.text
 
 
+@pytest.mark.parametrize(
+    ("among", "told"),
+    [
+        ('["treatment"]', "treatment wins"),
+        ('["treatmet"]', "did you mean 'treatment'?"),
+        ('["control"]', "'control' is no arm that could win"),
+        ("[]", "nobody can win among no arms"),
+    ],
+)
+def test_a_winner_among_some_arms(shop, among, told):
+    """Who asks for other arms than there are hears which there are; the control cannot win against itself."""
+    gate = f'\n\ndef test_one_wins(ab):\n    """Faster."""\n    assert ab.winner("latency", by="p50", among={among})\n'
+    shop.write("gates/shop/test_phase1.py", GATES + gate)
+    write_rows(shop, slower=-6)
+
+    result = shop.run("-v")
+
+    assert told in result.text
+    assert result.ret == (0 if told == "treatment wins" else 1)
+
+
 def test_rates_in_points_are_compared_with_points(shop):
     """0.001 would be read as a share or as a point: say which."""
     shop.write(

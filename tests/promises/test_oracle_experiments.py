@@ -1,5 +1,7 @@
 """dual_memory in phases 2 to 5, fault by fault: the second table in its docs says who must say what.
 
+A rollback goes where the table says: in phase 4 to the stage before, to 0 % when critical.
+
 Each case looks at millions of rows. A choice of them runs always, and all
 with ROLLOUT_ALL_FAULTS=1.
 """
@@ -19,6 +21,12 @@ ALWAYS = {
     ("srm", "phase3", "demo"),
     ("blended_errors_150", "phase2", "demo"),
     ("wrong_percentage", "phase4", "demo-5"),
+    ("latency_15", "phase4", "demo-5"),
+    ("sev1_incident", "phase4", "demo-50"),
+    ("sev2_incident", "phase4", "demo-50"),
+    ("quality_report", "phase2", "demo"),
+    ("short_suite", "phase2", "demo"),
+    ("formation_30_better", "phase5", "demo"),
     ("metrics_down", "phase2", "demo"),
 }
 LATE = {"nan": {"stale"}}
@@ -39,6 +47,8 @@ def test_every_fault_gets_its_verdict(demo, here, tmp_path, row):
     done = demo("dual_memory", row.phase, fault=row.fault, environment=row.environment)
 
     assert done.exit_code in row.codes, done.said
+    if row.phase in {"phase3", "phase4"}:
+        assert done.verdict["rollback_percentage"] == row.back
     if row.fault in TELEMETRY:
         assert done.bad.keys() == done.asking_telemetry
         assert {row.reason} <= set(done.bad.values()) <= {row.reason, *LATE.get(row.fault, set())}

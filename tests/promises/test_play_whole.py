@@ -123,6 +123,7 @@ def gradual_rollout(play):
     # A week of green days at 100 %, less the holdback: its first day, which nobody could call green yet, and its last.
     play.hours_until("phase4", play.at + 8 * DAY, *PATIENT)
     play.states("phase4", "support-tickets", "not rising")
+    play.states("phase4", "satisfaction", "no regression")
     play.approves("phase4", "ada", "grace", stage="100 %", verdict_of=play.at - HOUR / 2)
     play.scene("phase4", exit_code=0, at=play.at + HOUR / 12)
 
@@ -130,12 +131,15 @@ def gradual_rollout(play):
 def tuning(play):
     """Four weights, and one of them is proven better."""
     began = play.at + HOUR
-    weights = {f"test_no_weight_is_slower[{arm}]": "information" for arm in ("w020", "w025", "w030")}
-    unknown = {"sample_ratio": "information", "test_one_weight_wins": "information"} | weights | FIRST_DAY
-    play.scene("phase5", exit_code=10, bad={"minimum": "hold-time", "approvals": "approval"} | unknown, at=began)
+    weights = (f"test_no_weight_is_slower[{arm}]" for arm in ("w020", "w025", "w030"))
+    others = ("test_one_weight_wins", "test_forming_every_hour_is_often_enough", "test_coherence_is_low_enough")
+    unknown = dict.fromkeys(("sample_ratio", *others, *weights), "information") | FIRST_DAY
+    play.scene("phase5", exit_code=10, bad={"minimum": "hold-time"} | PEOPLE_MISSING | unknown, at=began)
     play.hours_until("phase5", began + 2 * DAY + HOUR, Reason.INFORMATION, Reason.HOLD_TIME, Reason.APPROVAL)
-    play.scene("phase5", exit_code=10, bad={"approvals": "approval"})
+    play.scene("phase5", exit_code=10, bad=PEOPLE_MISSING)
     play.at += HOUR / 4
+    play.states("phase5", "satisfaction", "no regression")
+    play.states("phase5", "parameters", "final parameters and their evidence are recorded")
     play.approves("phase5")
     _, said = play.scene("phase5", exit_code=0, at=play.at + HOUR / 12)
     assert "w025 wins" in said  # at the width of a pipe, without -v

@@ -197,7 +197,7 @@ class Play:
 WAITING = {"minimum": "hold-time", "green": "streak", "approvals": "approval"}
 PEOPLE_MISSING = {"approvals": "approval", "statements": "approval"}
 MEMORY = {"memory_rss_bytes": "critical"}
-FIRST_DAY = {"memory_rss_bytes": "information", "cpu": "information"}
+FIRST_DAY = dict.fromkeys(("memory_rss_bytes", "cpu", "result_count"), "information")
 """No whole day has passed that a baseline could be compared with."""
 
 
@@ -214,7 +214,7 @@ def walk(play: Play) -> None:
 def before_deployment(play):
     """Everything is measured, and people have not spoken."""
     unknown = {"after": "prerequisite", "incidents": "no-data"}  # the ledger begins with this run
-    play.scene("phase1", exit_code=1, bad=WAITING | FIRST_DAY | unknown, at=OPENING)
+    play.scene("phase1", exit_code=1, bad=WAITING | PEOPLE_MISSING | FIRST_DAY | unknown, at=OPENING)
     assert play.entries(Kind.PHASE_START) == ()
     play.scene("phase0", exit_code=10, bad=PEOPLE_MISSING, at=OPENING + HOUR / 4)
     play.states("phase0", "operators-trained", "trained and signed off")
@@ -227,35 +227,36 @@ def before_deployment(play):
 def shadow_mode(play):
     """Waits for everything that takes time, and breaks once."""
     began = OPENING + 2 * HOUR
-    verdict, _ = play.scene("phase1", exit_code=10, bad=WAITING | FIRST_DAY, at=began)
+    verdict, _ = play.scene("phase1", exit_code=10, bad=WAITING | PEOPLE_MISSING | FIRST_DAY, at=began)
     assert (verdict["current_percentage"], verdict["rollback_percentage"]) == (0, None)
     assert [each.at for each in play.entries(Kind.PHASE_START) if each.phase == "phase1"] == [began]
 
     # Day 3: two whole days are green.
     play.hours_until("phase1", began + 3 * DAY, *PATIENT)
-    _, said = play.scene("phase1", exit_code=10, bad=WAITING)
+    _, said = play.scene("phase1", exit_code=10, bad=WAITING | PEOPLE_MISSING)
     assert "green days in a row = 2" in said
 
     # Day 5: memory grows by a quarter. The release goes back, and the row is broken.
     play.hours_until("phase1", began + 5 * DAY, *PATIENT)
     fault = began + 5 * DAY
-    verdict, _ = play.scene("phase1", exit_code=20, bad=WAITING | MEMORY, fault="memory_25")
+    verdict, _ = play.scene("phase1", exit_code=20, bad=WAITING | PEOPLE_MISSING | MEMORY, fault="memory_25")
     assert verdict["rollback_percentage"] == 0
 
     # An hour later it is well again, and the row begins anew.
     play.at = fault + HOUR
-    _, said = play.scene("phase1", exit_code=10, bad=WAITING)
+    _, said = play.scene("phase1", exit_code=10, bad=WAITING | PEOPLE_MISSING)
     assert "green days in a row = 0" in said
     assert f"at {fault:%Y-%m-%d %H:%M} UTC" in said
 
     # Day 13: seven green days since, and the minimum is not over.
     play.hours_until("phase1", began + 13 * DAY, *PATIENT)
-    _, said = play.scene("phase1", exit_code=10, bad={"minimum": "hold-time", "approvals": "approval"})
+    _, said = play.scene("phase1", exit_code=10, bad={"minimum": "hold-time"} | PEOPLE_MISSING)
     assert "green" not in {each["gate"] for each in play.receipt["verdicts"][0]["reasons"]}
 
     # The last day: only people are awaited; then they have spoken.
     play.hours_until("phase1", began + 14 * DAY + HOUR, Reason.HOLD_TIME, Reason.APPROVAL)
-    play.scene("phase1", exit_code=10, bad={"approvals": "approval"})
+    play.scene("phase1", exit_code=10, bad=PEOPLE_MISSING)
     play.at += HOUR / 4
+    play.states("phase1", "satisfaction", "no regression")
     play.approves("phase1")
     play.scene("phase1", exit_code=0, at=play.at + HOUR / 12)

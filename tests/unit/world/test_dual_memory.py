@@ -29,6 +29,7 @@ INSIDE = {
     "recall_latency_p50_ms": (0, 10),
     "recall_latency_p99_ms": (0, 55),
     "recall_confidence_mean": (0.70, 1),
+    "result_count_mean": (8, 12),
 }
 BEYOND = {
     "over_formation_2000": ("concepts_formed_per_hour", 1000, 5000),
@@ -70,6 +71,7 @@ EXPERIMENTS = {
     "latency_25",
     "latency_25_late",
     "confidence_drop_12",
+    "confidence_drop_08",
     "confidence_drop_04",
     "errors_0_5pp",
     "timeouts_3",
@@ -83,6 +85,11 @@ EXPERIMENTS = {
     "wrong_percentage",
     "winner_025",
     "no_winner",
+    "formation_30_better",
+    "coherence_080_better",
+    "short_suite",
+    "quality_report",
+    "sev1_incident",
     "sev2_incident",
     "complaints_6",
 }
@@ -230,6 +237,7 @@ def test_formation_hurts_latency_in_its_own_minutes_only(asked):
         "cpu_7",
         "cpu_12",
         "memory_spike",
+        "results_30",
         "formation_hurts_latency",
     ],
 )
@@ -246,8 +254,8 @@ def test_a_fault_changes_one_series_only(world, fault):
 
 
 def test_the_faults_of_the_oracle_are_there(world):
-    service = {"binding_leak", "recall_touched", "world_dies", "concept_corruption", "episode_lost"}
-    others = {"cpu_7", "cpu_12", "memory_spike", "memory_spiked", "formation_hurts_latency"}
+    service = {"binding_leak", "formation_off", "recall_touched", "world_dies", "concept_corruption", "episode_lost"}
+    others = {"cpu_7", "cpu_12", "memory_spike", "memory_spiked", "results_30", "formation_hurts_latency"}
     counted = set(filter(None, {**COUNTED, **SHARES}))
 
     assert {*BEYOND, *DRIFTS, *PHASE_0, *EXPERIMENTS} | service | others | counted == set(world.faults)
@@ -367,7 +375,7 @@ def test_every_gate_is_in_the_docs():
     told = [line.split(" | ")[0] if line.startswith("|") else line for line in page.splitlines()]
     named = {name for line in told for name in re.findall(r"`([\w.]+)`", line)}
 
-    assert len(modules) == 6
+    assert len(modules) == 8
     assert [name for name in gates if name not in named] == []
 
 
@@ -390,22 +398,47 @@ def test_every_link_to_the_runbook_leads_somewhere():
     assert wanted <= anchors
 
 
-def test_an_excluded_space_is_recalled_without_concepts(world):
+@pytest.fixture
+def recalled(world):
+    """How spaces are recalled in a phase, by name."""
     from pytest_rollout.world.service import Service
 
-    service = Service(world, at=AT)
-    try:
-        service.flags.update(
-            {"dual_memory.blended_recall": True, "dual_memory.blended_recall_exclude_spaces": "qa,dogfood"}
-        )
-        recalls = [
-            service.answer("GET", "/api/v1/dual_memory/space_status", f"space={space}", b"").body["recall"]
-            for space in ("qa", "other")
-        ]
-    finally:
-        service.server_close()
+    def ask(spaces, *, phase, percent=0.0, **flags):
+        service = Service(world.showing(phase, percent), at=AT)
+        path = "/api/v1/dual_memory/space_status"
+        try:
+            service.flags.update(flags)
+            return [service.answer("GET", path, f"space={each}", b"").body["recall"] for each in spaces]
+        finally:
+            service.server_close()
 
-    assert recalls == ["pure_episodic", "blended"]
+    return ask
+
+
+def test_an_excluded_space_is_recalled_without_concepts(recalled):
+    excluded = {"dual_memory.blended_recall_exclude_spaces": "internal-qa-01,other"}
+
+    assert recalled(["internal-qa-01", "internal-qa-02"], phase="phase2", **excluded) == ["pure_episodic", "blended"]
+
+
+def test_only_listed_spaces_are_recalled_blended_in_internal_testing(recalled):
+    """Before, every space was said to be blended as soon as the flag was on."""
+    assert recalled(["dogfood-team", "1000001"], phase="phase2") == ["blended", "pure_episodic"]
+
+
+def test_a_space_keeps_its_group_as_the_percentage_grows(recalled):
+    """At 1 % one space in a hundred or so, at every percentage those of the one before, and never the holdback."""
+    spaces = [str(number) for number in range(1_000_001, 1_003_001)]
+    blended, counts = set(), []
+    for percent in (1, 5, 25, 50, 100):
+        told = zip(spaces, recalled(spaces, phase="phase4", percent=percent), strict=True)
+        now = {space for space, recall in told if recall == "blended"}
+        assert blended <= now
+        blended = now
+        counts.append(len(now) / 30)
+
+    assert counts == pytest.approx([1, 5, 25, 50, 99], abs=2)
+    assert recalled(spaces[:20], phase="phase1") == ["pure_episodic"] * 20
 
 
 @pytest.mark.parametrize("seed", range(1, 6))
