@@ -21,7 +21,7 @@ from pytest_rollout.experiment.samples import Above, Cell, Values
 from pytest_rollout.exposure import DAY
 from pytest_rollout.live_comparison import LiveComparison
 from pytest_rollout.plan.experiment import CONTROL
-from pytest_rollout.plan.phase import Budget
+from pytest_rollout.plan.phase import Budget, Phase
 from pytest_rollout.quantities import convert
 from pytest_rollout.stats import mean, power, proportion, rate
 from pytest_rollout.stats.curve import Curve, wanted
@@ -49,7 +49,8 @@ class Foreseen:
         detectable: The least difference that the phase's minimum time can tell from the limit, with a chance of 80 %.
         chance: That it is proven by the minimum time, if nothing changed.
         hours: Until it is proven with a chance of 50 % and of 95 %; None for never.
-        to_catch: Until a difference at the rollback limit's double is refuted, with a chance of 50 %; None for never.
+        to_catch: Until a difference of twice the limit is refuted, with a chance of 50 % and of 95 %; None for never,
+            and empty where nobody can say.
         why: Why nothing can be said; empty otherwise.
     """
 
@@ -63,7 +64,7 @@ class Foreseen:
     detectable: float = math.nan
     chance: float = 0.0
     hours: tuple[float | None, float | None] = (None, None)
-    to_catch: float | None = None
+    to_catch: tuple[float | None, ...] = ()
     why: str = ""
 
 
@@ -134,10 +135,12 @@ class _Need:
         """After how many hours the chance reaches what is wanted."""
         return _first(lambda rows: self.chance(rows) >= wanted, per_hour)
 
-    def catching(self, per_hour: float) -> float | None:
-        """After how many hours a difference of twice the limit is as likely as not to be refuted."""
+    def catching(self, per_hour: float) -> tuple[float | None, ...]:
+        """After how many hours a difference of twice the limit is refuted, with a chance of 50 % and of 95 %."""
         refuting = self.refuting
-        return None if refuting is None else _first(lambda rows: refuting(rows) >= 0.5, per_hour)
+        if refuting is None:
+            return ()
+        return tuple(_first(lambda rows, chance=chance: refuting(rows) >= chance, per_hour) for chance in (0.5, LIKELY))
 
 
 @dataclass(frozen=True)
@@ -337,6 +340,29 @@ def cannot_succeed(found: Sequence[Foreseen]) -> list[str]:
 def joint_chance(found: Sequence[Foreseen]) -> float:
     """That all of them are proven: at least this, since gates that look at the same rows agree more often."""
     return math.prod(each.chance for each in found)
+
+
+@dataclass(frozen=True)
+class Soonest:
+    """A phase that must have green days in a row: its first one, and after how many days it is over at the soonest."""
+
+    first: int
+    over: int
+
+
+def soonest(phase: Phase, found: Sequence[Foreseen]) -> Soonest | None:
+    """By when each gate is proven with a chance of 95 %; None where one never is, or nobody counts green days.
+
+    A day is green as a whole: the first one begins at the midnight after the
+    last proof. Those of a phase in stages count from its last stage on, which
+    nobody can date.
+    """
+    green, proven = phase.conditions.green, [each.hours[1] for each in found]
+    if not green or phase.stages or any(hours is None for hours in proven):
+        return None
+    waited = math.ceil(max((hours or 0.0 for hours in proven), default=0.0) / 24)
+    least = math.ceil((phase.conditions.minimum or timedelta(0)) / DAY)
+    return Soonest(first=waited + 1, over=max(least, waited + green))
 
 
 def length_of(arms: Arms) -> timedelta:

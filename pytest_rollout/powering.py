@@ -13,7 +13,7 @@ from pytest_rollout.plan.experiment import CONTROL
 from pytest_rollout.plan.load import load_plan
 from pytest_rollout.plan.nodes import plan_path
 from pytest_rollout.planned_split import smaller_share
-from pytest_rollout.planning import Foreseen, Planning, cannot_succeed, joint_chance, length_of
+from pytest_rollout.planning import Foreseen, Planning, cannot_succeed, joint_chance, length_of, soonest
 from pytest_rollout.quantities import format_duration, format_number, with_unit
 from pytest_rollout.reports.table import fitted
 from pytest_rollout.sources import BUILT_IN, Kinds
@@ -62,6 +62,10 @@ def say_power(
         say(f"  {line}")
     chance = math.floor(100 * joint_chance(found))
     say(f"all of them together: at least {chance} % by the minimum time, if nothing gets worse")
+    end = soonest(declared, found)
+    if end is not None:
+        ends = f"over after {end.over} days at the soonest"
+        say(f"first green day: day {end.first}; {ends}, if each gate is proven by then (95 %)")
     unlikely = cannot_succeed(found)
     if unlikely:
         say(f"unlikely to be proven in time: {listed(unlikely)}: more traffic, a longer phase, or a wider limit")
@@ -70,7 +74,14 @@ def say_power(
 
 def _table_of(found: Sequence[Foreseen], length: timedelta) -> list[tuple[str, ...]]:
     """What is foreseen as rows of words, the heading first."""
-    heading = ("gate", "margin", "sees (80 %)", f"in {format_duration(length)}", "50 % / 95 % in", "double in")
+    heading = (
+        "gate",
+        "margin",
+        "sees (80 %)",
+        f"in {format_duration(length)}",
+        "50 % / 95 % in",
+        "double in, 50 % / 95 %",
+    )
     rows: list[tuple[str, ...]] = [(*heading, "units", "deff")]
     for each in found:
         if each.why:
@@ -84,7 +95,7 @@ def _table_of(found: Sequence[Foreseen], length: timedelta) -> list[tuple[str, .
                 with_unit(format_number(each.detectable, digits=3), each.unit),
                 f"{each.chance:.0%}",
                 f"{half} / {most}",
-                "" if each.to_catch is None else _hours(each.to_catch),
+                " / ".join(map(_hours, each.to_catch)),
                 f"{format_number(each.effective_units, digits=3)}, largest {each.largest:.1%}",
                 format_number(each.deff, digits=3),
             )

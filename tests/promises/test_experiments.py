@@ -499,6 +499,22 @@ def power_of(shop, plan):
     return found.returncode, " ".join((found.stdout + found.stderr).split())
 
 
+def test_power_says_when_the_phase_can_be_over(shop):
+    """A day is green as a whole and begins after the last proof; where a gate is never proven there is none."""
+    exits = "    traffic: 20 %\n    minimum: 2d\n    exit: {green: 4d}\n"
+    plan = re.sub(r" +traffic: 20 %\n(?: +minimum: \S+\n)?", exits, PLAN)
+    code, told = power_of(shop, plan)
+    _, never = power_of(shop, plan.replace("+3 ms", "+0.001 ms"))
+
+    assert code == 0, told
+    assert re.search(r"latency\.p50 .* (\S+ \S+ / \S+ \S+) ", told), told
+    first, over = map(
+        int, re.search(r"first green day: day (\d+); over after (\d+) days at the soonest", told).groups()
+    )
+    assert over == first - 1 + 4
+    assert "first green day" not in never
+
+
 def test_power_takes_a_lift_of_a_rate_for_what_it_is(shop):
     """Ten per cent of one per cent is a tenth of a point, which 3000 rows do not see."""
     code, told = power_of(shop, PLAN.replace("critical: +5 pp", "critical: +10 %"))
