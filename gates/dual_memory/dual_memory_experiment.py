@@ -99,6 +99,7 @@ FAULTS = {
     "confidence_drop_08": treated("blended answers are 0.08 less confident", Effect(confidence=-0.08), "phase4"),
     "confidence_drop_04": treated("blended answers are 0.04 less confident", Effect(confidence=-0.04), *ALL),
     "errors_0_5pp": treated("blended recall fails in 0.5 % more of the cases", Effect(failing=0.005), *BIG),
+    "hangs_0_3pp": treated("0.3 % of blended recalls never end, and say no error", Effect(timing_out=0.003), *BIG),
     "timeouts_3": Fault(about="3 blended recalls an hour time out", series={"blended_timeouts_per_hour": 3}),
     "timeouts_30": Fault(about="30 blended recalls an hour time out", series={"blended_timeouts_per_hour": 30}),
     "blended_errors_150": Fault(about="150 blended recalls an hour fail", series={"blended_errors_per_hour": 150}),

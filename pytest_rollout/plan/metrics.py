@@ -150,6 +150,10 @@ def _check_questions(metric: Node, findings: Findings) -> None:
         findings.at_key(metric, "'source' is missing", "source: the source that is asked, by its name")
     for key in sorted(has & {"timed_out", "cap", "range", "pairs"} if "samples" not in has else ()):
         findings.at_key(metric.fields[key], f"'{key}' without 'samples'", "it says something of rows")
+    if "timed_out" in has and metric.text_of("better") != "lower":
+        # Endless, or true, would be the best that such a row could be.
+        found = "'timed_out' where lower is not better: what never ended would count as good"
+        findings.at_key(metric.fields["timed_out"], found, "claim what is bad: better: lower")
 
 
 _APART = {

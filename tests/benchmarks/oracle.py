@@ -149,7 +149,8 @@ class ArmsInMemory(Arms):
         for cell, (places, unit) in self._cells(span).items():
             found = column[places].astype(np.float64)
             if late is not None:
-                found[late[places]] = np.inf
+                # As in a table: what never ended is endless, and one more failure among things that fail or do not.
+                found[late[places]] = 1.0 if column.dtype == bool else np.inf
             values[cell], units[cell] = found, unit
         return InMemory(ArraySamples(values, units, dict.fromkeys(values, 0)), metric.name, span)
 

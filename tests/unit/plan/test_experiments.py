@@ -51,6 +51,19 @@ def test_how_old_rows_may_be(load, every, said, rows, pairs):
     assert plan.metrics["served"].max_age == timedelta(minutes=5)
 
 
+@pytest.mark.parametrize("better", ["better: higher, ", ""])
+def test_what_never_ended_is_never_good(load, refusal, better):
+    """Endless, or true, would be the best that a row could be: such a row may stand for harm alone."""
+    latency = "{unit: ms, better: lower, samples: rows.latency_ms"
+    text = PLAN.replace("budgets:\n  latency.p50: {phases: [canary], against: control, warning: +3 ms}\n", "")
+
+    assert load(text.replace(latency, latency + ", timed_out: late")).metrics["latency"].samples.timed_out == "late"
+    said = refusal(text.replace(latency, f"{{unit: ms, {better}samples: rows.latency_ms, timed_out: late"))
+    assert (
+        "metrics.latency.timed_out: 'timed_out' where lower is not better: what never ended would count as good" in said
+    )
+
+
 @pytest.mark.parametrize(
     "said", ["traffic: 20 %", "stages: [{traffic: 5 %}, {traffic: 50 %}]", "experiment: {shares: {treatment: 20 %}}"]
 )
