@@ -74,6 +74,7 @@ EXPERIMENTS = {
     "confidence_drop_08",
     "confidence_drop_04",
     "errors_0_5pp",
+    "hangs_0_3pp",
     "timeouts_3",
     "timeouts_30",
     "blended_errors_150",
