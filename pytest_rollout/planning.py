@@ -140,7 +140,7 @@ class _Need:
         refuting = self.refuting
         if refuting is None:
             return ()
-        return tuple(_first(lambda rows, chance=chance: refuting(rows) >= chance, per_hour) for chance in (0.5, LIKELY))
+        return tuple(_first(partial(_likely, refuting, wanted), per_hour) for wanted in (0.5, LIKELY))
 
 
 @dataclass(frozen=True)
@@ -301,6 +301,10 @@ class _Seen:
         rows = {cell: each.rows for cell, each in self.comparison.table.moments(Values()).items() if cell[0] == CONTROL}
         cell = max(rows, key=lambda each: rows[each])
         return cell, rows[cell]
+
+
+def _likely(chance: Callable[[float], float], wanted: float, rows: float) -> bool:
+    return chance(rows) >= wanted
 
 
 def _first(enough: Callable[[float], bool], per_hour: float) -> float | None:
