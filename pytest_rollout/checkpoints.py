@@ -36,7 +36,7 @@ def add_checkpoints(commands: Commands) -> None:
 
 def _checkpoint(options: argparse.Namespace) -> int:
     from pytest_rollout.checkpoint import checkpoint
-    from pytest_rollout.rollout import utc_now
+    from pytest_rollout.clock import utc_now
     from pytest_rollout.verification import NOT_A_RECEIPT, Wanted, examine, why_not
 
     plan = plan_of(options.folder)

@@ -77,7 +77,7 @@ def _history(options: argparse.Namespace) -> int:
     for line in history_lines(entries, width()):
         print(line)
     if options.picture:
-        from pytest_rollout.rollout import utc_now
+        from pytest_rollout.clock import utc_now
 
         save_picture(timeline_of(entries, f"{plan.rollout} · {environment}", utc_now()), options.picture)
     return 0
@@ -85,7 +85,7 @@ def _history(options: argparse.Namespace) -> int:
 
 def _status(options: argparse.Namespace) -> int:
     from pytest_rollout.awaiting import awaited_lines
-    from pytest_rollout.rollout import utc_now
+    from pytest_rollout.clock import utc_now
 
     at = utc_now()
     if options.picture and len(options.folders) > 1:

@@ -27,13 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_rollout.arguments import duration, named
-from pytest_rollout.checkpoints import add_checkpoints
-from pytest_rollout.chronicle import add_chronicle
 from pytest_rollout.errors import RolloutError, UsageError
-from pytest_rollout.records import add_records
-from pytest_rollout.report_commands import add_reports
-from pytest_rollout.signoff_commands import add_signoff
-from pytest_rollout.subject import plan_and_kinds
 
 if TYPE_CHECKING:
     from pytest_rollout.arguments import Commands
@@ -47,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a screen that knows ASCII only is no reason to break
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else [*arguments]
+    options = _parser(words[0] if words else "").parse_args(words)
     try:
         code: int = options.run(options)
         sys.stdout.flush()
@@ -61,9 +56,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(command: str) -> argparse.ArgumentParser:
+    """All commands; `verify`, which a pipeline runs after every run of gates, alone: others' modules take a second."""
     parser = argparse.ArgumentParser(prog="rollout", description="Phased rollouts as tests.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    if command == "verify":
+        _add_verify(commands)
+    else:
+        _add_all(commands)
+    _describe(parser)
+    return parser
+
+
+def _add_all(commands: Commands) -> None:
+    from pytest_rollout.checkpoints import add_checkpoints
+    from pytest_rollout.chronicle import add_chronicle
+    from pytest_rollout.records import add_records
+    from pytest_rollout.report_commands import add_reports
+    from pytest_rollout.signoff_commands import add_signoff
+
     _add_lock(commands)
     _add_verify(commands)
     _add_preflight(commands)
@@ -76,8 +87,6 @@ def _parser() -> argparse.ArgumentParser:
     add_records(commands)
     add_reports(commands)
     add_checkpoints(commands)
-    _describe(parser)
-    return parser
 
 
 def _describe(parser: argparse.ArgumentParser) -> None:
@@ -117,7 +126,7 @@ def _add_verify(commands: Commands) -> None:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from pytest_rollout.rollout import utc_now
+    from pytest_rollout.clock import utc_now
     from pytest_rollout.verification import Wanted, verify
 
     wanted = Wanted(
@@ -168,8 +177,9 @@ def _add_baseline(commands: Commands) -> None:
 
 
 def _record(options: argparse.Namespace) -> int:
+    from pytest_rollout.clock import utc_now
     from pytest_rollout.recording import record_baselines
-    from pytest_rollout.rollout import utc_now
+    from pytest_rollout.subject import plan_and_kinds
 
     return record_baselines(
         options.folder,
@@ -193,8 +203,9 @@ def _add_power(commands: Commands) -> None:
 def _power(options: argparse.Namespace) -> int:
     import shutil
 
+    from pytest_rollout.clock import utc_now
     from pytest_rollout.powering import say_power
-    from pytest_rollout.rollout import utc_now
+    from pytest_rollout.subject import plan_and_kinds
 
     width = min(160, shutil.get_terminal_size((100, 24)).columns)
     return say_power(
@@ -217,7 +228,7 @@ def _add_world(commands: Commands) -> None:
 
 
 def _world(options: argparse.Namespace) -> int:
-    from pytest_rollout.rollout import utc_now
+    from pytest_rollout.clock import utc_now
     from pytest_rollout.world.showing import show_world
 
     def say(line: str) -> None:

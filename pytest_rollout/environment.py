@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from pytest_rollout.errors import UsageError, did_you_mean, listed
@@ -18,8 +19,9 @@ from pytest_rollout.plan.environment import Environment, SourceConfig
 from pytest_rollout.plan.expand import expand
 from pytest_rollout.plan.model import Plan
 from pytest_rollout.sources import Kinds
-from pytest_rollout.world.running import Endpoints
-from pytest_rollout.world.switches import ENV
+
+if TYPE_CHECKING:
+    from pytest_rollout.world.running import Endpoints
 
 _CI_VARIABLES = (
     "BUILDKITE",
@@ -75,6 +77,7 @@ def open_environment(declared: Environment) -> Environment:
 
 def world_environment(declared: Environment, endpoints: Endpoints) -> Environment:
     """An embedded world as an environment: its service, flags and telemetry."""
+    from pytest_rollout.world.switches import ENV
 
     def config(name: str, kind: str, options: dict[str, str]) -> SourceConfig:
         return SourceConfig(name=name, kind=kind, options=options, place=declared.place)

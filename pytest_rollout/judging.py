@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_rollout.book import Book
+from pytest_rollout.clock import utc_now
 from pytest_rollout.decisions import Decision, Reason
 from pytest_rollout.depths import preflight_lines
 from pytest_rollout.discovery import PLAN_NAME
@@ -20,7 +21,6 @@ from pytest_rollout.lock import LOCK_NAME, Lock, lock_of_lines, read_lock
 from pytest_rollout.plan.model import PREFLIGHT, Plan
 from pytest_rollout.plan.nodes import typed_path
 from pytest_rollout.plan.phase import CONDITIONS
-from pytest_rollout.sources.document import utc_now
 from pytest_rollout.stages import rollback_target
 from pytest_rollout.strays import GATE_FIXTURES, GATE_MARKERS, Stray, find_strays
 from pytest_rollout.surroundings import Surroundings

@@ -92,7 +92,7 @@ def _share(text: str) -> float:
 
 def _record(options: argparse.Namespace) -> int:
     """Write one entry and say which."""
-    from pytest_rollout.rollout import utc_now
+    from pytest_rollout.clock import utc_now
 
     now = utc_now()
     plan = plan_of(options.folder)

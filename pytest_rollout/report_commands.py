@@ -104,7 +104,7 @@ def _post(message: Message, url: str, plan: Plan) -> None:
 
 
 def _stored(options: argparse.Namespace) -> tuple[Plan, Record]:
-    from pytest_rollout.rollout import utc_now
+    from pytest_rollout.clock import utc_now
     from pytest_rollout.stored import stored_record
 
     plan = plan_of(options.folder)

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from pytest_rollout.actions.outcome import Outcome
 from pytest_rollout.ahead import Ask, Progress, ask_ahead
 from pytest_rollout.book import Book, PlannedGate
 from pytest_rollout.claims import GateClaims
+from pytest_rollout.clock import utc_now
 from pytest_rollout.decisions import Decision, ExitCode, Reason
 from pytest_rollout.depths import depths_of
 from pytest_rollout.discovery import governing
@@ -363,8 +364,3 @@ def _told(run: Run) -> drafts.Run:
         embedded=run.embedded,
         fault=run.fault,
     )
-
-
-def utc_now() -> datetime:
-    """The instant at which a run starts; the only clock that is read."""
-    return datetime.now(UTC)

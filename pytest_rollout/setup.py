@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from pytest_rollout.acting import check_actions
+from pytest_rollout.clock import utc_now
 from pytest_rollout.discovery import misnamed_plans
 from pytest_rollout.environment import check_environment, ci_variable, open_environment
 from pytest_rollout.errors import PlanError, Problem, RolloutError, UsageError
@@ -23,7 +24,7 @@ from pytest_rollout.kinds import kinds_of
 from pytest_rollout.lastword import PINNED, ROLLOUT, output_folder
 from pytest_rollout.plan.model import PREFLIGHT, Plan
 from pytest_rollout.receipt import RUN_ID
-from pytest_rollout.rollout import Rollout, utc_now
+from pytest_rollout.rollout import Rollout
 from pytest_rollout.selection import phases_asked
 from pytest_rollout.sources import BUILT_IN, Kinds
 from pytest_rollout.surroundings import Settings

@@ -63,7 +63,7 @@ def _say(line: str) -> None:
 
 
 def _approve(options: argparse.Namespace) -> int:
-    from pytest_rollout.rollout import utc_now
+    from pytest_rollout.clock import utc_now
     from pytest_rollout.signoff.signing import approve
 
     approve(
@@ -83,7 +83,7 @@ def _approve(options: argparse.Namespace) -> int:
 
 
 def _statement(options: argparse.Namespace) -> int:
-    from pytest_rollout.rollout import utc_now
+    from pytest_rollout.clock import utc_now
     from pytest_rollout.signoff.signing import state
 
     state(
@@ -102,7 +102,7 @@ def _statement(options: argparse.Namespace) -> int:
 
 
 def _revoke(options: argparse.Namespace) -> int:
-    from pytest_rollout.rollout import utc_now
+    from pytest_rollout.clock import utc_now
     from pytest_rollout.signoff.revoking import revoke
 
     revoke(options.what, folder=options.folder, why=options.why, signer=_of(options), now=utc_now(), say=_say)

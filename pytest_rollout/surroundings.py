@@ -33,10 +33,9 @@ from pytest_rollout.readings import Readings
 from pytest_rollout.sources import Kinds
 from pytest_rollout.sources.once import AnswerBook
 from pytest_rollout.verdict import Pin
-from pytest_rollout.world.running import Endpoints
 
 if TYPE_CHECKING:
-    from pytest_rollout.world.running import ShownPhase
+    from pytest_rollout.world.running import Endpoints, ShownPhase
     from pytest_rollout.world_past import Lived
 
 
@@ -172,7 +171,10 @@ class Surroundings:
         """Take part, as an xdist worker, in what a controller opened."""
         facts = json.loads(context)
         self.at, self.folder = datetime.fromisoformat(facts["at"]), Path(facts["folder"])
-        self._worlds = {path: Endpoints(**endpoints) for path, endpoints in facts["worlds"].items()}
+        if facts["worlds"]:
+            from pytest_rollout.world.running import Endpoints
+
+            self._worlds = {path: Endpoints(**endpoints) for path, endpoints in facts["worlds"].items()}
         self._shapes = {rollout: Shape(**shape) for rollout, shape in facts["shapes"].items()}
 
     def readings_of(self, plan: Plan) -> Readings:

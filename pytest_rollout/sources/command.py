@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pytest_rollout.clock import utc_now
 from pytest_rollout.errors import SourceError
-from pytest_rollout.sources.document import answers_now, first_line, parse_json, shown, utc_now
+from pytest_rollout.sources.document import answers_now, first_line, parse_json, shown
 from pytest_rollout.sources.process import Finished, run
 from pytest_rollout.sources.protocol import Answer, Option, OptionValue, Question, Sample, SourceKind, unable
 from pytest_rollout.sources.selected import samples_of, select

@@ -136,11 +136,6 @@ def answers_now(at: datetime, now: datetime, where: str) -> None:
         )
 
 
-def utc_now() -> datetime:
-    """This moment in UTC; sources take it as an argument, so that tests need not wait."""
-    return datetime.now(UTC)
-
-
 def text_option(options: Mapping[str, object], name: str) -> str:
     """An option that must be a text, or "" when it is not there.
 

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from pytest_rollout.clock import utc_now
 from pytest_rollout.errors import SourceError
 from pytest_rollout.sources.disk import path_option, read_whole
-from pytest_rollout.sources.document import MAX_BYTES, answers_now, first_line, utc_now
+from pytest_rollout.sources.document import MAX_BYTES, answers_now, first_line
 from pytest_rollout.sources.memory import plain
 from pytest_rollout.sources.protocol import FlagKind, FlagValue, Option, OptionValue
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from pytest_rollout.clock import utc_now
 from pytest_rollout.errors import SourceError
 from pytest_rollout.sources.body import (
     Body,
@@ -31,7 +32,7 @@ from pytest_rollout.sources.body import (
 )
 from pytest_rollout.sources.credentials import CREDENTIAL_OPTIONS, Credentials
 from pytest_rollout.sources.deadline import DeadlineError, within
-from pytest_rollout.sources.document import first_line, text_option, utc_now
+from pytest_rollout.sources.document import first_line, text_option
 from pytest_rollout.sources.protocol import Option
 from pytest_rollout.sources.refusals import StatusError, hinted, quoted
 

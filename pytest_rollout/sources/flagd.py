@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from pytest_rollout.clock import utc_now
 from pytest_rollout.errors import SourceError
 from pytest_rollout.sources.disk import path_option, read_whole
-from pytest_rollout.sources.document import MAX_BYTES, answers_now, first_line, parse_json, shown, utc_now
+from pytest_rollout.sources.document import MAX_BYTES, answers_now, first_line, parse_json, shown
 from pytest_rollout.sources.flags import flags_of
 from pytest_rollout.sources.protocol import FlagKind, FlagValue, Option, OptionValue
 

@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
+from pytest_rollout.clock import utc_now
 from pytest_rollout.errors import SourceError
-from pytest_rollout.sources.document import answers_now, parse_json, utc_now
+from pytest_rollout.sources.document import answers_now, parse_json
 from pytest_rollout.sources.fetch import SERVICE_OPTIONS, Service
 from pytest_rollout.sources.protocol import Answer, OptionValue, Question, Sample, SourceKind, unable
 from pytest_rollout.sources.selected import samples_of, select

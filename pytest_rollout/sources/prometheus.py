@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from pytest_rollout.clock import utc_now
 from pytest_rollout.errors import SourceError
 from pytest_rollout.sources.alert_rules import firing, rule_of
 from pytest_rollout.sources.columns import Columns, microseconds
-from pytest_rollout.sources.document import first_line, utc_now
+from pytest_rollout.sources.document import first_line
 from pytest_rollout.sources.fetch import SERVICE_OPTIONS, Service
 from pytest_rollout.sources.freshness import dated, taken
 from pytest_rollout.sources.histogram import classic, native

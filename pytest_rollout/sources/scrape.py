@@ -24,10 +24,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from pytest_rollout.clock import utc_now
 from pytest_rollout.errors import QuantityError, SourceError
 from pytest_rollout.quantities import format_duration, parse_duration
 from pytest_rollout.sources.disk import in_time
-from pytest_rollout.sources.document import answers_now, first_line, text_option, utc_now
+from pytest_rollout.sources.document import answers_now, first_line, text_option
 from pytest_rollout.sources.exposition import Key, Series, same_process, series_of
 from pytest_rollout.sources.fetch import SERVICE_OPTIONS, Service
 from pytest_rollout.sources.histogram import classic

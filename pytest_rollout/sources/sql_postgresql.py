@@ -15,8 +15,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_rollout.clock import utc_now
 from pytest_rollout.errors import SourceError
-from pytest_rollout.sources.document import utc_now
 from pytest_rollout.sources.sql_dialect import Dialect, Server
 
 if TYPE_CHECKING:

@@ -35,12 +35,10 @@ CLOCK = """
 import os
 from datetime import datetime
 
-import pytest_rollout.rollout
-import pytest_rollout.sources.document
+import pytest_rollout.clock as clock
 
-for module in (pytest_rollout.rollout, pytest_rollout.sources.document):  # some sources answer for now only
-    module.PLAY_AT = datetime.fromisoformat(os.environ["PLAY_AT"])
-    module.utc_now.__code__ = (lambda: PLAY_AT).__code__  # whoever has the function already has this one
+clock.PLAY_AT = datetime.fromisoformat(os.environ["PLAY_AT"])
+clock.utc_now.__code__ = (lambda: PLAY_AT).__code__  # whoever has the function already has this one
 os.environ["PYTHONPATH"] = os.getcwd()  # for the world, which is a process of its own
 """
 WORLDS_CLOCK = """

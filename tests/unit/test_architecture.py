@@ -19,7 +19,18 @@ PACKAGE = Path(pytest_rollout.__file__).parent
 
 # What may import what: a module imports its own layer (without cycles) and those below it.
 LAYERS = (
-    {"decisions", "errors", "quantities", "asserts", "swallowed", "unheard", "threads", "literals", "provenance"},
+    {
+        "decisions",
+        "errors",
+        "quantities",
+        "asserts",
+        "swallowed",
+        "unheard",
+        "threads",
+        "literals",
+        "provenance",
+        "clock",
+    },
     {"claim_facts", "claims", "identity", "held", "intervals", "comparing", "estimates", "facts", "limits"},
     {
         "stats",
@@ -315,6 +326,25 @@ def test_the_plugin_loads_pytest_and_the_standard_library_only():
 )
 def test_heavy_libraries_come_with_the_first_gate_that_needs_them(module):
     assert not HEAVY & top_levels(loaded_by(f"import pytest_rollout.{module}"))
+
+
+@pytest.mark.parametrize(
+    ("code", "never"),
+    [
+        (
+            "import pytest_rollout.cli; pytest_rollout.cli.main(['verify', 'none'])",
+            {"rollout", "ledger", "sources.once"},
+        ),
+        ("import pytest_rollout.hooks, pytest_rollout.fixtures, pytest_rollout.setup", {"world", "campaign"}),
+    ],
+    ids=["verify", "gates"],
+)
+def test_nobody_waits_for_modules_that_are_not_asked(code, never):
+    """A pipeline verifies after every run, and most plans have no embedded world: either costs a part of a second."""
+    loaded = loaded_by(f"import contextlib, io\nwith contextlib.redirect_stderr(io.StringIO()): {code}")
+
+    assert not loaded & {f"pytest_rollout.{name}" for name in never}
+    assert "pytest_rollout.decisions" in loaded
 
 
 def test_public_names():
