@@ -40,7 +40,8 @@ def test_gate(metrics):
         print(str(seen))
 """
 CHANGES = re.compile(
-    r"\d\d:\d\d:\d\d|\b[\d.]+s\b|<Thread\w*\(.*?\)>|(?<=started) \d+|0x[0-9a-f]+|(?<=pid=)\d+|(?:pipe|socket):\[\d+\]"
+    r"\d\d:\d\d:\d\d|\b[\d.]+s\b|<Thread\w*\(.*?\)>|(?<=started) \d+|0x[0-9a-f]+|(?<=pid=)\d+|"
+    r"(?:pipe|socket):\[\d+\]|\b[0-9a-f]{32}\b"
 )
 """What differs between any two runs."""
 HEAD = """
@@ -85,6 +86,41 @@ def test_a_fork_sees_what_a_new_interpreter_sees(project, both):
 
     assert "('SHOP', 'open')" in new[2]
     assert fork[2].splitlines() == new[2].splitlines()
+
+
+WORKERS_ENDS = {
+    "proceed": "    assert metrics('errors') == 0",
+    "hold": "    assert metrics('errors') == 1",
+    "exit-0": "    os._exit(0)",
+    "killed": "    os.kill(os.getpid(), signal.SIGKILL)",
+}
+
+
+@pytest.mark.parametrize("end", WORKERS_ENDS)
+def test_a_forked_worker_ends_as_a_new_one(project, both, end):
+    """What its controller makes of it, to the last word."""
+    project.gate(f"def test_gate(metrics):\n{WORKERS_ENDS[end]}\n", head=HEAD)
+
+    fork, new = both("-n", "1", "--max-worker-restart", "0")
+
+    assert fork == new
+
+
+def test_a_forked_worker_sees_what_a_new_one_sees(project, both):
+    """Modules of its own, the controller's paths and folder, and no file of anybody else."""
+    body = SEEN.replace("print(str(seen))", "print(str(seen), file=open('seen', 'a'))")
+    body = body.replace("sys.__stdin__.read()", "sorted(vars(sys.modules['__main__']))")
+    body = body.replace('sys.modules["__main__"].__spec__.name', "sys.__stdout__.write_through")
+    body = body.replace('sys.modules["__main__"].__file__', "sys.__stderr__.write_through")
+    project.gate(body, head=HEAD)
+
+    # The readline library of a controller tells new workers how large the screen is.
+    both("-n", "1", "-s", env={"SHOP": "open", "COLUMNS": "80", "LINES": "24"})
+
+    seen = (project.folder / "seen").read_text("utf-8").splitlines()
+    fork, new = ([CHANGES.sub("…", line) for line in half] for half in (seen[: len(seen) // 2], seen[len(seen) // 2 :]))
+    assert "('SHOP', 'open')" in "".join(new)
+    assert fork == new
 
 
 def test_what_an_interpreter_decides_when_it_starts_is_not_asked_of_a_fork(warm):

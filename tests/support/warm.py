@@ -174,7 +174,10 @@ def become(request: dict) -> None:
 
 
 if __name__ == "__main__":
+    import warm_workers
+
     warm_up()
     if asked := serve():
         become(asked)
-        runpy.run_module(asked["module"], run_name="__main__", alter_sys=True)
+        if not (warm_workers.wanted(asked["words"]) and warm_workers.is_worker()):
+            runpy.run_module(asked["module"], run_name="__main__", alter_sys=True)
