@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from blocks import ROOT, Block, Command, blocks_of, commands_of, matches, whole_project
+from support.others import WITHOUT
 
 from pytest_rollout.errors import PlanError
 from pytest_rollout.plan.load import load_plan
 from pytest_rollout.sources import FLAG_KINDS, KINDS
 
-# Other plugins of this project's own suite take time and have no part in the pages.
-_OTHERS = ("hypothesispytest", "allure_pytest", "anyio", "timeout", "rerunfailures", "asyncio", "randomly")
-_WITHOUT = " ".join(f"-p no:{name}" for name in _OTHERS)
+_WITHOUT = " ".join([*WITHOUT, "-p no:timeout -p no:rerunfailures"])
 _TOP_LEVEL = re.compile(r"^(?P<key>[a-z_]+):", re.MULTILINE)
 _LEAST_OF_A_PLAN = {
     "rollout": "rollout: shop\n",

@@ -28,6 +28,7 @@ from pathlib import Path
 import pytest
 import yaml
 from blocks import ROOT
+from support.others import WITHOUT
 
 CI = ROOT / "docs" / "ci"
 PLAN = """
@@ -55,8 +56,7 @@ def test_no_errors(metrics):
     assert metrics("errors") == 0
 """
 LEAVES = GATE.replace('    assert metrics("errors") == 0', "    os._exit(0)")
-# Plugins of this project's own suite cost half a second a run and have no part in the recipes.
-_WITHOUT = "-p no:hypothesispytest -p no:allure_pytest -p no:anyio -p no:randomly -p no:asyncio -p no:xdist"
+_WITHOUT = " ".join([*WITHOUT, "-p no:xdist"])
 REAL_PYTEST = f'exec "{sys.executable}" -m pytest {_WITHOUT} "$@"'
 _LEAVE = """
 for word in "$@"; do [ "${last:-}" = --rollout-out ] && out=$word; last=$word; done

@@ -22,15 +22,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import jsonschema
 import pytest
 from _pytest.pytester import LineMatcher
 from support.judged import Judged
 from support.oracle import REPOSITORY
+from support.others import WITHOUT
 from support.past import Past
+from support.receipts import validate
 from support.warm import WarmPython
-
-from pytest_rollout.receipt_schema import receipt_schema
 
 PLAN = """
 rollout: shop
@@ -73,12 +72,6 @@ def test_orders_keep_coming(metrics):
 ANSWERS = {"latency": 25, "errors": 0, "orders": 500}
 
 _LOCKS: dict[str, str] = {}
-# Other plugins of this project's own suite cost half a second a run and promise nothing here.
-_WITHOUT = tuple(
-    word
-    for name in ("hypothesispytest", "allure_pytest", "anyio", "randomly", "asyncio")
-    for word in ("-p", f"no:{name}")
-)
 
 ANEW = {
     "test_exit_code",
@@ -223,19 +216,19 @@ class RolloutProject:
         if lock:
             self.lock()
         asked = ["-m", phase] if phase else []
-        words = ("gates", *asked, "--rollout-env", "test", *_WITHOUT, *words)
+        words = ("gates", *asked, "--rollout-env", "test", *WITHOUT, *words)
         return self.result_of(self._python("pytest", words, env, anew=self._anew, options=python))
 
     def pytest(self, *words: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> Result:
         """Run pytest with these arguments and no others, in the project's folder or in `cwd`."""
-        return self.result_of(self._python("pytest", (*_WITHOUT, *words), env, anew=self._anew, cwd=cwd), cwd)
+        return self.result_of(self._python("pytest", (*WITHOUT, *words), env, anew=self._anew, cwd=cwd), cwd)
 
     def result_of(self, done: subprocess.CompletedProcess[str], cwd: Path | None = None) -> Result:
         """A finished process as a result, with the receipt that is there now: whole, sound, and alone in its folder."""
         receipt = (cwd or self.folder) / ".rollout" / "verdict.json"
         verdict = json.loads(receipt.read_text("utf-8")) if receipt.exists() else None
         if verdict is not None:
-            jsonschema.validate(verdict, receipt_schema())
+            validate(verdict)
             assert {path.name for path in receipt.parent.iterdir()} <= LEFT
         return Result(
             done.returncode, LineMatcher(done.stdout.splitlines()), LineMatcher(done.stderr.splitlines()), verdict
@@ -245,7 +238,7 @@ class RolloutProject:
         """Judge the project in a new process that is not waited for; it leads a session of its own. Lock before."""
         asked = ["gates", "-m", "phase1", "--rollout-env", "test"]
         return subprocess.Popen(
-            [sys.executable, "-m", "pytest", *asked, *_WITHOUT, *words],
+            [sys.executable, "-m", "pytest", *asked, *WITHOUT, *words],
             cwd=self.folder,
             env={**_clean(), **(env or {})},
             stdout=subprocess.DEVNULL,
@@ -319,7 +312,7 @@ def demo(here: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) 
     def judge(rollout: str, phase: str, *words: str, fault: str = "", environment: str = "demo") -> Judged:
         injected = ["--rollout-fault", fault] if fault else []
         asked = [f"gates/{rollout}", "-m", phase, "--rollout-env", environment, *injected, *words]
-        done = here("pytest", *asked, "--rollout-out", str(tmp_path), "-p", "no:cacheprovider", *_WITHOUT)
+        done = here("pytest", *asked, "--rollout-out", str(tmp_path), "-p", "no:cacheprovider", *WITHOUT)
         return Judged.of(done, tmp_path)
 
     return judge

@@ -15,11 +15,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-import jsonschema
 import pytest
+from support.receipts import validate
 
 from pytest_rollout.cli import main
-from pytest_rollout.receipt_schema import receipt_schema
 
 WANTED = ("--phase", "phase1", "--env", "test", "--max-age", "15m")
 YESTERDAY, TODAY = "yesterday", "today"
@@ -50,7 +49,7 @@ def whole(receipt: Path) -> dict | None:
     if not receipt.exists():
         return None
     document = json.loads(receipt.read_text("utf-8"))
-    jsonschema.validate(document, receipt_schema())
+    validate(document)
     return document
 
 

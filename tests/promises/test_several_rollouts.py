@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from support.others import WITHOUT
 
 
 @pytest.fixture
@@ -175,7 +176,7 @@ def test_the_demo_judges_every_rollout_of_this_project_in_one_run(warm, tmp_path
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "ROLLOUT_"))}
     injected = ["--rollout-fault", fault] if fault else []
     asked = ["gates/", "-m", "phase1", "--rollout-env", "demo", *injected, "--rollout-out", str(tmp_path)]
-    options = ["-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
+    options = ["-p", "no:cacheprovider", *WITHOUT]
     done = warm.run("pytest", [*asked, *options], cwd=REPOSITORY, env=clean, timeout=300)
 
     assert done.returncode == exit_code, done.stdout + done.stderr

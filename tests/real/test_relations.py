@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 from support import postgres
+from support.others import WITHOUT
 from support.warm import WarmPython
 
 from pytest_rollout.plan.load import load_plan
@@ -109,7 +110,7 @@ def judged(warm, folder, phase, environment):
     """Exit code, and each gate with its claims."""
     out = folder / environment
     asked = [str(GATES), "-m", phase, "--rollout-env", environment, "--rollout-out", str(out)]
-    words = [*asked, "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
+    words = [*asked, "-p", "no:cacheprovider", *WITHOUT]
     done = warm.run("pytest", words, cwd=folder, env=CLEAN, timeout=120)
     assert (out / "verdict.json").is_file(), done.stdout + done.stderr
     (verdict,) = json.loads((out / "verdict.json").read_text("utf-8"))["verdicts"]

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-
-from pytest_rollout.receipt_schema import receipt_schema
+from support.receipts import validate
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ class Judged:
         said, file = done.stdout + done.stderr, out / "verdict.json"
         assert file.is_file(), said
         receipt = json.loads(file.read_text("utf-8"))
-        jsonschema.validate(receipt, receipt_schema())
+        validate(receipt)
         assert receipt["exit_code"] == done.returncode, said
         return cls(done.returncode, receipt, said)
 

@@ -29,6 +29,7 @@ from pytest_rollout.signoff.keygen import sign
 from pytest_rollout.signoff.signed import Signed, write_signed
 from pytest_rollout.sources import BUILT_IN
 from pytest_rollout.verdict import Because, Verdict
+from support.others import WITHOUT
 
 REPOSITORY = Path(__file__).parents[2]
 CLOCK = """
@@ -111,7 +112,7 @@ class Play:
         self.at = at or self.at
         words = ["gates", "-m", phase, "--rollout-env", "play", "-p", "play_clock", "-p", "no:cacheprovider"]
         words += ["--rollout-fault", fault] if fault else []
-        done = self.python("pytest", *words, "-p", "no:hypothesispytest")
+        done = self.python("pytest", *words, *WITHOUT)
         assert done.returncode == exit_code, done.stdout + done.stderr
         self.receipt = json.loads((self.folder / ".rollout" / "verdict.json").read_text("utf-8"))
         (verdict,) = self.receipt["verdicts"]

@@ -32,6 +32,7 @@ from pytest_rollout.world_signers import write_signatures
 from support import servers
 from support.judged import Judged
 from support.oracle import REPOSITORY
+from support.others import WITHOUT
 from support.postgres import Postgres
 from support.warm import WarmPython
 
@@ -211,6 +212,6 @@ def judged(
         anew: Whether it is a new interpreter, as a shell starts it.
     """
     asked = [str(GATES), "-m", phase, "--rollout-out", str(out), *words]
-    asked += ["-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:randomly", "-p", "no:asyncio"]
+    asked += ["-p", "no:cacheprovider", *WITHOUT]
     done = judge.run(asked, project=project, variables=variables or {}, anew=anew)
     return Judged.of(done, out)

@@ -8,11 +8,13 @@ import subprocess
 import sys
 from contextlib import suppress
 
+from support.others import WITHOUT
+
 
 def on_a_terminal(project, *words, columns=80):
     """Everything that a run writes to somebody's terminal."""
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "pytest", "gates", "-m", "phase1", "--rollout-env", "test", "-p", "no:randomly"]
+    command = [sys.executable, "-m", "pytest", "gates", "-m", "phase1", "--rollout-env", "test", *WITHOUT]
     env = {**os.environ, "COLUMNS": str(columns)}
     run = subprocess.Popen([*command, *words], cwd=project.folder, stdin=theirs, stdout=theirs, stderr=theirs, env=env)
     os.close(theirs)
