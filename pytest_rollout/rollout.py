@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -335,8 +335,14 @@ class Rollout:
         """
         self.surroundings.write_evidence(folder, self.run_id, self.judged_plans)
 
+    @cached_property
+    def _code(self) -> tuple[dict[str, str], dict[str, object] | None]:
+        """Which code judges, asked once: ledger and receipts of a run say the same, whatever is committed meanwhile."""
+        return versions(), git_facts(self.plans[0].folder)
+
     def run_of(self, conclusion: Conclusion) -> Run:
         """The run as its receipt tells it."""
+        versions_of_code, commit = self._code
         return Run(
             run_id=self.run_id,
             mode=self.settings.mode,
@@ -346,8 +352,8 @@ class Rollout:
             evaluated_at=self.at,
             exit_code=conclusion.exit_code,
             verdict=conclusion.verdict,
-            versions=versions(),
-            git=git_facts(self.plans[0].folder),
+            versions=versions_of_code,
+            git=commit,
             outcomes=self.outcomes,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -228,3 +229,16 @@ def test_exploring_gates_is_an_ordinary_run(project):
     result.is_calm()
     assert result.stdout.lines[-1].startswith("NO VERDICT  ")
     assert result.stdout.lines[-1].endswith(" · environment test · exit 0")
+
+
+def test_which_code_judges_is_asked_once(project):
+    """So the ledger and the receipt of a run name the same commit, and nobody waits for git again and again."""
+    git = project.write("tools/git", '#!/bin/sh\necho "$3" >> "$ASKED"\n[ "$3" = status ] || echo 4711\n')
+    git.chmod(0o755)
+    asked = project.folder / "asked"
+
+    result = project.run(env={"PATH": f"{git.parent}{os.pathsep}{os.environ['PATH']}", "ASKED": str(asked)})
+
+    result.proceeds()
+    assert result.verdict["git"] == {"commit": "4711", "dirty": False}
+    assert asked.read_text("utf-8").split() == ["rev-parse", "status"]
