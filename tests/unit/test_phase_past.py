@@ -30,7 +30,7 @@ metrics:
 phases:
   canary: {traffic: 5 %}
   gradual: {stages: [{traffic: 5 %}, {traffic: 100 %}]}
-  shadow: {budgets: {rss: {against: baseline, warning: +10 %}}}
+  dark: {budgets: {rss: {against: baseline, warning: +10 %}}}
   everyone: {after: [canary, gradual]}
 environments:
   test: {ledger: ledger.sqlite, sources: {telemetry: {kind: memory, answers: {served: 5}}}}
@@ -245,16 +245,16 @@ def test_a_row_does_not_reach_over_a_rollback(remembered, ago, length):
     ("written", "spans"),
     [
         pytest.param([begun("everyone", days(9))], [(9, None)], id="its own start"),
-        pytest.param([begun("shadow", days(20)), begun("everyone", days(2))], [(20, None)], id="a phase before"),
+        pytest.param([begun("dark", days(20)), begun("everyone", days(2))], [(20, None)], id="a phase before"),
         pytest.param([begun("canary", days(20))], [], id="one that is held against no past"),
         pytest.param([served(5, days(20), "canary"), served(0, days(12), "canary")], [(20, 12)], id="traffic"),
-        pytest.param([begun("shadow", days(20)), served(0, days(20), "shadow")], [(20, None)], id="in the shadow"),
+        pytest.param([begun("dark", days(20)), served(0, days(20), "dark")], [(20, None)], id="in the shadow"),
         pytest.param(
-            [begun("shadow", days(20)), back(days(15), phase="canary"), begun("everyone", days(1))],
+            [begun("dark", days(20)), back(days(15), phase="canary"), begun("everyone", days(1))],
             [(20, 15), (1, None)],
             id="taken back between",
         ),
-        pytest.param([begun("shadow", days(20)), back(days(15), to=5)], [(20, None)], id="half"),
+        pytest.param([begun("dark", days(20)), back(days(15), to=5)], [(20, None)], id="half"),
     ],
 )
 def test_when_the_release_was_in(remembered, written, spans):
