@@ -26,7 +26,7 @@ from pytest_rollout.plan.experiment import CONTROL, Experiment
 from pytest_rollout.plan.metric import Metric
 from pytest_rollout.plan.model import Plan
 from pytest_rollout.plan.phase import Phase
-from pytest_rollout.planned_split import UNPLANNED, PlannedSplit
+from pytest_rollout.planned_split import PlannedSplit
 from pytest_rollout.provenance import Provenance
 from pytest_rollout.readings import Readings
 from pytest_rollout.sources.told import Told
@@ -122,8 +122,8 @@ class Arms:
         assert metric.samples is not None
         if metric.samples.pairs or not self.experiment.unit:
             return None
-        if self.split.shares is None:
-            return UNPLANNED
+        if unplanned := self.split.unplanned:
+            return unplanned
         samples = self.samples(metric.name)
         found = contamination(samples)
         if found.why:

@@ -50,6 +50,18 @@ class PlannedSplit:
             return {label: self._at(percent) for label, (percent, _) in strata(self.traffic).items()}
         return {"": self._at(phase.traffic)} if phase.traffic is not None else None
 
+    @property
+    def unplanned(self) -> Doubt | None:
+        """Why nobody knows how large the arms should be; None where it is planned."""
+        if self.shares is not None:
+            return None
+        return self._empty if self.experiment.salt else UNPLANNED
+
+    @property
+    def _empty(self) -> Doubt:
+        why = f"the plan has an assignment, and nobody says how many units of {self.phase.name} are in which arm"
+        return Doubt(Reason.INVALID, why, "write 'traffic' or 'stages' in the phase, or 'shares' in its experiment")
+
     def arm(self, unit: str, stratum: str) -> str | None:
         """The arm that a unit should be in, at the percentage of a stratum; None for none of them.
 
@@ -68,9 +80,7 @@ class PlannedSplit:
         experiment, planned = self.experiment, self.shares or {}
         shares = planned.get(stratum) or planned.get("", {})
         if not sum(shares.values()) > 0:
-            fix = "write 'traffic' or 'stages' in the phase, or 'shares' in its experiment"
-            why = f"the plan has an assignment, and nobody says how many units of {self.phase.name} are in which arm"
-            raise SourceError(f"{why}\n{fix}", reason=Reason.INVALID)
+            raise SourceError(f"{self._empty.why}\n{self._empty.needs}", reason=Reason.INVALID)
         whole = math.isclose(sum(shares.values()), 100)
         # Where the arms are all there is, the control has what the others leave.
         placed = {arm: share for arm, share in shares.items() if arm != CONTROL or not whole}

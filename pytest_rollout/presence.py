@@ -56,7 +56,9 @@ def _come(shares: Sequence[Share], started: datetime, lowest: float) -> datetime
 
 
 def row_since(phase: Phase, stands: Status) -> datetime | None:
-    """Since when days in a row may be green: none of them was before the release was taken back."""
+    """Since when days in a row may be green, which is after a rollback; None before the phase began."""
+    if stands.phase_started is None:
+        return None
     back = [each.at for each in stands.rollbacks if each.phase in {phase.name, ""}]
     known = [stands.phase_started, begun_anew(phase, stands), *back]
     return max((each for each in known if each is not None), default=None)

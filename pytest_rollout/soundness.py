@@ -49,7 +49,7 @@ def _sample_ratio(arms: Arms) -> Claim:
     if not whole or planned is None:
         # A phase that has just begun waits for its first row; later, what brings the rows is dead.
         empty = found.late() or Doubt(Reason.INFORMATION, "no unit has a row yet")
-        why = UNPLANNED if whole else empty
+        why = (arms.split.unplanned or UNPLANNED) if whole else empty
         unknown = Reading.unknown(why.why, name="sample ratio", reason=why.reason, needs=why.needs)
         return claim_about(unknown, Truth.INCONCLUSIVE, text="arms are split as planned", limit="", near=math.nan)
     truth = Truth.PROVEN if doubt is None else Truth.INCONCLUSIVE

@@ -238,8 +238,8 @@ def helper(metrics):
     [
         pytest.param(
             BAD_MARKERS,
-            "test_x: @pytest.mark.shadow: until is a day such as '2026-12-01', not 'tomorrow'; "
-            "test_y: @pytest.mark.gate: severity is one of blocker, critical, normal, minor, trivial",
+            "line 7: test_x: @pytest.mark.shadow: until is a day such as '2026-12-01', not 'tomorrow'; "
+            "line 13: test_y: @pytest.mark.gate: severity is one of blocker, critical, normal, minor, trivial",
             id="markers",
         ),
         pytest.param(
