@@ -86,6 +86,8 @@ def _said_by_the_environment(config: pytest.Config) -> bool:
 
 def _meant(config: pytest.Config) -> list[str]:
     """What a run is about by its own words and the project's file, where PYTEST_ADDOPTS or an `-o` narrows it."""
+    if config.option.help:
+        return []  # before version 9, pytest prints its help wherever that word is parsed again
     parse = config._parser.parse_known_args
     elsewhere = parse(shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))).file_or_dir
     overridden = any(str(each).startswith("testpaths") for each in config.known_args_namespace.override_ini or ())
